@@ -1,0 +1,91 @@
+"""Image files: opened within their root, decoded completely, brought to 8 bits grey or colour."""
+
+import struct
+import zlib
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from engine.data.curriculum import image_path_problem
+from engine.errors import UserError
+
+#: More than any radiograph has (a 43 cm plate at 0.1 mm is 18 million), less than what exhausts a laptop.
+MAX_PIXELS = 80_000_000
+
+# Pillow can open much more; what it hands to other programs or never carries a radiograph stays closed.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000")
+_DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    zlib.error,
+)
+
+
+def open_image(root: Path, relative: str) -> Image.Image:
+    """The image `root / relative`, upright and fully decoded, mode "L" or "RGB".
+
+    Grey images of more than 8 bits are stretched from their darkest to their brightest value, because
+    detectors fill 12, 14 or 16 of 16 bits and the file does not say which. Raises UserError if the file is
+    missing, unreadable, truncated, too large or outside `root` (symbolic links followed).
+    """
+    path = _inside(root, relative)
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise UserError(f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS} allowed")
+            image.load()
+            return _eight_bits(ImageOps.exif_transpose(image))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such image; is data.image_root right?") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: is not an image in a known format ({', '.join(_FORMATS)})") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: has more than the {MAX_PIXELS} pixels allowed") from error
+    except _DECODE_ERRORS as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UserError(f"{path}: cannot decode the image: {reason}") from error
+
+
+def blank_like(image: Image.Image) -> Image.Image:
+    """An all-zero image of the same size and mode."""
+    return Image.new(image.mode, image.size)
+
+
+def _inside(root: Path, relative: str) -> Path:
+    if problem := image_path_problem(relative):
+        raise UserError(f"image path {relative!r} {problem}")
+    path = root / relative
+    try:
+        inside = path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: cannot follow the path: {error}") from error
+    if not inside:
+        raise UserError(f"{path}: leads outside the image root through a symbolic link")
+    return path
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    if image.mode in ("L", "RGB"):
+        # A copy, because Pillow's lazily opened class keeps the closed file with it.
+        return image.copy()
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _stretched(image)
+    return image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    import numpy as np
+
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("holds values that are not finite")
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))

@@ -1,0 +1,26 @@
+"""How an answer is written down: prose, and below it the one line that machines read."""
+
+from collections.abc import Iterable, Mapping
+
+from engine.data.icd import dotted
+from engine.data.labels import LABELS
+
+LABEL_PREFIX = "CheXpert:"
+ICD_PREFIX = "ICD:"
+
+
+def label_line(labels: Mapping[str, int | None]) -> str:
+    """ "CheXpert: Edema, Pleural Effusion": the positive labels in their fixed order, else "No Finding"."""
+    positive = [name for name in LABELS if labels.get(name) == 1]
+    return f"{LABEL_PREFIX} {', '.join(positive or ['No Finding'])}"
+
+
+def icd_line(diagnoses: Iterable[tuple[str, str]]) -> str:
+    """ "ICD: I50.9 Heart failure; J90 Pleural effusion" from pairs of code ("10:I509") and title."""
+    entries = [f"{dotted(code)} {one_line(title).replace(';', ',')}".rstrip() for code, title in diagnoses]
+    return f"{ICD_PREFIX} {'; '.join(entries)}"
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space, line ends included, as one blank."""
+    return " ".join(text.split())
