@@ -1,0 +1,141 @@
+"""The tables of run.db, their versions, and connections to them."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import UserError
+
+# Each entry takes a database from the version of its index to the next. Never edit one that was released.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE attempt (
+            id INTEGER PRIMARY KEY, opened REAL NOT NULL, begun REAL, start_stage INTEGER, start_step INTEGER,
+            info TEXT NOT NULL DEFAULT '{}')""",
+        """CREATE TABLE stage (
+            id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, position INTEGER NOT NULL, plan TEXT)""",
+        "CREATE TABLE tag (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+        # Only the rows that count. Without rowid the primary key is the covering index.
+        """CREATE TABLE scalar (
+            stage INTEGER NOT NULL, tag INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            wall_time REAL NOT NULL, value REAL, PRIMARY KEY (stage, tag, step)) WITHOUT ROWID""",
+        # What a later attempt went over again.
+        """CREATE TABLE scalar_superseded (
+            stage INTEGER NOT NULL, tag INTEGER NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            wall_time REAL NOT NULL, value REAL, PRIMARY KEY (stage, tag, step, attempt)) WITHOUT ROWID""",
+        # Bucket b of level l sums up the steps b * 16**l … (b + 1) * 16**l - 1 of `scalar`.
+        """CREATE TABLE rollup (
+            stage INTEGER NOT NULL, tag INTEGER NOT NULL, level INTEGER NOT NULL, bucket INTEGER NOT NULL,
+            step_lo INTEGER NOT NULL, step_hi INTEGER NOT NULL, finite INTEGER NOT NULL,
+            low REAL, high REAL, total REAL NOT NULL,
+            PRIMARY KEY (stage, tag, level, bucket)) WITHOUT ROWID""",
+        """CREATE TABLE event (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, wall_time REAL NOT NULL,
+            kind TEXT NOT NULL, level TEXT NOT NULL, stage INTEGER, step INTEGER, name TEXT,
+            message NOT NULL, data TEXT NOT NULL, counts INTEGER NOT NULL DEFAULT 1)""",
+        "CREATE INDEX event_by_kind ON event (kind, id)",
+        """CREATE TABLE sample (
+            id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL, wall_time REAL NOT NULL,
+            stage INTEGER NOT NULL, step INTEGER NOT NULL, checkpoint TEXT, split TEXT, purpose TEXT NOT NULL,
+            weights_stage INTEGER NOT NULL, weights_step INTEGER NOT NULL,
+            "case" NOT NULL, image, prompt, reference, generated,
+            labels TEXT NOT NULL, labels_reference TEXT NOT NULL, icd TEXT NOT NULL,
+            icd_reference TEXT NOT NULL, scores TEXT NOT NULL, counts INTEGER NOT NULL DEFAULT 1)""",
+        'CREATE INDEX sample_by_step ON sample (counts, purpose, stage, step, "case")',
+        """CREATE TABLE command (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, attempt INTEGER NOT NULL, verb TEXT NOT NULL,
+            arguments TEXT NOT NULL, who NOT NULL, asked REAL NOT NULL, taken REAL, ended REAL,
+            state TEXT, outcome)""",
+        "CREATE INDEX command_untaken ON command (attempt) WHERE taken IS NULL",
+        """CREATE TABLE progress (
+            id INTEGER PRIMARY KEY CHECK (id = 1), attempt INTEGER NOT NULL, wall_time REAL NOT NULL,
+            stage INTEGER, step INTEGER, steps INTEGER, epoch REAL, loss REAL, samples_per_second REAL,
+            eta_seconds REAL, eta_spread REAL, memory_bytes INTEGER, note NOT NULL,
+            stepped REAL, slowest_step REAL)""",
+    ),
+)
+
+
+class NotReady(UserError):
+    """The run's database is not there yet."""
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The writer's connection; makes the file (0600) or brings an older one up to date."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    with database_errors(path):
+        connection = _connect(path, busy_seconds=30.0)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+        if sys.platform == "darwin":  # there, a plain fsync leaves the data in the drive's cache
+            connection.execute("PRAGMA fullfsync = 1")
+            connection.execute("PRAGMA checkpoint_fullfsync = 1")
+        migrate(connection, path)
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A reader's connection. NotReady if there is no database yet, UserError if it cannot be read."""
+    if not path.exists():
+        raise NotReady(f"{path} is not there yet: the run has not started")
+    with database_errors(path):
+        connection = _connect(path, busy_seconds=5.0)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.close()
+            raise NotReady(f"{path} is still empty: the run has not started")
+        if version != len(MIGRATIONS):
+            migrate(connection, path)
+        connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    # mode=rw: opening must never make an empty database where there was none.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS
+) -> None:
+    """Bring the tables to the version of `migrations`, all or nothing. UserError if they are newer."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(migrations):
+            raise UserError(
+                f"{path} has version {version}, this cxr-cockpit reads up to {len(migrations)}: "
+                "it was written by a newer one; update cxr-cockpit to open it"
+            )
+        for statements in migrations[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        connection.close()
+        raise
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """What SQLite says about a broken or busy file, as one line for the user."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise UserError(f"cannot use {path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{path} is damaged ({error}): restore it, or move the run away") from error

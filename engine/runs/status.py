@@ -1,0 +1,179 @@
+"""The state of a run, as its lock and its database together tell it."""
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from engine.runs.layout import RunPaths
+from engine.runs.lock import Holder
+from engine.runs.rows import END_STATES, text_from_db
+
+STALL_FACTOR = 6.0
+STALL_FLOOR_SECONDS = 90.0
+STALL_CAP_SECONDS = 900.0
+
+_JSON_KEYS = (
+    "run",
+    "state",
+    "stalled",
+    "stage",
+    "step",
+    "steps",
+    "epoch",
+    "loss",
+    "eta_seconds",
+    "samples_per_second",
+    "memory_bytes",
+    "checkpoint",
+    "pid",
+    "error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One look at a run. Step and steps within the stage; None where unknown."""
+
+    run: str
+    state: str
+    stalled: bool = False
+    stage: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    epoch: float | None = None
+    loss: float | None = None
+    eta_seconds: float | None = None
+    samples_per_second: float | None = None
+    memory_bytes: int | None = None
+    checkpoint: str | None = None
+    pid: int | None = None
+    error: str | None = None
+    eta_spread: float | None = None
+    note: str = ""
+    message: str = ""  # of the last state event
+    attempt: int = 0
+    since: float | None = None  # wall time of the last state event
+    live: bool = False  # whether an engine holds the lock
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `status --json` prints."""
+        return {key: getattr(self, key) for key in _JSON_KEYS}
+
+
+def status_without_database(paths: RunPaths, holder: Holder | None) -> Status:
+    """A run whose database is not made yet."""
+    if holder is not None:
+        return Status(paths.name, "preparing", pid=holder.pid, live=True)
+    return Status(paths.name, "crashed", error="the run ended before it began; start it again")
+
+
+def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder | None) -> Status:
+    """The status from the database, given who held the lock just before it is read.
+
+    The lock must be looked at first: an engine writes its end state before it lets go.
+    """
+    state_event = _last_event(connection, "kind = 'state'")
+    if state_event is None:
+        return status_without_database(paths, holder)
+    now = time.time()
+    progress = _one(
+        connection,
+        "SELECT progress.*, stage.name AS stage_name, stage.plan FROM progress "
+        "LEFT JOIN stage ON stage.id = progress.stage",
+    )
+    state = _state(str(state_event["name"]), holder)
+    alive = holder is not None
+    figures = _figures(progress, alive) if progress else {}
+    return Status(
+        run=paths.name,
+        state=state,
+        stalled=state == "training" and _is_stalled(progress, float(state_event["wall_time"]), now),
+        checkpoint=_checkpoint(connection),
+        pid=holder.pid if holder else None,
+        error=_error(connection, paths, state, state_event),
+        message=text_from_db(state_event["message"]),
+        attempt=state_event["attempt"],
+        since=state_event["wall_time"],
+        live=alive,
+        **figures,
+    )
+
+
+def _state(written: str, holder: Holder | None) -> str:
+    if holder is None:
+        return written if written in END_STATES else "crashed"
+    if holder.purpose == "evaluate":
+        return "evaluating"
+    return written
+
+
+def _figures(progress: sqlite3.Row, alive: bool) -> dict[str, Any]:
+    plan = json.loads(progress["plan"]) if progress["plan"] else {}
+    figures: dict[str, Any] = {
+        "stage": progress["stage_name"],
+        "step": progress["step"],
+        "steps": progress["steps"] if progress["steps"] is not None else plan.get("steps"),
+        "epoch": progress["epoch"],
+        "loss": progress["loss"],
+    }
+    if alive:
+        figures |= {
+            "eta_seconds": progress["eta_seconds"],
+            "eta_spread": progress["eta_spread"],
+            "samples_per_second": progress["samples_per_second"],
+            "memory_bytes": progress["memory_bytes"],
+            "note": text_from_db(progress["note"]),
+        }
+    return figures
+
+
+def _is_stalled(progress: sqlite3.Row | None, since: float, now: float) -> bool:
+    slowest = progress["slowest_step"] if progress else None
+    stepped = progress["stepped"] if progress else None
+    if slowest is None:
+        budget = STALL_CAP_SECONDS
+    else:
+        budget = min(max(STALL_FACTOR * slowest, STALL_FLOOR_SECONDS), STALL_CAP_SECONDS)
+    return now - max(since, stepped or 0.0) > budget
+
+
+def _checkpoint(connection: sqlite3.Connection) -> str | None:
+    event = _last_event(connection, "kind = 'checkpoint' AND counts = 1")
+    return event["name"] if event else None
+
+
+def _error(
+    connection: sqlite3.Connection, paths: RunPaths, state: str, state_event: sqlite3.Row
+) -> str | None:
+    if state not in ("failed", "crashed"):
+        return None
+    told = _last_event(connection, f"kind = 'error' AND attempt = {int(state_event['attempt'])}")
+    if told is not None:
+        return str(text_from_db(told["message"]))
+    if state == "failed":
+        return str(text_from_db(state_event["message"])) or None
+    last_words = _last_log_line(paths)
+    ended = f"the engine ended without notice (last state: {state_event['name']})"
+    return f"{ended}; last line of {paths.log.name}: {last_words}" if last_words else ended
+
+
+def _last_log_line(paths: RunPaths) -> str:
+    try:
+        with paths.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - 4096))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return "".join(character if character.isprintable() else " " for character in last)[:300]
+
+
+def _last_event(connection: sqlite3.Connection, condition: str) -> sqlite3.Row | None:
+    return _one(connection, f"SELECT * FROM event WHERE {condition} ORDER BY id DESC LIMIT 1")
+
+
+def _one(connection: sqlite3.Connection, query: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(query).fetchone()
+    return row
