@@ -1,0 +1,87 @@
+"""The engine's own entry: what needs torch runs here, as a child of the command line."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.runs.layout import RunPaths
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="engine", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="be the engine of a run directory")
+    run.add_argument("run", type=Path)
+    run.add_argument("--stage", choices=("stage_a", "stage_b", "all"))
+    run.add_argument("--same-stage", action="store_true")
+    evaluate = verbs.add_parser("evaluate", help="score a checkpoint")
+    evaluate.add_argument("run", type=Path)
+    evaluate.add_argument("--checkpoint")
+    evaluate.add_argument("--split", default="val")
+    evaluate.add_argument("--limit", type=int)
+    evaluate.add_argument("--json", action="store_true")
+    inspect = verbs.add_parser("inspect", help="audit a model directory")
+    inspect.add_argument("directory", type=Path)
+    inspect.add_argument("--json", action="store_true")
+    convert = verbs.add_parser("convert", help="write a model directory that plain transformers loads")
+    convert.add_argument("directory", type=Path)
+    convert.add_argument("--to", type=Path, required=True)
+    options = parser.parse_args()
+
+    os.umask(0o077)
+    # set before torch is imported: an operator that MPS lacks falls back to the CPU; nothing is looked up on a hub
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    try:
+        return _VERBS[options.verb](options)
+    except UserError as error:
+        print(f"cxr-cockpit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    from engine.training.session import run
+
+    return run(RunPaths(options.run.absolute()), options.stage, options.same_stage)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from engine.training.session import evaluate_run
+
+    result = evaluate_run(RunPaths(options.run.absolute()), options.checkpoint, options.split, options.limit)
+    print(json.dumps(result))
+    return 0
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from engine.model.inspect import describe, inspect_model
+
+    found = inspect_model(options.directory)
+    print(json.dumps(found, indent=2) if options.json else describe(found))
+    return 0 if found["ok"] else 1
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from engine.model.convert import convert
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done}/{total} tensors", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+    convert(options.directory, options.to, progress)
+    print(f"wrote {options.to}")
+    return 0
+
+
+_VERBS = {"run": _run, "evaluate": _evaluate, "inspect": _inspect, "convert": _convert}
+
+if __name__ == "__main__":
+    sys.exit(main())

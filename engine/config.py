@@ -1,0 +1,274 @@
+"""RunConfig: what a run is told, one model a section, as YAML.
+
+A configuration is read once, resolved (absolute paths, every default written out) and frozen into the run
+directory; from then on the run follows that file, whatever becomes of the one it was read from.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.cadence import Cadence
+from engine.errors import UserError
+
+StageName = Literal["stage_a", "stage_b"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
+
+CadenceWords = Annotated[str, AfterValidator(lambda words: words if Cadence.parse(words) else words)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+#: Where the model that ships with the project lies; `model.base: bundled` names it.
+BUNDLED_BASE = Path(__file__).parent / "model" / "base"
+
+
+class Section(BaseModel):
+    """An unknown key is an error: a misspelt one would otherwise train with the default all night."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ModelSection(Section):
+    base: str = "bundled"
+    """Directory of the base model, as downloaded (llava_mistral) or converted; `bundled` is the tiny one."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the frozen base weights; adapter, optimizer and loss are always float32."""
+    device: Literal["auto", "cpu", "mps", "cuda"] = "auto"
+    threads: int | None = Field(None, ge=1)
+    """CPU threads; frozen at the first start, since sums depend on it."""
+
+
+class PhantomSection(Section):
+    patients: int = Field(ge=4)
+    seed: int = 0
+    size: int = Field(512, ge=64, le=4096)
+    """Longer side of a film in pixels."""
+
+
+class ExpectedCounts(Section):
+    images: int | None = None
+    train: int | None = None
+    validation: int | None = None
+
+
+class DataSection(Section):
+    curriculum: Path
+    """The curriculum, one JSON line a sample."""
+    image_root: Path
+    """Directory that the samples' image paths start from."""
+    phantom: PhantomSection | None = None
+    """Phantoms made before the first step, into the directory above the curriculum, if they are not there."""
+    expected: ExpectedCounts = ExpectedCounts()
+    """Counts that the setup check and the run hold the curriculum against."""
+    max_length: int = Field(2048, ge=64)
+    """Longest sequence in tokens, image included; a longer sample is refused, never cut."""
+    length_multiple: int = Field(64, ge=1)
+    """Batches are padded to a multiple of this, so that few shapes occur."""
+    workers: int = Field(2, ge=1, le=64)
+    """Threads that decode images ahead of need."""
+
+
+class LoraSection(Section):
+    rank: int = Field(16, ge=1)
+    alpha: float = Field(32, gt=0)
+    dropout: Fraction = 0.05
+    rslora: bool = False
+    targets: str = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    """Regular expression for the full module path; a list of suffixes would hit the vision tower too."""
+    train_projector: bool = False
+
+
+class StageSection(Section):
+    epochs: int = Field(1, ge=1)
+    learning_rate: float = Field(gt=0)
+    warmup: Fraction = 0.03
+    """Share of the stage's steps in which the learning rate rises to its peak; a cosine falls to `final` after it."""
+    final: Fraction = 0.0
+    """Learning rate at the end, as a share of the peak."""
+    batch_size: int = Field(4, ge=1)
+    """Samples in a micro-batch."""
+    accumulation: int = Field(1, ge=1)
+    """Micro-batches in an optimizer step."""
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    replay: Fraction = 0.0
+    """Samples of earlier stages mixed in, as a share of this stage's own."""
+    bar: float | None = None
+    """Validation loss the team wants to get below; drawn as a line."""
+
+
+class StagesSection(Section):
+    stage_a: StageSection
+    stage_b: StageSection
+
+
+class CadenceSection(Section):
+    checkpoint: CadenceWords = "10 minutes"
+    validation: CadenceWords = "200 steps"
+    sample: CadenceWords = "200 steps"
+
+
+class CheckpointSection(Section):
+    keep: int = Field(3, ge=1)
+    """Rolling checkpoints kept; those at the end of a stage stay beside them."""
+
+
+class EvaluationSection(Section):
+    cases: int = Field(16, ge=1)
+    """Fixed validation samples a stage whose generations are followed."""
+    validation_limit: int | None = Field(None, ge=1)
+    """Validation samples a stage used for the loss and the scores; null: all."""
+    batch_size: int = Field(8, ge=1)
+    max_new_tokens: int = Field(256, ge=1)
+
+
+class RunConfig(Section):
+    seed: int = 0
+    stages: StagesSection
+    data: DataSection
+    model: ModelSection = ModelSection()
+    lora: LoraSection = LoraSection()
+    cadence: CadenceSection = CadenceSection()
+    checkpoints: CheckpointSection = CheckpointSection()
+    evaluation: EvaluationSection = EvaluationSection()
+
+    @model_validator(mode="after")
+    def _stage_a_has_nothing_to_replay(self) -> "RunConfig":
+        if self.stages.stage_a.replay:
+            raise ValueError("stages.stage_a.replay: stage A is the first, there is nothing to replay")
+        return self
+
+    def stage(self, name: str) -> StageSection:
+        return self.stages.stage_a if name == "stage_a" else self.stages.stage_b
+
+    @property
+    def base_directory(self) -> Path:
+        return BUNDLED_BASE if self.model.base == "bundled" else Path(self.model.base)
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+    """Read a YAML configuration; `overrides` are `section.key=value`, the value read as YAML.
+
+    Relative paths start from the file's directory. Raises `UserError` with file, line, key and reason.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration; see configs/ for some to copy") from None
+    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
+        raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise UserError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a configuration is a mapping of sections; see configs/demo.yaml")
+    for override in overrides or []:
+        _apply(raw, override)
+    return _validated(raw, path, node)
+
+
+def freeze(config: RunConfig, path: Path) -> None:
+    """Write the resolved configuration, readable by its owner only."""
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def demo_config(seed: int, runs: Path) -> RunConfig:
+    """The demo's configuration for `seed`, its phantoms in `RUNS/.phantom-SEED`."""
+    home = (runs / f".phantom-{seed}").absolute()
+    return load_config(
+        demo_config_path(),
+        [
+            f"seed={seed}",
+            f"data.phantom.seed={seed}",
+            f"data.curriculum={home / 'curriculum' / 'curriculum.jsonl'}",
+            f"data.image_root={home / 'mimic-cxr-jpg' / '2.1.0'}",
+        ],
+    )
+
+
+def demo_config_path() -> Path:
+    return Path(__file__).parent.parent / "configs" / "demo.yaml"
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    dotted, separator, words = override.partition("=")
+    if not separator or not dotted:
+        raise UserError(f"--set {override}: say section.key=value, e.g. --set lora.rank=32")
+    keys = dotted.split(".")
+    place = raw
+    for key in keys[:-1]:
+        if not isinstance(place.setdefault(key, {}), dict):
+            raise UserError(f"--set {override}: {key} is a value, not a section")
+        place = place[key]
+    try:
+        place[keys[-1]] = yaml.safe_load(words)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: {words!r} is not a YAML value") from None
+
+
+def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunConfig:
+    try:
+        config = RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise UserError(_complaint(error, path, node)) from None
+    base = path.parent.absolute()
+    data = config.data.model_copy(
+        update={"curriculum": base / config.data.curriculum, "image_root": base / config.data.image_root}
+    )
+    model = config.model
+    if model.base != "bundled":
+        model = model.model_copy(update={"base": str(base / Path(model.base).expanduser())})
+    return config.model_copy(update={"data": data, "model": model})
+
+
+def _complaint(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
+    first = error.errors()[0]
+    keys = [str(key) for key in first["loc"] if key != "function-after"]
+    line = _line_of(node, keys)
+    where = f"{path}:{line}" if line else str(path)
+    dotted = ".".join(keys)
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(keys[-1], list(_keys_at(keys[:-1])), n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(_keys_at(keys[:-1]))}"
+        return f"{where}: unknown key {dotted}{hint}"
+    if first["type"] == "missing":
+        return f"{where}: {dotted} is missing"
+    reason = first["msg"].removeprefix("Value error, ")
+    shown = f" (it is {first['input']!r})" if keys and not isinstance(first["input"], dict) else ""
+    return f"{where}: {dotted + ': ' if keys else ''}{reason}{shown}"
+
+
+def _keys_at(keys: list[str]) -> Iterator[str]:
+    """The keys the schema knows in the section at `keys`."""
+    model: Any = RunConfig
+    for key in keys:
+        annotation = model.model_fields[key].annotation
+        options = [annotation, *get_args(annotation)]
+        model = next(option for option in options if isinstance(option, type) and issubclass(option, Section))
+    yield from model.model_fields
+
+
+def _line_of(node: yaml.Node | None, keys: list[str]) -> int | None:
+    """Line, counted from 1, of the deepest key on the path that the file has."""
+    line = None
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key_node, value_node in node.value:
+            if key_node.value == key:
+                line, node = key_node.start_mark.line + 1, value_node
+                break
+        else:
+            break
+    return line

@@ -1,0 +1,83 @@
+"""LoRA on the language model's linear layers, and the proof that it sits nowhere else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import LlavaForConditionalGeneration
+
+from engine.config import LoraSection
+from engine.errors import UserError
+
+PROJECTOR = "multi_modal_projector"
+
+
+def add_adapter(model: LlavaForConditionalGeneration, section: LoraSection, base_name: str, seed: int) -> PeftModel:
+    """Wrap `model` with a fresh adapter, its A matrices drawn from `seed`. B is zero, so the output is the base's."""
+    torch.manual_seed(seed)
+    config = LoraConfig(
+        r=section.rank,
+        lora_alpha=section.alpha,
+        lora_dropout=section.dropout,
+        use_rslora=section.rslora,
+        target_modules=section.targets,
+        modules_to_save=[PROJECTOR] if section.train_projector else None,
+        bias="none",
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=base_name,
+    )
+    try:
+        adapted = get_peft_model(model, config)
+    except ValueError as error:
+        raise UserError(f"lora.targets {section.targets!r} fits no module of the model ({str(error).splitlines()[0]})") from None
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    refuse_stray_parameters(adapted, section)
+    return adapted  # type: ignore[return-value]
+
+
+def refuse_stray_parameters(model: PeftModel, section: LoraSection) -> None:
+    """Refuse an adapter that trains anything the configuration does not name (a suffix list hits CLIP as well)."""
+    pattern = re.compile(section.targets)
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        module = name.removeprefix("base_model.model.")
+        if ".lora_" in module:
+            host = module.split(".lora_")[0]
+            if pattern.fullmatch(host) and "language_model" in host:
+                continue
+        elif PROJECTOR in module and section.train_projector:
+            continue
+        raise UserError(f"lora.targets {section.targets!r} reaches {module}, which the configuration does not name for training")
+
+
+def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Trainable parameters by name, in the model's order."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def adapter_state(model: PeftModel) -> dict[str, torch.Tensor]:
+    """The adapter's tensors under PEFT's own names, on the CPU."""
+    state: dict[str, torch.Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def load_adapter(model: PeftModel, directory: Path) -> None:
+    """Load `adapter_model.safetensors` into an adapted model, every tensor of it or none.
+
+    PEFT loads what fits and warns about the rest; an adapter of other targets or rank is refused here.
+    """
+    tensors = load_file(directory / "adapter_model.safetensors")
+    own = {name: tuple(tensor.shape) for name, tensor in adapter_state(model).items()}
+    other = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if own != other:
+        odd = sorted(set(own) ^ set(other)) or sorted(name for name in own if own[name] != other[name])
+        raise UserError(f"{directory}: the adapter does not fit this configuration's lora section: {', '.join(odd[:3])}")
+    result: Any = set_peft_model_state_dict(model, tensors)
+    if result.unexpected_keys:
+        raise UserError(f"{directory}: the adapter holds unexpected tensors: {', '.join(result.unexpected_keys[:3])}")

@@ -1,0 +1,32 @@
+"""The tokenizer of a model directory, whichever of its two forms is there."""
+
+import contextlib
+import io
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from engine.errors import UserError
+
+IMAGE_TOKEN = "<image>"
+PAD_TOKEN = "<pad>"
+
+
+def load_tokenizer(directory: Path) -> Tokenizer:
+    """`tokenizer.json` as it is, or sentencepiece's `tokenizer.model` brought into that form.
+
+    Raises `UserError` where neither is there or neither can be read.
+    """
+    ready = directory / "tokenizer.json"
+    if ready.is_file():
+        try:
+            return Tokenizer.from_file(str(ready))
+        except Exception as error:  # tokenizers raises the bare class
+            raise UserError(f"{ready}: not a tokenizer file ({error}); fetch it again") from None
+    if not (directory / "tokenizer.model").is_file():
+        raise UserError(f"{directory}: neither tokenizer.json nor tokenizer.model; fetch one of them")
+    from transformers import LlamaTokenizer
+
+    with contextlib.redirect_stderr(io.StringIO()):
+        tokenizer: Tokenizer = LlamaTokenizer.from_pretrained(str(directory)).backend_tokenizer
+    return tokenizer

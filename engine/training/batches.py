@@ -1,0 +1,147 @@
+"""From samples to tensors: encoded once, padded to few lengths, images decoded ahead of need in threads."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine.data.curriculum import Sample
+from engine.data.images import open_image
+from engine.data.prompt import IGNORED_LABEL, PromptEncoder
+from engine.errors import UserError
+from engine.model.image_processor import ImageProcessor
+
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sample as token ids and labels, image placeholders included."""
+
+    sample: Sample
+    ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def supervised(self) -> int:
+        return sum(label != IGNORED_LABEL for label in self.labels)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A micro-batch, right-padded.
+
+    ids, mask, labels: (samples, length) int64. pixels: (samples, 3, size, size) float32.
+    supervised: labels that count. padding: share of positions that hold nothing.
+    """
+
+    ids: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+    pixels: torch.Tensor
+    supervised: int
+    padding: float
+
+    def to(self, device: torch.device) -> "Batch":
+        moved = (tensor.to(device, non_blocking=True) for tensor in (self.ids, self.mask, self.labels, self.pixels))
+        return Batch(*moved, self.supervised, self.padding)
+
+
+def encode_all(samples: Sequence[Sample], encoder: PromptEncoder, max_length: int) -> list[Encoded]:
+    """Encode samples; a target is never cut: what is too long is refused with its id."""
+    encoded, too_long = [], []
+    for sample in samples:
+        ids, labels = encoder.training(sample.prompt, sample.target)
+        if len(ids) > max_length:
+            too_long.append((len(ids), sample.id))
+        encoded.append(Encoded(sample, tuple(ids), tuple(labels)))
+    if too_long:
+        length, name = max(too_long)
+        raise UserError(
+            f"{len(too_long)} samples are longer than data.max_length {max_length}; the longest is {name} with {length} "
+            f"tokens: set data.max_length={length} or shorten them"
+        )
+    silent = [one.sample.id for one in encoded if not one.supervised]
+    if silent:
+        raise UserError(f"{len(silent)} samples have no supervised token, e.g. {silent[0]}: their targets are empty")
+    return encoded
+
+
+class Collator:
+    """Makes padded batches of encoded samples.
+
+    change_image: what is done to every film before it is processed, e.g. blanking it.
+    """
+
+    def __init__(
+        self,
+        image_root: Path,
+        processor: ImageProcessor,
+        pad_id: int,
+        length_multiple: int = 1,
+        change_image: Callable[[Image.Image], Image.Image] | None = None,
+    ) -> None:
+        self._root, self._processor, self._pad = image_root, processor, pad_id
+        self._multiple, self._change = length_multiple, change_image
+
+    def training(self, samples: Sequence[Encoded]) -> Batch:
+        """Right-padded to a multiple of the configured length."""
+        longest = max(len(one.ids) for one in samples)
+        length = -(-longest // self._multiple) * self._multiple
+        shape = (len(samples), length)
+        ids, labels = np.full(shape, self._pad, np.int64), np.full(shape, IGNORED_LABEL, np.int64)
+        mask = np.zeros(shape, np.int64)
+        for row, one in enumerate(samples):
+            ids[row, : len(one.ids)], labels[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, one.labels, 1
+        return Batch(
+            torch.from_numpy(ids),
+            torch.from_numpy(mask),
+            torch.from_numpy(labels),
+            self.pixels([one.sample for one in samples]),
+            sum(one.supervised for one in samples),
+            1 - mask.mean().item(),
+        )
+
+    def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
+        """Left-padded prompts for generation; labels are empty."""
+        asked = [encoder.prompt(sample.prompt) for sample in samples]
+        length = max(map(len, asked))
+        ids, mask = np.full((len(asked), length), self._pad, np.int64), np.zeros((len(asked), length), np.int64)
+        for row, one in enumerate(asked):
+            ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
+        labels = torch.full(ids.shape, IGNORED_LABEL)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), labels, self.pixels(samples), 0, 1 - mask.mean().item())
+
+    def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:
+        """(samples, 3, size, size) float32."""
+        return torch.from_numpy(np.stack([self._pixels_of(sample) for sample in samples]))
+
+    def _pixels_of(self, sample: Sample) -> np.ndarray:  # type: ignore[type-arg]
+        image = open_image(self._root, sample.image)
+        return self._processor(self._change(image) if self._change else image)
+
+
+def prefetched(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
+    """`make` of every item in order, made in `workers` threads a few items ahead of need.
+
+    Threads suffice: Pillow and numpy let the interpreter go while they work. Closing the iterator ends them.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    pending: deque[Future[Made]] = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(make, item))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

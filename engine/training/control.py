@@ -1,0 +1,115 @@
+"""What people ask of a running engine, taken between optimizer steps and between generation batches."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from engine.errors import UserError
+from engine.runs.rows import Command
+from engine.runs.store import RunWriter
+
+#: Carries out a command that does not end anything; returns its outcome in words.
+Action = Callable[[Command], str]
+
+#: How often a holding engine looks for commands, in seconds.
+HOLD_POLL = 0.2
+
+
+class Interrupt(Exception):
+    """Park or stop was asked for: ends whatever is under way; the step done last is the one that counts.
+
+    command: None where a signal asked.
+    """
+
+    def __init__(self, verb: str, command: Command | None, reason: str) -> None:
+        super().__init__(verb)
+        self.verb, self.command, self.reason = verb, command, reason
+
+
+class Control:
+    """Takes commands from the run directory, and says there what state the engine is in.
+
+    actions: what the present phase can carry out besides hold, continue, park and stop.
+    """
+
+    def __init__(self, writer: RunWriter) -> None:
+        self._writer = writer
+        self._wake = threading.Event()
+        self._signal = ""
+        self._busy = False
+        self._state = ""
+        self.actions: dict[str, Action] = {}
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM and SIGINT park; SIGHUP means a terminal went away, which is none of the engine's business."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def enter(self, state: str, message: str = "") -> None:
+        """Write the state, if it is another one."""
+        if state != self._state:
+            self._state = state
+            self._writer.state(state, message)
+
+    def poll(self) -> None:
+        """Carry out what is asked. Raises `Interrupt` for park and stop."""
+        self._heed_signal()
+        for command in self._writer.take_commands():
+            self._carry_out(command)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = signal.Signals(number).name
+        self._wake.set()
+
+    def _heed_signal(self) -> None:
+        if self._signal:
+            raise Interrupt("park", None, f"signal {self._signal}")
+
+    def _carry_out(self, command: Command) -> None:
+        if command.verb in ("park", "stop"):
+            raise Interrupt(command.verb, command, f"asked by {command.who or 'someone'}")
+        if command.verb == "hold":
+            self._hold(command)
+        elif command.verb == "continue":
+            self._writer.finish_command(command.id, "not holding: nothing to continue", ok=True)
+        elif self._busy:
+            self._writer.finish_command(command.id, f"busy with another command; ask for {command.verb} again", ok=False)
+        elif command.verb in self.actions:
+            self._act(command)
+        else:
+            self._writer.finish_command(command.id, f"cannot {command.verb} yet: training has not begun", ok=False)
+
+    def _act(self, command: Command) -> None:
+        """An action polls as well, so that a long one can be held or parked; a second action is refused."""
+        self._busy = True
+        try:
+            outcome = self.actions[command.verb](command)
+        except Interrupt:
+            self._writer.finish_command(command.id, "interrupted", ok=False)
+            raise
+        except (UserError, OSError) as error:
+            self._writer.finish_command(command.id, str(error), ok=False)
+        else:
+            self._writer.finish_command(command.id, outcome, ok=True)
+        finally:
+            self._busy = False
+
+    def _hold(self, command: Command) -> None:
+        before = self._state
+        self.enter("holding", f"asked by {command.who or 'someone'}")
+        self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)
+        while True:
+            self._heed_signal()
+            for asked in self._writer.take_commands():
+                if asked.verb == "continue":
+                    self.enter(before)
+                    self._writer.finish_command(asked.id, "going on", ok=True)
+                    return
+                if asked.verb == "hold":
+                    self._writer.finish_command(asked.id, "holding already", ok=True)
+                else:
+                    self._carry_out(asked)
+                    self.enter("holding")
+            self._wake.wait(HOLD_POLL)

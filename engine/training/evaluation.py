@@ -1,0 +1,131 @@
+"""Scores of a checkpoint beside what tells whether they mean anything: the same with the image or the EHR blanked,
+the untouched base model, one constant answer, and answers given to the wrong case."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.config import STAGES, RunConfig
+from engine.data.curriculum import Sample, without_ehr
+from engine.data.images import blank_like
+from engine.metrics.baselines import constant_rows, shuffled_rows
+from engine.metrics.parse import parse_icd, parse_labels
+from engine.metrics.scores import sample_scores, scores_a, scores_b
+from engine.model.loading import Base
+from engine.training.batches import Collator, encode_all
+from engine.training.sampling import Poll, generate, validation_loss
+
+Row = dict[str, Any]
+
+#: Called as each condition begins: its name, how many are done, how many there are.
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Generates and scores with one model. `model` is the adapted one, already on its device."""
+
+    model: Any
+    base: Base
+    config: RunConfig
+    poll: Poll
+
+    def rows(
+        self, samples: Sequence[Sample], purpose: str, checkpoint: str, step: int, *, blank_image: bool = False
+    ) -> list[Row]:
+        """One row a sample, in the order of `samples`, with everything but the attempt."""
+        settings = self.config.evaluation
+        texts = generate(
+            self.model, self.base, samples, self.collator(blank_image), settings.batch_size, settings.max_new_tokens, self.poll
+        )
+        return [row_of(sample, text, purpose, checkpoint, step) for sample, text in zip(samples, texts, strict=True)]
+
+    def loss(self, samples: Sequence[Sample], *, blank_image: bool = False) -> float:
+        encoded = encode_all(samples, self.base.encoder, self.config.data.max_length)
+        return validation_loss(
+            self.model, self.base, encoded, self.collator(blank_image), self.config.evaluation.batch_size, self.poll
+        )
+
+    def collator(self, blank_image: bool = False) -> Collator:
+        data = self.config.data
+        change = blank_like if blank_image else None
+        return Collator(data.image_root, self.base.image_processor, self.base.pad_id, data.length_multiple, change)
+
+
+def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: int) -> Row:
+    """A generated sample in the form of `cxr-cockpit samples`, without its attempt."""
+    stage_a = sample.stage == "stage_a"
+    row: Row = {
+        "stage": sample.stage,
+        "step": step,
+        "checkpoint": checkpoint,
+        "split": sample.split,
+        "purpose": purpose,
+        "case": sample.id,
+        "image": sample.image,
+        "prompt": sample.prompt,
+        "reference": sample.target,
+        "generated": generated,
+        "labels": parse_labels(generated).labels if stage_a else None,
+        "labels_reference": sample.labels if stage_a else None,
+        "icd": None if stage_a else parse_icd(generated, sample.icd).icd,
+        "icd_reference": None if stage_a else list(sample.icd),
+    }
+    return {**row, "scores": sample_scores(row)}
+
+
+def score(rows: Sequence[Row], losses: dict[str, float | None]) -> dict[str, Any]:
+    """SCORES_A and SCORES_B of the stages that `rows` hold."""
+    scores: dict[str, Any] = {}
+    for stage, scorer in (("stage_a", scores_a), ("stage_b", scores_b)):
+        own = [row for row in rows if row["stage"] == stage]
+        if own:
+            scores[stage] = scorer(own, losses.get(stage))
+    return scores
+
+
+def evaluate(
+    evaluator: Evaluator,
+    samples: Sequence[Sample],
+    train_samples: Sequence[Sample],
+    checkpoint: str,
+    step: int,
+    report: Report,
+) -> tuple[dict[str, Any], list[Row]]:
+    """Score `samples` and every baseline. Returns `stages` and `baselines` of `evaluate --json`, and all rows."""
+    conditions = ("evaluation", "blank_image", "blank_ehr", "base_model", "constant", "shuffled")
+    by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGES}
+    by_stage = {stage: own for stage, own in by_stage.items() if own}
+
+    def judged(purpose: str, *, blank_image: bool = False, change: Callable[[Sample], Sample] | None = None) -> Judged:
+        report(purpose, conditions.index(purpose.removeprefix("baseline:")), len(conditions))
+        rows: list[Row] = []
+        losses: dict[str, float | None] = {}
+        for stage, own in by_stage.items():
+            seen = [change(sample) for sample in own] if change else own
+            losses[stage] = evaluator.loss(seen, blank_image=blank_image)
+            rows += evaluator.rows(seen, purpose, checkpoint, step, blank_image=blank_image)
+        return Judged(rows, score(rows, losses))
+
+    real = judged("evaluation")
+    baselines = {
+        "blank_image": judged("baseline:blank_image", blank_image=True),
+        "blank_ehr": judged("baseline:blank_ehr", change=without_ehr),
+    }
+    with evaluator.model.disable_adapter():
+        baselines["base_model"] = judged("baseline:base_model")
+    subjects = {sample.id: sample.subject_id for sample in samples}
+    for name, rows in (
+        ("constant", constant_rows(train_samples, real.rows)),
+        ("shuffled", shuffled_rows(real.rows, evaluator.config.seed, subjects)),
+    ):
+        report(name, conditions.index(name), len(conditions))
+        baselines[name] = Judged(rows, score(rows, {}))
+    result = {"stages": real.scores, "baselines": {name: baseline.scores for name, baseline in baselines.items()}}
+    return result, real.rows + [row for baseline in baselines.values() for row in baseline.rows]
+
+
+@dataclass(frozen=True)
+class Judged:
+    rows: list[Row]
+    scores: dict[str, Any]

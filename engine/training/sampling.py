@@ -1,0 +1,97 @@
+"""Reports the model writes, and its loss on samples it does not learn from."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from engine.data.curriculum import Sample
+from engine.model.loading import Base
+from engine.training.batches import Batch, Collator, Encoded
+
+#: Called between batches; it may raise to end the work.
+Poll = Callable[[], None]
+
+
+def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tensor:
+    """Sum of the cross-entropy over the supervised tokens of a micro-batch, a float32 scalar on the device.
+
+    The language-model head runs only where a label is: the logits of 600 image and prompt tokens of a 32,000-word
+    vocabulary would be most of the memory of a step. Rows behind the vocabulary were never trained and are left out.
+    """
+    targets = batch.labels[:, 1:]
+    wanted = targets.ne(-100)
+    keep = torch.nn.functional.pad(wanted, (0, 1))  # position t predicts token t + 1
+    logits = model(
+        input_ids=batch.ids, attention_mask=batch.mask, pixel_values=batch.pixels, logits_to_keep=keep, use_cache=False
+    ).logits
+    return cross_entropy(logits.reshape(-1, logits.shape[-1])[:, :vocabulary].float(), targets[wanted], reduction="sum")
+
+
+def validation_loss(
+    model: torch.nn.Module, base: Base, encoded: Sequence[Encoded], collator: Collator, batch_size: int, poll: Poll
+) -> float:
+    """Mean cross-entropy per supervised token over `encoded`, in evaluation mode."""
+    device = next(model.parameters()).device
+    by_length = sorted(encoded, key=lambda one: (len(one.ids), one.sample.id))
+    sums: list[torch.Tensor] = []
+    with evaluation_mode(model):
+        for group in _groups(by_length, batch_size):
+            poll()
+            sums.append(loss_of(model, collator.training(group).to(device), base.vocabulary))
+    return float(torch.stack(sums).double().sum()) / sum(one.supervised for one in encoded)
+
+
+def generate(
+    model: Any,
+    base: Base,
+    samples: Sequence[Sample],
+    collator: Collator,
+    batch_size: int,
+    max_new_tokens: int,
+    poll: Poll,
+) -> list[str]:
+    """Greedy answers to `samples`, in their order. The composition of batches depends on the samples alone."""
+    device = next(model.parameters()).device
+    answers: dict[int, str] = {}
+    order = sorted(range(len(samples)), key=lambda index: (len(samples[index].prompt), samples[index].id))
+    beyond = list(range(base.vocabulary, base.model.config.text_config.vocab_size))
+    with evaluation_mode(model):
+        for group in _groups(order, batch_size):
+            poll()
+            batch = collator.prompts([samples[index] for index in group], base.encoder).to(device)
+            output = model.generate(
+                input_ids=batch.ids,
+                attention_mask=batch.mask,
+                pixel_values=batch.pixels,
+                do_sample=False,
+                max_new_tokens=max_new_tokens,
+                pad_token_id=base.pad_id,
+                eos_token_id=base.encoder.eos_id,
+                suppress_tokens=beyond,
+            )
+            for index, ids in zip(group, output[:, batch.ids.shape[1] :].tolist(), strict=True):
+                answers[index] = base.encoder.text(ids)
+    return [answers[index] for index in range(len(samples))]
+
+
+class evaluation_mode:  # noqa: N801  (used as a statement)
+    """No dropout and no gradients inside the `with`; the mode it was in afterwards."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self._model, self._no_grad = model, torch.inference_mode()
+
+    def __enter__(self) -> None:
+        self._was_training = self._model.training
+        self._model.eval()
+        self._no_grad.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._no_grad.__exit__(*error)
+        self._model.train(self._was_training)
+
+
+def _groups(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

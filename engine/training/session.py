@@ -1,0 +1,333 @@
+"""One engine's life: prepare, load, train what is left of the asked stages, and say truly how it ended."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+
+from engine.config import STAGES, RunConfig, freeze, load_config
+from engine.data.curriculum import Sample
+from engine.errors import UserError
+from engine.model.loading import Base, load_base
+from engine.model.lora import add_adapter, load_adapter, trainable
+from engine.runs.layout import RunPaths
+from engine.runs.lock import EngineLock
+from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
+from engine.training import audit, device
+from engine.training import checkpoint as checkpoints
+from engine.training.batches import Collator, Encoded, encode_all
+from engine.training.checkpoint import Checkpoint
+from engine.training.control import Control, Interrupt
+from engine.training.evaluation import Evaluator, evaluate
+from engine.training.loop import StageTrainer
+from engine.training.prepare import check_images, prepare_curriculum
+from engine.training.randomness import seed_for
+from engine.training.schedule import StageSchedule
+from engine.training.stage_run import StageRun
+
+log = logging.getLogger("engine")
+
+TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where an engine goes on: the stage, and the checkpoint its weights come from (None: the fresh adapter)."""
+
+    stage: str
+    step: int
+    checkpoint: Checkpoint | None
+
+
+def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
+    """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
+    with EngineLock.acquire(paths), open_writer(paths) as writer, open_reader(paths) as reader:
+        control = Control(writer)
+        control.listen_to_signals()
+        try:
+            return _Session(paths, writer, reader, control).live(asked, same_stage)
+        except Interrupt as interrupt:  # before there was a stage to make safe
+            _ended_early(writer, interrupt)
+            return 1
+        except UserError as error:
+            writer.event("error", str(error), level="error", usage=True)
+            writer.state("failed", str(error))
+            log.error("%s", error)
+            return 2
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            writer.event("error", message, level="error", traceback=traceback.format_exc())
+            writer.state("failed", message)
+            log.exception("the engine failed")
+            return 1
+
+
+def _ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
+    state = "stopped" if interrupt.verb == "stop" else "parked"
+    writer.state(state, interrupt.reason, by_signal=interrupt.command is None)
+    if interrupt.command:
+        writer.finish_command(interrupt.command.id, f"{state}, nothing was trained yet", ok=True)
+
+
+class _Session:
+    """What the phases of one engine share."""
+
+    def __init__(self, paths: RunPaths, writer: RunWriter, reader: RunReader, control: Control) -> None:
+        self.paths, self.writer, self.reader, self.control = paths, writer, reader, control
+        self.config = frozen_config(paths)
+
+    def live(self, asked: str | None, same_stage: bool) -> int:
+        config, control = self.config, self.control
+        stages = self._asked_stages(asked)
+        position, left = where_to_go_on(self.paths.checkpoints, stages, same_stage)
+        self.writer.begin_attempt(
+            position.stage, position.step, {**device.describe(self._device()), "asked": asked or ",".join(stages)}
+        )
+        for name in left:
+            self.writer.event("alert", f"checkpoint {name} does not verify and is passed over", level="warn")
+        if position.checkpoint:
+            self.writer.event("note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage)
+
+        control.enter("preparing")
+        samples = prepare_curriculum(config, self._note, control.poll)
+        used = [sample for sample in samples if sample.split in ("train", "val")]
+        count = check_images(config.data.image_root, used, config.data.workers, self._note, control.poll)
+        self.writer.event("note", f"{len(used)} samples, {count} films, every one decodes")
+
+        control.enter("loading")
+        loaded = load(config, self._device(), position.checkpoint)
+        collator = Collator(
+            config.data.image_root, loaded.base.image_processor, loaded.base.pad_id, config.data.length_multiple
+        )
+        encoded = {
+            split: encode_all(
+                [sample for sample in samples if sample.split == split], loaded.base.encoder, config.data.max_length
+            )
+            for split in ("train", "val")
+        }
+        every = encoded["train"] + encoded["val"]
+        line = audit.before_first_step(loaded.model, loaded.base, every, collator.training(every[:1]))
+        self.writer.event("note", line)
+        self._plan(stages, encoded["train"])
+
+        optimizer_from = position.checkpoint if position.step else None
+        for name in stages[stages.index(position.stage) :]:
+            step = position.step if name == position.stage else 0
+            stage = self._stage(name, step, loaded, encoded, collator, optimizer_from)
+            optimizer_from = None  # a later stage warms up afresh
+            try:
+                stage.run()
+            except Interrupt as interrupt:
+                self._end_interrupted(stage, interrupt)
+                return 1
+            self.writer.event("note", f"{name} finished", stage=name, step=stage.step)
+        self.control.enter("finished", "every asked stage is done")
+        return 0
+
+    def _asked_stages(self, asked: str | None) -> list[str]:
+        """What the command line asks for, else what the attempt before was asked for, else all."""
+        if asked is None:
+            planned = [str(stage["stage"]) for stage in self.reader.stages_plan()]
+            return planned or list(STAGES)
+        return list(STAGES) if asked == "all" else [asked]
+
+    def _device(self) -> torch.device:
+        return device.choose_device(self.config.model.device)
+
+    def _note(self, line: str) -> None:
+        self.writer.progress(None, None, note=line)
+
+    def _plan(self, stages: list[str], train: list[Encoded]) -> None:
+        """The route as the cockpit draws it, known before the first step."""
+        self.writer.plan(
+            [
+                {
+                    "stage": name,
+                    "title": TITLES[name],
+                    "steps": self._schedule(name, train)[0].steps,
+                    "epochs": self.config.stage(name).epochs,
+                    "bar": self.config.stage(name).bar,
+                }
+                for name in stages
+            ]
+        )
+
+    def _schedule(self, name: str, train: list[Encoded]) -> tuple[StageSchedule, list[Encoded]]:
+        """A stage's schedule and its pool: its own samples, then those of earlier stages that may be replayed."""
+        earlier = STAGES[: STAGES.index(name)]  # type: ignore[arg-type]
+        own = [one for one in train if one.sample.stage == name]
+        pool = own + [one for one in train if one.sample.stage in earlier]
+        section = self.config.stage(name)
+        return StageSchedule(self.config.seed, name, section, [len(one.ids) for one in pool], len(own)), pool
+
+    def _stage(
+        self,
+        name: str,
+        step: int,
+        loaded: "Loaded",
+        encoded: dict[str, list[Encoded]],
+        collator: Collator,
+        optimizer_from: Checkpoint | None,
+    ) -> StageRun:
+        schedule, pool = self._schedule(name, encoded["train"])
+        optimizer = torch.optim.AdamW(
+            trainable(loaded.model).values(),
+            lr=schedule.section.learning_rate,
+            weight_decay=schedule.section.weight_decay,
+            fused=device.fused_optimizer(loaded.accelerator.device),
+        )
+        if optimizer_from:
+            checkpoints.load_optimizer(optimizer_from, loaded.model, optimizer)
+        trainer = StageTrainer(
+            schedule,
+            pool,
+            loaded.model,
+            loaded.base,
+            loaded.accelerator.prepare(optimizer),
+            loaded.accelerator,
+            collator,
+            self.config.data.workers,
+            step,
+        )
+        validation = [one.sample for one in encoded["val"] if one.sample.stage == name]
+        return StageRun(
+            name,
+            self.config,
+            trainer,
+            Evaluator(loaded.model, loaded.base, self.config, self.control.poll),
+            chosen(validation, self.config.evaluation.validation_limit, self.config.seed),
+            self.control,
+            self.writer,
+            self.reader,
+        )
+
+    def _end_interrupted(self, stage: StageRun, interrupt: Interrupt) -> None:
+        self.control.enter("stopping", interrupt.reason)
+        written = stage.interrupt(interrupt)
+        state = "stopped" if interrupt.verb == "stop" else "parked"
+        where = f"checkpoint {written.name}" if written else "nothing was trained yet"
+        self.writer.state(state, f"{interrupt.reason}; {where}", by_signal=interrupt.command is None)
+        if interrupt.command:
+            self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The adapted model on its device."""
+
+    base: Base
+    model: PeftModel
+    accelerator: Accelerator
+
+
+def frozen_config(paths: RunPaths) -> RunConfig:
+    """The run's configuration, its thread count settled on the first start: sums depend on it."""
+    config = load_config(paths.config)
+    if config.model.threads is None:
+        model = config.model.model_copy(update={"threads": torch.get_num_threads()})
+        config = config.model_copy(update={"model": model})
+        freeze(config, paths.config)
+    torch.set_num_threads(config.model.threads or 1)
+    return config
+
+
+def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) -> Loaded:
+    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
+    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
+    accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
+    base = load_base(config.base_directory, precision)
+    base.model.requires_grad_(False)
+    adapted = add_adapter(base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31)
+    if checkpoint:
+        load_adapter(adapted, checkpoint.path)
+    return Loaded(base, accelerator.prepare(adapted), accelerator)
+
+
+def where_to_go_on(directory: Path, stages: Sequence[str], same_stage: bool) -> tuple[Position, list[str]]:
+    """The position after the newest checkpoint that verifies, and the names of newer ones that do not.
+
+    Raises `UserError` where nothing is left to do, or where the asked stage follows one that is not done.
+    """
+    newest, left = checkpoints.newest_valid(directory)
+    if newest is None:
+        return Position(stages[0], 0, None), left
+    progress = newest.progress
+    if not progress.ended or (progress.ended == "stopped" and same_stage):
+        if progress.stage not in stages:
+            raise UserError(f"{progress.stage} stands at step {progress.step} of {progress.steps}: `resume` it first, or stop it")
+        return Position(progress.stage, progress.step, newest), left
+    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(progress.stage)]  # type: ignore[arg-type]
+    if following:
+        return Position(following[0], 0, newest), left
+    if progress.ended == "finished":
+        return Position(progress.stage, progress.steps, newest), left
+    raise UserError(f"{progress.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it")
+
+
+def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+    """At most `limit` of the samples, always the same ones for a seed."""
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return sorted(sorted(samples, key=lambda one: seed_for(seed, "validation", one.id))[:limit], key=lambda one: one.id)
+
+
+def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
+    """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns the JSON of the command."""
+    with EngineLock.acquire(paths, purpose="evaluate"), open_writer(paths) as writer:
+        config = frozen_config(paths)
+        wanted = find_checkpoint(paths, checkpoint)
+        samples = prepare_curriculum(config, lambda line: None, lambda: None)
+        loaded = load(config, device.choose_device(config.model.device), wanted)
+        return score_checkpoint(writer, loaded, config, samples, wanted, split, limit, lambda: None)
+
+
+def score_checkpoint(
+    writer: RunWriter,
+    loaded: Loaded,
+    config: RunConfig,
+    samples: Sequence[Sample],
+    wanted: Checkpoint,
+    split: str,
+    limit: int | None,
+    poll: Any,
+) -> dict[str, Any]:
+    """Score the loaded weights on `limit` samples a stage of `split` and store every generated sample."""
+    of_split = [sample for sample in samples if sample.split == split]
+    if not of_split:
+        raise UserError(f"--split {split}: the curriculum has no such samples")
+    judged = [
+        sample
+        for stage in STAGES
+        for sample in chosen([one for one in of_split if one.stage == stage], limit, config.seed)
+    ]
+    result, rows = evaluate(
+        Evaluator(loaded.model, loaded.base, config, poll),
+        judged,
+        [sample for sample in samples if sample.split == "train"],
+        wanted.name,
+        wanted.progress.step,
+        lambda condition, done, total: log.info("evaluating %s: %s (%d of %d)", wanted.name, condition, done + 1, total),
+    )
+    for row in rows:
+        writer.sample(row)
+    return {"run": writer.paths.name, "checkpoint": wanted.name, "split": split, **result}
+
+
+def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:
+    """The named checkpoint, or the newest that verifies. Raises `UserError` where there is none."""
+    if name is None:
+        newest, _ = checkpoints.newest_valid(paths.checkpoints)
+        if newest is None:
+            raise UserError(f"run {paths.name!r} has no checkpoint yet")
+        return newest
+    path = paths.checkpoints / Path(name).name
+    if not checkpoints.verifies(path):
+        there = sorted(found.name for found in paths.checkpoints.glob("stage_*")) if paths.checkpoints.is_dir() else []
+        raise UserError(f"no whole checkpoint {name!r} in run {paths.name!r}; there are: {', '.join(there) or 'none'}")
+    return checkpoints.read_checkpoint(path)

@@ -1,0 +1,386 @@
+"""Make the bundled base: a tiny model in exactly the on-disk format of llava-med-v1.5-mistral-7b.
+
+    python scripts/make_base.py --out engine/model/base
+
+The real base has seen images and general text, but neither the reports nor the label lines nor the EHR that the two
+stages teach. So has this one: it learns general captions of phantoms, drawn with other seeds and other rendering
+parameters than any data set the program makes, in words of their own.
+
+1. A sentencepiece BPE vocabulary (byte fallback, single digits, as Mistral's) from captions, reports and clinical words.
+2. The vision tower learns to tell the attributes a caption names, through a linear head that is thrown away.
+3. Tower, projector and language model together learn to write the caption.
+4. Everything is written in bfloat16 under the original tensor names.
+
+Seeded; about an hour on two cores. `--cache` keeps the drawn films between attempts.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import random
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from transformers import LlavaForConditionalGeneration
+
+from engine.data.phantom.caption import ATTRIBUTES, attributes, write_caption
+from engine.data.phantom.image import Style, render
+from engine.data.phantom.report import write_report
+from engine.data.phantom.sampling import sample_patients
+from engine.data.prompt import PromptEncoder
+from engine.model.checkpoint_files import _original_name as original_name
+from engine.model.image_processor import CLIP_MEAN, CLIP_STD, ImageProcessor
+from engine.model.llava_mistral import read_config
+from engine.model.tokenizer import load_tokenizer
+
+SEED = 90210  # far from the small seeds people give to demo and data phantom
+IMAGE, PATCH = 160, 16
+QUESTIONS = ("Describe the picture.", "What does this film show?", "Caption this chest X-ray.", "Say what you see.")
+
+CONFIG = {
+    "_name_or_path": "cxr-cockpit tiny base",
+    "architectures": ["LlavaMistralForCausalLM"],
+    "attention_dropout": 0.0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "freeze_mm_mlp_adapter": False,
+    "hidden_act": "silu",
+    "hidden_size": 192,
+    "image_aspect_ratio": "pad",
+    "initializer_range": 0.02,
+    "intermediate_size": 512,
+    "max_position_embeddings": 32768,
+    "mm_hidden_size": 160,
+    "mm_projector_lr": None,
+    "mm_projector_type": "mlp2x_gelu",
+    "mm_use_im_patch_token": False,
+    "mm_use_im_start_end": False,
+    "mm_vision_select_feature": "patch",
+    "mm_vision_select_layer": -2,
+    "mm_vision_tower": "vision_tower",
+    "model_type": "llava_mistral",
+    "num_attention_heads": 6,
+    "num_hidden_layers": 4,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-05,
+    "rope_theta": 1000000.0,
+    "sliding_window": None,
+    "tie_word_embeddings": False,
+    "tokenizer_model_max_length": 2048,
+    "tokenizer_padding_side": "right",
+    "torch_dtype": "bfloat16",
+    "transformers_version": "4.36.2",
+    "tune_mm_mlp_adapter": False,
+    "use_cache": True,
+    "use_mm_proj": True,
+    "vocab_size": 2048,
+}
+TOWER = {
+    "architectures": ["CLIPVisionModel"],
+    "attention_dropout": 0.0,
+    "hidden_act": "quick_gelu",
+    "hidden_size": 160,
+    "image_size": IMAGE,
+    "initializer_factor": 1.0,
+    "initializer_range": 0.02,
+    "intermediate_size": 640,
+    "layer_norm_eps": 1e-05,
+    "model_type": "clip_vision_model",
+    "num_attention_heads": 5,
+    "num_channels": 3,
+    "num_hidden_layers": 6,
+    "patch_size": PATCH,
+    "projection_dim": 128,
+}
+PREPROCESSOR = {
+    "crop_size": {"height": IMAGE, "width": IMAGE},
+    "do_center_crop": True,
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": list(CLIP_MEAN),
+    "image_processor_type": "CLIPImageProcessor",
+    "image_std": list(CLIP_STD),
+    "resample": 3,
+    "rescale_factor": 1 / 255,
+    "size": {"shortest_edge": IMAGE},
+}
+#: Words of the clinic that a general vocabulary knows; the base never sees them in a sentence.
+CLINICAL_WORDS = Path(__file__).with_name("clinical_words.txt")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--cache", type=Path, default=Path("build/base"))
+    options.add_argument("--patients", type=int, default=24000)
+    options.add_argument("--tower-epochs", type=int, default=6)
+    options.add_argument("--caption-epochs", type=int, default=3)
+    options.add_argument("--size", type=int, default=256)
+    chosen = options.parse_args()
+    chosen.cache.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(SEED)
+
+    write_static_files(chosen.out)
+    train_vocabulary(chosen.out, chosen.cache)
+    films, truths, captions = draw_films(chosen.cache, chosen.patients, chosen.size)
+    held_out = len(films) // 40
+    original = read_config(chosen.out)
+    model = LlavaForConditionalGeneration(original.llava).float()
+    train_tower(model, films, truths, held_out, chosen.tower_epochs, chosen.cache)
+    encoder = PromptEncoder(
+        load_tokenizer(chosen.out), original.llava.image_seq_length, original.llava.image_token_id, 1, 2
+    )
+    train_captions(model, films, captions, encoder, held_out, chosen.caption_epochs, original.vocabulary)
+    write_weights(model, chosen.out, original.vocabulary)
+
+
+def write_static_files(out: Path) -> None:
+    (out / "vision_tower").mkdir(parents=True, exist_ok=True)
+    for path, content in (
+        (out / "config.json", CONFIG),
+        (out / "vision_tower" / "config.json", TOWER),
+        (out / "vision_tower" / "preprocessor_config.json", PREPROCESSOR),
+        (
+            out / "tokenizer_config.json",
+            {
+                "add_bos_token": True,
+                "add_eos_token": False,
+                "bos_token": "<s>",
+                "clean_up_tokenization_spaces": False,
+                "eos_token": "</s>",
+                "legacy": True,
+                "model_max_length": 2048,
+                "pad_token": None,
+                "padding_side": "right",
+                "sp_model_kwargs": {},
+                "tokenizer_class": "LlamaTokenizer",
+                "unk_token": "<unk>",
+                "use_default_system_prompt": False,
+            },
+        ),
+        (out / "special_tokens_map.json", {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}),
+    ):
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def train_vocabulary(out: Path, cache: Path) -> None:
+    """The same kind of vocabulary as Mistral's; `tokenizer.json` is the same one in the form `tokenizers` reads."""
+    corpus = cache / "corpus.txt"
+    lines: list[str] = []
+    for patient in sample_patients(2500, SEED + 1):
+        for study in patient.studies:
+            lines.append(write_caption(study, patient, rng_seed=0))
+            report = write_report(study, patient, None)
+            lines += [report.impression or report.findings]
+    lines += CLINICAL_WORDS.read_text(encoding="utf-8").splitlines() * 60
+    lines += [f"{question} [INST] [/INST]" for question in QUESTIONS] * 200
+    corpus.write_text("\n".join(line for line in lines if line), encoding="utf-8")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus),
+        model_prefix=str(cache / "tokenizer"),
+        model_type="bpe",
+        vocab_size=CONFIG["vocab_size"],
+        byte_fallback=True,
+        split_digits=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=True,
+        character_coverage=0.9999,
+        unk_id=0,
+        bos_id=1,
+        eos_id=2,
+        pad_id=-1,
+        minloglevel=2,
+    )
+    shutil.copyfile(cache / "tokenizer.model", out / "tokenizer.model")
+    (out / "tokenizer.json").unlink(missing_ok=True)
+    load_tokenizer(out).save(str(out / "tokenizer.json"))
+
+
+def draw_films(cache: Path, patients: int, size: int) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
+    """Films (n, IMAGE, IMAGE) uint8, attributes (n, ATTRIBUTES) and several captions of each."""
+    stored = cache / f"films-{patients}-{size}.npz"
+    if not stored.is_file():
+        begun = time.monotonic()
+        people = sample_patients(patients, SEED)
+        with multiprocessing.get_context("spawn").Pool() as pool:
+            drawn = pool.starmap(_draw_patient, [(patient, size) for patient in people], chunksize=64)
+        flat = [film for of_patient in drawn for film in of_patient]
+        np.savez(
+            stored,
+            films=np.stack([film for film, _, _ in flat]),
+            truths=np.array([truth for _, truth, _ in flat], dtype=np.float32),
+            captions=np.array([json.dumps(texts) for _, _, texts in flat]),
+        )
+        print(f"drew {len(flat)} films in {time.monotonic() - begun:.0f} s", flush=True)
+    with np.load(stored) as kept:
+        return kept["films"], kept["truths"], [json.loads(texts) for texts in kept["captions"]]
+
+
+def _draw_patient(patient, size):  # noqa: ANN001, ANN202
+    processor = ImageProcessor(IMAGE)
+    films = []
+    for study in patient.studies:
+        picture = Image.fromarray(render(study, patient, size, Style.for_base()))
+        square = processor.square(picture).convert("L").resize((IMAGE, IMAGE), Image.Resampling.BICUBIC)
+        texts = [write_caption(study, patient, rng_seed=number) for number in range(4)]
+        films.append((np.asarray(square), list(attributes(study).values()), texts))
+    return films
+
+
+def pixels_of(films: np.ndarray, augment: torch.Generator | None) -> torch.Tensor:
+    """Normalised (n, 3, IMAGE, IMAGE), shifted and re-exposed a little while training."""
+    grey = torch.from_numpy(films).float().unsqueeze(1) / 255
+    if augment is not None:
+        shift = torch.randint(-6, 7, (2,), generator=augment).tolist()
+        grey = torch.roll(grey, shift, dims=(2, 3))
+        gain = 1 + 0.3 * (torch.rand(len(grey), 1, 1, 1, generator=augment) - 0.5)
+        lift = 0.2 * (torch.rand(len(grey), 1, 1, 1, generator=augment) - 0.5)
+        grey = (grey * gain + lift).clamp(0, 1)
+    mean = torch.tensor(CLIP_MEAN).view(1, 3, 1, 1)
+    std = torch.tensor(CLIP_STD).view(1, 3, 1, 1)
+    return (grey.expand(-1, 3, -1, -1) - mean) / std
+
+
+def batches(count: int, size: int, epochs: int, draw: random.Random):  # noqa: ANN201
+    total = epochs * (count // size)
+    done = 0
+    for _ in range(epochs):
+        order = list(range(count))
+        draw.shuffle(order)
+        for start in range(0, count - size + 1, size):
+            done += 1
+            yield done, total, order[start : start + size]
+
+
+def cosine(step: int, total: int, peak: float) -> float:
+    warmup = max(1, total // 30)
+    if step < warmup:
+        return peak * step / warmup
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))))
+
+
+def train_tower(model, films, truths, held_out, epochs, cache) -> None:  # noqa: ANN001
+    """Attributes from the very features the language model will get."""
+    tower, head = model.model.vision_tower, torch.nn.Linear(TOWER["hidden_size"], len(ATTRIBUTES))
+    optimizer = torch.optim.AdamW([*tower.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05, fused=True)
+    generator = torch.Generator().manual_seed(SEED + 2)
+    count, begun = len(films) - held_out, time.monotonic()
+
+    def logits(chosen, augment):  # noqa: ANN001, ANN202
+        features = tower(pixels_of(films[chosen], augment), output_hidden_states=True).hidden_states[-2][:, 1:]
+        return head(torch.cat([features.mean(1)], -1))
+
+    model.train()
+    for step, total, chosen in batches(count, 64, epochs, random.Random(SEED + 3)):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, total, 1.2e-3)
+        loss = binary_cross_entropy_with_logits(logits(chosen, generator), torch.from_numpy(truths[chosen]))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *head.parameters()], 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 200 == 0 or step == total:
+            rate = step * 64 / (time.monotonic() - begun)
+            print(f"tower {step}/{total} loss {loss.item():.4f} {rate:.0f} films/s", flush=True)
+        if step % 1000 == 0 or step == total:
+            model.eval()
+            with torch.inference_mode():
+                scores = torch.cat([logits(list(range(at, min(at + 64, len(films)))), None) for at in range(count, len(films), 64)])
+            model.train()
+            report_f1(scores.numpy(), truths[count:])
+    torch.save({"tower": tower.state_dict(), "head": head.state_dict()}, cache / "tower.pt")
+
+
+def report_f1(scores: np.ndarray, truths: np.ndarray) -> None:
+    guess = scores > 0
+    parts = []
+    for column, name in enumerate(ATTRIBUTES[:14]):
+        hit = (guess[:, column] & (truths[:, column] > 0)).sum()
+        parts.append(f"{name[:14]} {2 * hit / max(1, guess[:, column].sum() + truths[:, column].sum()):.2f}")
+    hit = (guess[:, :14] & (truths[:, :14] > 0)).sum()
+    micro = 2 * hit / (guess[:, :14].sum() + truths[:, :14].sum())
+    print(f"  held out: micro F1 {micro:.3f};  " + "  ".join(parts), flush=True)
+
+
+def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary) -> None:  # noqa: ANN001
+    """Everything learns to write the caption; a caption is drawn anew each time a film is seen."""
+    tower = list(model.model.vision_tower.parameters())
+    rest = [p for n, p in model.named_parameters() if "vision_tower" not in n]
+    optimizer = torch.optim.AdamW(
+        [{"params": tower, "scale": 0.15}, {"params": rest, "scale": 1.0}], lr=1e-3, weight_decay=0.02, fused=True
+    )
+    generator, draw = torch.Generator().manual_seed(SEED + 4), random.Random(SEED + 5)
+    count, begun = len(films) - held_out, time.monotonic()
+
+    def loss_of(chosen, augment):  # noqa: ANN001, ANN202
+        pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
+        longest = max(len(ids) for ids, _ in pairs)
+        ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in pairs])
+        labels = torch.tensor([labels + [-100] * (longest - len(labels)) for _, labels in pairs])
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in pairs])
+        wanted = labels[:, 1:].ne(-100)
+        keep = torch.nn.functional.pad(wanted, (0, 1))
+        logits = model(
+            input_ids=ids,
+            pixel_values=pixels_of(films[chosen], augment),
+            attention_mask=mask,
+            logits_to_keep=keep,
+            use_cache=False,
+        ).logits
+        return cross_entropy(logits.reshape(-1, logits.shape[-1])[:, :vocabulary], labels[:, 1:][wanted])
+
+    model.train()
+    for step, total, chosen in batches(count, 32, epochs, random.Random(SEED + 6)):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, total, 1.5e-3) * group["scale"]
+        loss = loss_of(chosen, generator)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 200 == 0 or step == total:
+            rate = step * 32 / (time.monotonic() - begun)
+            print(f"captions {step}/{total} loss {loss.item():.4f} {rate:.0f} films/s", flush=True)
+    model.eval()
+    with torch.inference_mode():
+        held = [loss_of(list(range(at, at + 32)), None).item() for at in range(count, len(films) - 32, 32)]
+    print(f"captions: held-out loss {sum(held) / len(held):.4f}", flush=True)
+
+
+def write_weights(model, out: Path, vocabulary: int) -> None:  # noqa: ANN001
+    """bfloat16 shards under the original names, vocabulary rows only."""
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensor = parameter.detach()
+        if name.endswith(("embed_tokens.weight", "lm_head.weight")):
+            tensor = tensor[:vocabulary]
+        tensors[original_name(name)] = tensor.to(torch.bfloat16).contiguous()
+    names = sorted(tensors)
+    third = -(-len(names) // 3)
+    weight_map = {}
+    for old in out.glob("model-*.safetensors"):
+        old.unlink()
+    for number in range(3):
+        file = f"model-{number + 1:05d}-of-00003.safetensors"
+        part = {name: tensors[name] for name in names[number * third : (number + 1) * third]}
+        save_file(part, out / file, metadata={"format": "pt"})
+        weight_map.update(dict.fromkeys(part, file))
+    total = sum(tensor.numel() * 2 for tensor in tensors.values())
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (out / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {sum(t.numel() for t in tensors.values()):,} parameters to {out}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
