@@ -22,5 +22,5 @@ def icd_line(diagnoses: Iterable[tuple[str, str]]) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space, line ends included, as one blank."""
-    return " ".join(text.split())
+    """The text on one line: every run of white space is one blank, control and format characters are gone."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())

@@ -50,7 +50,18 @@ def test_scores_a() -> None:
     ]
     scores = scores_a(rows, loss=1.25)
     assert list(scores) == (
-        "n loss bleu1 bleu4 rouge_l chexpert labeler distinct_outputs normal_fraction format_errors".split()
+        [
+            "n",
+            "loss",
+            "bleu1",
+            "bleu4",
+            "rouge_l",
+            "chexpert",
+            "labeler",
+            "distinct_outputs",
+            "normal_fraction",
+            "format_errors",
+        ]
     )
     assert scores["n"] == 4
     assert scores["loss"] == 1.25
