@@ -1,8 +1,8 @@
 """What the reports of the phantom say: for every finding one usual phrasing and several rarer ones.
 
 `usual[0]` and `doubtful[0]` are the dominant phrasings of the impression; the rest share what remains.
-`described` serves the longer FINDINGS section. A phrase names its own finding only: no word in it is a mention
-of another CheXpert label.
+`described` serves the longer FINDINGS section. A phrase names its own finding only: no word in it is a
+mention of another CheXpert label.
 """
 
 from collections.abc import Mapping, Sequence
