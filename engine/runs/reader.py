@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Self
 
 from engine.runs.layout import RunPaths
@@ -245,17 +245,17 @@ class RunReader:
             raise NoEngine(f"run {self.paths.name!r} has no engine: it is {self.status().state}")
         if holder.purpose == "evaluate":
             raise NoEngine(f"run {self.paths.name!r} is being evaluated by pid {holder.pid}, not trained")
-        with self._mutex, database_errors(self.paths.db):
-            self._connection.execute("PRAGMA query_only = 0")
-            try:
-                cursor = self._connection.execute(
-                    "INSERT INTO command (attempt, verb, arguments, who, asked) "
-                    "SELECT coalesce(max(id), 0), ?, ?, ?, ? FROM attempt",
-                    (verb, json_to_db(dict(arguments or {})), text_to_db(who), time.time()),
-                )
-            finally:
-                self._connection.execute("PRAGMA query_only = 1")
-        return cursor.lastrowid or 0
+        # On a connection of its own: one that is reading an older moment could not write.
+        with (
+            database_errors(self.paths.db),
+            closing(connect_reader(self.paths.db, may_write=True)) as connection,
+        ):
+            cursor = connection.execute(
+                "INSERT INTO command (attempt, verb, arguments, who, asked) "
+                "SELECT coalesce(max(id), 0), ?, ?, ?, ? FROM attempt",
+                (verb, json_to_db(dict(arguments or {})), text_to_db(who), time.time()),
+            )
+            return cursor.lastrowid or 0
 
     def outcome(self, command_id: int) -> Outcome | None:
         """How the command ended, or None while it has not."""
@@ -295,15 +295,12 @@ class RunReader:
             return self._connection.execute(query, values).fetchall()
 
     def _each(self, query: str, values: Sequence[Any]) -> Iterator[sqlite3.Row]:
-        """Rows in chunks on a cursor of its own, for results too long to hold."""
-        with database_errors(self.paths.db):
-            with self._mutex:
-                cursor = self._connection.execute(query, values)
-            try:
-                while rows := cursor.fetchmany(1000):
-                    yield from rows
-            finally:
-                cursor.close()
+        """Rows as they come, for results too long to hold; all of one moment.
+
+        On a connection of its own, or other queries would be held in that moment too.
+        """
+        with database_errors(self.paths.db), closing(connect_reader(self.paths.db)) as connection:
+            yield from connection.execute(query, values)
 
 
 def _id(connection: sqlite3.Connection, table: str, name: str) -> int:

@@ -81,8 +81,11 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
-    """A reader's connection. NotReady if there is no database yet, UserError if it cannot be read."""
+def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
+    """A reader's connection, which may only write (commands) if asked to.
+
+    NotReady if there is no database yet, UserError if it cannot be read.
+    """
     if not path.exists():
         raise NotReady(f"{path} is not there yet: the run has not started")
     with database_errors(path):
@@ -93,7 +96,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
             raise NotReady(f"{path} is still empty: the run has not started")
         if version != len(MIGRATIONS):
             migrate(connection, path)
-        connection.execute("PRAGMA query_only = 1")
+        connection.execute(f"PRAGMA query_only = {int(not may_write)}")
     return connection
 
 

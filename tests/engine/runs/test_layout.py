@@ -1,0 +1,86 @@
+"""Finding and naming runs."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UserError
+from engine.runs import layout
+
+
+def test_create_run_is_private(tmp_path: Path) -> None:
+    paths = layout.create_run(tmp_path / "runs", "night")
+    for directory in (paths.root.parent, paths.root, paths.checkpoints):
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+def test_create_run_refuses_a_taken_name(tmp_path: Path) -> None:
+    layout.create_run(tmp_path, "night")
+    with pytest.raises(UserError, match="resume night"):
+        layout.create_run(tmp_path, "night")
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "-x", "a b", "é", "x" * 101, "..", "a\n"])
+def test_unfit_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="cannot be used"):
+        layout.create_run(tmp_path, name)
+
+
+def test_next_free_name(tmp_path: Path) -> None:
+    assert layout.next_free_name(tmp_path, "demo") == "demo"
+    layout.create_run(tmp_path, "demo")
+    layout.create_run(tmp_path, "demo-2")
+    assert layout.next_free_name(tmp_path, "demo") == "demo-3"
+
+
+def test_runs_dir_prefers_option_then_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CXR_RUNS", raising=False)
+    assert layout.runs_dir() == tmp_path / "runs"
+    monkeypatch.setenv("CXR_RUNS", "/elsewhere")
+    assert layout.runs_dir() == Path("/elsewhere")
+    assert layout.runs_dir("mine") == tmp_path / "mine"
+
+
+def test_resolve_run_by_name_and_path(tmp_path: Path) -> None:
+    paths = layout.create_run(tmp_path, "night")
+    paths.config.touch()
+    assert layout.resolve_run("night", tmp_path) == paths
+    assert layout.resolve_run(str(paths.root), Path("/nowhere")).root == paths.root
+
+
+def test_unknown_run_names_near_ones(tmp_path: Path) -> None:
+    layout.create_run(tmp_path, "night-run").config.touch()
+    with pytest.raises(UserError, match="did you mean night-run"):
+        layout.resolve_run("nihgt-run", tmp_path)
+    with pytest.raises(UserError, match="there are night-run"):
+        layout.resolve_run("zzz", tmp_path)
+    with pytest.raises(UserError, match="no runs there"):
+        layout.resolve_run("zzz", tmp_path / "empty")
+
+
+def test_directory_without_a_run_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no run at"):
+        layout.resolve_run(str(tmp_path), tmp_path)
+
+
+def test_list_runs_newest_first_and_nothing_hidden(tmp_path: Path) -> None:
+    import os
+
+    for age, name in enumerate(["new", "old"]):
+        paths = layout.create_run(tmp_path, name)
+        paths.config.touch()
+        os.utime(paths.root, (1000 - age, 1000 - age))
+    (tmp_path / ".phantom-1").mkdir()
+    (tmp_path / ".phantom-1" / "config.yaml").touch()
+    (tmp_path / "no-run").mkdir()
+    assert [paths.name for paths in layout.list_runs(tmp_path)] == ["new", "old"]
+    assert layout.list_runs(tmp_path / "absent") == []
+
+
+def test_checkpoint_names() -> None:
+    assert layout.checkpoint_name("stage_a", 400) == "stage_a-000400"
+    assert layout.parse_checkpoint_name("stage_a-000400") == ("stage_a", 400)
+    assert layout.parse_checkpoint_name("stage_b-1234567") == ("stage_b", 1234567)
+    assert layout.parse_checkpoint_name("tmp-stage") is None

@@ -1,0 +1,95 @@
+"""Versions, and files that are missing, half-made or broken."""
+
+import sqlite3
+import stat
+
+import pytest
+
+from engine.errors import UserError
+from engine.runs import schema
+from engine.runs.layout import RunPaths
+from engine.runs.store import NotReady, open_reader, open_writer, status_of
+
+
+def version(paths: RunPaths) -> int:
+    with sqlite3.connect(paths.db) as connection:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_new_database_has_the_current_version(paths: RunPaths) -> None:
+    open_writer(paths).close()
+    assert version(paths) == len(schema.MIGRATIONS)
+
+
+def test_newer_database_is_refused_by_both(paths: RunPaths) -> None:
+    open_writer(paths).close()
+    with sqlite3.connect(paths.db) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    for opens in (open_writer, open_reader):
+        with pytest.raises(UserError, match=r"version 99.*update cxr-cockpit"):
+            opens(paths)
+    assert version(paths) == 99
+
+
+@pytest.mark.parametrize("opens", [open_writer, open_reader])
+def test_older_database_is_migrated(paths: RunPaths, monkeypatch: pytest.MonkeyPatch, opens) -> None:
+    with open_writer(paths) as writer:
+        writer.scalars("stage_a", 1, {"a": 1.0})
+    longer = (*schema.MIGRATIONS, ("ALTER TABLE attempt ADD COLUMN host TEXT",))
+    monkeypatch.setattr(schema, "MIGRATIONS", longer)
+    monkeypatch.setattr(schema.migrate, "__defaults__", (longer,))
+    opens(paths).close()
+    assert version(paths) == len(longer)
+    with sqlite3.connect(paths.db) as connection:
+        connection.execute("SELECT host FROM attempt")
+    with open_reader(paths) as reader:
+        assert len(list(reader.scalars())) == 1
+
+
+def test_broken_migration_changes_nothing(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_writer(paths).close()
+    broken = (*schema.MIGRATIONS, ("CREATE TABLE extra (x)", "nonsense"))
+    monkeypatch.setattr(schema.migrate, "__defaults__", (broken,))
+    with pytest.raises(UserError):
+        open_writer(paths)
+    assert version(paths) == len(schema.MIGRATIONS)
+    with sqlite3.connect(paths.db) as connection, pytest.raises(sqlite3.OperationalError):
+        connection.execute("SELECT * FROM extra")
+
+
+def test_reading_never_makes_a_database(paths: RunPaths) -> None:
+    with pytest.raises(NotReady):
+        open_reader(paths)
+    assert not paths.db.exists()
+
+
+def test_half_made_database_is_not_ready(paths: RunPaths) -> None:
+    paths.db.touch()
+    with pytest.raises(NotReady):
+        open_reader(paths)
+    assert status_of(paths).state == "crashed"
+    open_writer(paths).close()
+    open_reader(paths).close()
+
+
+def test_garbage_is_named(paths: RunPaths) -> None:
+    paths.db.write_bytes(b"this is no database" * 100)
+    for opens in (open_reader, open_writer, status_of):
+        with pytest.raises(UserError, match="damaged"):
+            opens(paths)
+
+
+def test_damage_found_later_is_named_too(paths: RunPaths) -> None:
+    with open_writer(paths) as writer:
+        for step in range(300):
+            writer.scalars("stage_a", step, {f"tag{n}": 1.0 for n in range(10)})
+    content = bytearray(paths.db.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    paths.db.write_bytes(content)
+    with open_reader(paths) as reader, pytest.raises(UserError, match=r"run\.db"):
+        list(reader.scalars())
+
+
+def test_existing_open_file_is_not_loosened(paths: RunPaths) -> None:
+    open_writer(paths).close()
+    assert stat.S_IMODE(paths.db.stat().st_mode) == 0o600
