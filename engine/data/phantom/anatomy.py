@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.data.phantom.canvas import Field, Points, generator
+from engine.data.phantom.canvas import Field, Points, generator, step
 from engine.data.phantom.truth import Finding, PatientTruth, StudyTruth
 
 SIDES = {"left": 1, "right": -1}
@@ -72,14 +72,16 @@ class Body:
     def diaphragm(self, x: Field) -> Field:
         """Height of the diaphragm at every x."""
         u = np.abs(x)
-        top = np.where(x > 0, np.float32(self.dome_left), np.float32(self.dome_right))
+        top = np.float32(self.dome_right) + np.float32(self.dome_left - self.dome_right) * step(x, 0.5)
         out = np.clip(u - np.float32(0.47), 0, None)
-        inner = np.clip(np.float32(0.47) - u, 0, None)
-        return top + np.float32(1.05) * out * out + np.float32(0.5) * inner * inner
+        inner = np.clip(np.float32(0.47) - np.sqrt(x * x + np.float32(0.03)), 0, None)
+        return top + np.float32(0.95) * out * out + np.float32(0.5) * inner * inner
 
     def diaphragm_at(self, u: Points, side: int) -> Points:
         """As `diaphragm`, for a few points at distance u from the spine."""
-        return self.dome(side) + 1.05 * np.clip(u - 0.47, 0, None) ** 2 + 0.5 * np.clip(0.47 - u, 0, None) ** 2
+        return (
+            self.dome(side) + 0.95 * np.clip(u - 0.47, 0, None) ** 2 + 0.5 * np.clip(0.47 - u, 0, None) ** 2
+        )
 
 
 def body_of(patient: PatientTruth, study: StudyTruth) -> Body:
@@ -116,7 +118,7 @@ def _changed(body: Body, finding: Finding, rng: np.random.Generator) -> Body:
         low = (0.555, 0.60, 0.655)[level] if finding.certain else 0.51
         return replace(body, ratio=low + rng.uniform(0, 0.035))
     if finding.label == "Enlarged Cardiomediastinum":
-        wide = (0.075, 0.11, 0.15)[level] * (1 if finding.certain else 0.55)
+        wide = (0.09, 0.13, 0.175)[level] * (1 if finding.certain else 0.55)
         return replace(body, widened=wide * rng.uniform(0.9, 1.1), knob=body.knob + 0.02)
     if finding.label == "Atelectasis":
         lift = (0.06, 0.11, 0.16)[level] * (1 if finding.certain else 0.5)
@@ -146,7 +148,7 @@ def at_height(table: Points, y: float) -> float:
 
 def _wall(y: Points) -> Points:
     t = np.clip((y + 0.02) / 1.42, 0, 1)
-    return 1.0 * np.sqrt(np.clip(1 - (1 - t) ** 2.3, 0, 1)) + 0.015 * np.clip(y - 1.3, 0, None)
+    return 1.0 * np.sqrt(np.clip(1 - (1 - t) ** 3.2, 0, 1)) + 0.015 * np.clip(y - 1.3, 0, None)
 
 
 def _smooth(knots: Sequence[tuple[float, float]]) -> Points:

@@ -10,8 +10,8 @@ from engine.data.phantom.canvas import Field, Ink, Points, bump, curve, generato
 from engine.data.phantom.scene import Scene
 from engine.data.phantom.truth import Finding
 
-_RIBS = 10
-_BROKEN_FIRST = {"upper": 3, "mid": 5, "lower": 7}
+_RIBS = 9
+_BROKEN_FIRST = {"upper": 2, "mid": 4, "lower": 6}
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ def breaks_of(findings: Iterable[Finding], seed: int) -> list[Break]:
             continue
         rng = generator(seed, "fracture", finding.side)
         first = _BROKEN_FIRST[finding.zone or "mid"] + int(rng.integers(0, 2))
-        place = rng.uniform(0.50, 0.72)
+        place = rng.uniform(0.42, 0.56)
         direction = rng.choice((-1.0, 1.0))
-        size = (0.040, 0.052, 0.064)[finding.severity - 1] * (1 if finding.certain else 0.45)
+        size = (0.065, 0.078, 0.090)[finding.severity - 1] * (1 if finding.certain else 0.45)
         for number in range(int(finding.severity)):
             at = place + rng.uniform(-0.03, 0.03)
             found.append(Break(SIDES[finding.side or "left"], first + number, at, direction * size))
@@ -45,67 +45,79 @@ def draw_bones(scene: Scene, breaks: Iterable[Break]) -> tuple[Field, Field]:
     """Two layers of bone, 0 … 1, at the picture's size: behind (ribs at the back, spine) and in front."""
     back, front = Ink(scene.frame), Ink(scene.frame)
     broken = {(b.side, b.rib): b for b in breaks}
-    for side in (1, -1):
-        _scapula(back, scene.body, side)
-        for rib in range(_RIBS):
-            _rib_behind(back, scene.body, side, rib, broken.get((side, rib)))
-        for rib in range(1, 7):
-            _rib_in_front(front, scene.body, side, rib)
+    courses = [_course(scene.body, rib) for rib in range(_RIBS)]
     twist = generator(scene.seed, "twist").uniform(-0.025, 0.025)
     for side in (1, -1):
+        _scapula(back, scene.body, side)
+        for rib, course in enumerate(courses):
+            one = broken.get((side, rib))
+            if one is None:
+                _bone(back, course * (side, 1), _WIDTHS)
+            else:
+                _broken_bone(back, course * (side, 1), one)
+        for rib in range(1, 7):
+            _rib_in_front(front, courses[rib][-1], side, rib)
         _clavicle(front, scene, side, twist)
     _processes(back, scene.body)
     return back.field(), front.field()
 
 
 def callus(scene: Scene, breaks: Iterable[Break]) -> None:
-    """The cuff of swelling and blood around every break."""
+    """The cuff of new bone and blood around every break, split by the gap."""
     for one in breaks:
-        points = _behind(scene.body, one.side, one.rib)
-        at = points[round(one.place * (len(points) - 1))]
-        strength = np.float32(min(0.09, abs(one.offset) * 1.6))
-        scene.add(strength * bump(scene.x, scene.y, (at[0], at[1]), (0.07, 0.055)))
+        course = _course(scene.body, one.rib) * (one.side, 1)
+        cut = _cut(one)
+        slope = float(np.arctan2(*(course[cut + 1] - course[cut - 1])[::-1]))
+        at = (float(course[cut, 0]), float(course[cut, 1] + 0.2 * one.offset))
+        strength = np.float32(min(0.27, abs(one.offset) * 3.4))
+        cuff = bump(scene.x, scene.y, at, (0.075, 0.048), slope)
+        gap = bump(scene.x, scene.y, at, (0.008, 0.04), slope + 0.3)
+        scene.add(strength * (cuff - 0.9 * gap))
 
 
-def _behind(body: Body, side: int, rib: int) -> Points:
-    t = np.linspace(0, 1, 28)
+_ALONG = np.linspace(0, 1, 28)
+_WIDTHS = np.interp(_ALONG, (0, 0.2, 0.8, 1), (0.05, 0.066, 0.062, 0.045))
+_RISE = 0.10 * np.sin(np.pi * np.clip(_ALONG * 1.25, 0, 1))
+_REACH = np.sin(_ALONG * np.pi / 2 * 0.97) ** 0.92
+_FRONT = np.linspace(0, 1, 18)
+_FRONT_WIDTHS = np.interp(_FRONT, (0, 0.5, 1), (0.045, 0.068, 0.085))
+
+
+def _course(body: Body, rib: int) -> Points:
+    """The middle (28, 2) of a left rib, from the spine to where it turns to the front."""
     start = body.rib_start + body.rib_spacing * rib
     drop = body.rib_drop * (0.55 + 0.06 * rib)
-    y = start - 0.10 * np.sin(np.pi * np.clip(t * 1.25, 0, 1)) * (1 - 0.05 * rib) + drop * t**2.1
+    y = start - _RISE * (1 - 0.05 * rib) + drop * _ALONG**2.1
     reach = body.wall_at(np.array([start + drop]))[0] + 0.015
-    x = 0.09 + (reach - 0.09) * np.sin(t * np.pi / 2 * 0.97) ** 0.92
-    return np.stack([side * x, y], axis=1)
+    return np.stack([0.09 + (reach - 0.09) * _REACH, y], axis=1)
 
 
-def _rib_behind(ink: Ink, body: Body, side: int, rib: int, broken: Break | None) -> None:
-    points = _behind(body, side, rib)
-    widths = np.interp(np.linspace(0, 1, len(points)), (0, 0.2, 0.8, 1), (0.05, 0.066, 0.062, 0.045))
-    if broken is None:
-        _bone(ink, points, widths)
-        return
-    cut = round(broken.place * (len(points) - 1))
-    inner, outer = points[: cut + 1], points[cut + 1 :].copy()
-    fade = np.linspace(1, 0.25, len(outer))
-    outer[:, 1] += broken.offset * fade
-    inner = inner.copy()
-    inner[-3:, 1] -= broken.offset * np.array([0.15, 0.35, 0.55])
-    _bone(ink, inner, widths[: cut + 1], 1.25)
-    _bone(ink, outer, widths[cut + 1 :], 1.25)
+def _cut(one: Break) -> int:
+    return round(one.place * (len(_ALONG) - 1))
 
 
-def _rib_in_front(ink: Ink, body: Body, side: int, rib: int) -> None:
-    start = _behind(body, side, rib)[-1]
-    t = np.linspace(0, 1, 18)
+def _broken_bone(ink: Ink, course: Points, one: Break) -> None:
+    cut = _cut(one)
+    inner, outer = course[:cut].copy(), course[cut + 1 :].copy()
+    outer[:, 1] += one.offset * np.linspace(1, 0, len(outer)) ** 1.3
+    inner[-4:, 1] -= one.offset * np.array([0.08, 0.2, 0.35, 0.5])
+    _bone(ink, inner, _WIDTHS[:cut], 1.2)
+    _bone(ink, outer, _WIDTHS[cut + 1 :], 1.2)
+    solid = 0.5 + min(0.5, 6 * abs(one.offset))
+    ink.ribbon(inner[-4:], 0.066, solid)
+    ink.ribbon(outer[:4], 0.066, solid)
+
+
+def _rib_in_front(ink: Ink, turn: Points, side: int, rib: int) -> None:
     end = 0.36 + 0.035 * rib
-    x = abs(start[0]) + (end - abs(start[0])) * t**1.15
-    y = start[1] + (0.20 + 0.035 * rib) * t**0.85 + 0.02
-    widths = np.interp(t, (0, 0.5, 1), (0.045, 0.068, 0.085))
-    _bone(ink, np.stack([side * x, y], axis=1), widths, 0.62)
+    x = turn[0] + (end - turn[0]) * _FRONT**1.15
+    y = turn[1] + (0.20 + 0.035 * rib) * _FRONT**0.85 + 0.02
+    _bone(ink, np.stack([side * x, y], axis=1), _FRONT_WIDTHS, 0.62)
 
 
 def _bone(ink: Ink, points: Points, widths: Points, strength: float = 1.0) -> None:
-    ink.ribbon(points, widths, 0.40 * strength)
-    rim = outline(points, widths * 0.93)
+    rim = outline(points, widths)
+    ink.polygon(rim, 0.46 * strength)
     ink.line(rim[: len(points)], 0.011, 0.62 * strength)
     ink.line(rim[len(points) :], 0.013, 0.75 * strength)
 

@@ -4,6 +4,7 @@ Body coordinates: x is 0 at the spine and 1 at the inner wall of the patient's l
 picture's right; y is 0 at the lung apices and grows downwards, the right diaphragm stands near 1.3.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,11 +42,12 @@ class Frame:
     MIDDLE = 0.85
 
     def pixels(self, points: Points) -> Points:
-        """Body points (n, 2) to picture points (n, 2)."""
-        x = points[:, 0] * self.scale[0]
-        y = (points[:, 1] - self.MIDDLE) * self.scale[1]
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return np.stack([self.centre[0] + cos * x - sin * y, self.centre[1] + sin * x + cos * y], axis=1)
+        """Body points (..., 2) to picture points (..., 2)."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        turn = np.array(
+            [[cos * self.scale[0], sin * self.scale[0]], [-sin * self.scale[1], cos * self.scale[1]]]
+        )
+        return (points - (0.0, self.MIDDLE)) @ turn + self.centre
 
     def grid(self) -> tuple[Field, Field]:
         """Body x and y of every coarse cell, each (height / COARSE, width / COARSE)."""
@@ -118,11 +120,20 @@ class Ink:
     def line(self, points: Points, width: float, value: float) -> None:
         """A line of even width (body units) through body points (n, 2)."""
         pixels = max(1, round(width * self._unit))
-        self._draw.line(self._flat(points), fill=_byte(value), width=pixels, joint="curve" if pixels > 3 else None)
+        self._draw.line(
+            self._flat(points), fill=_byte(value), width=pixels, joint="curve" if pixels > 3 else None
+        )
 
     def ribbon(self, points: Points, widths: Points | float, value: float) -> None:
         """A filled band along body points (n, 2) whose width (n,) may taper."""
         self.polygon(outline(points, widths), value)
+
+    def ribbons(self, curves: Points, widths: Points, value: float) -> None:
+        """Many bands of one brightness at once: body points (m, n, 2) and widths (m, n)."""
+        flat = self._frame.pixels(outline(curves, widths)) * FINE
+        fill = _byte(value)
+        for shape in flat.reshape(len(curves), -1).tolist():
+            self._draw.polygon(shape, fill=fill)
 
     def disc(self, at: tuple[float, float], radius: float, value: float) -> None:
         """A filled circle of body radius `radius`."""
@@ -141,12 +152,14 @@ class Ink:
 
 
 def outline(points: Points, widths: Points | float) -> Points:
-    """The closed outline (2n, 2) of a band of `widths` along points (n, 2)."""
-    along = np.gradient(points, axis=0)
-    length = np.hypot(along[:, 0], along[:, 1]) + 1e-9
-    normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / length[:, None]
-    half = normal * (np.broadcast_to(np.asarray(widths, dtype=float), len(points))[:, None] / 2)
-    return np.concatenate([points + half, (points - half)[::-1]])
+    """The closed outlines (..., 2n, 2) of bands of `widths` (..., n) along points (..., n, 2)."""
+    along = np.empty_like(points)
+    along[..., 1:-1, :] = points[..., 2:, :] - points[..., :-2, :]
+    along[..., 0, :] = points[..., 1, :] - points[..., 0, :]
+    along[..., -1, :] = points[..., -1, :] - points[..., -2, :]
+    half = along[..., ::-1] * ((-0.5, 0.5) / (np.hypot(along[..., 0], along[..., 1]) + 1e-9)[..., None])
+    half *= widths[..., None] if isinstance(widths, np.ndarray) else widths
+    return np.concatenate([points + half, (points - half)[..., ::-1, :]], axis=-2)
 
 
 def curve(knots: Sequence[tuple[float, float]], count: int = 24) -> Points:
@@ -157,7 +170,9 @@ def curve(knots: Sequence[tuple[float, float]], count: int = 24) -> Points:
     i = t.astype(int)
     f = (t - i)[:, None]
     a, b, c, d = p[i], p[i + 1], p[i + 2], p[i + 3]
-    result: Points = 0.5 * (2 * b + (c - a) * f + (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3)
+    result: Points = 0.5 * (
+        2 * b + (c - a) * f + (2 * a - 5 * b + 4 * c - d) * f**2 + (3 * b - a - 3 * c + d) * f**3
+    )
     return result
 
 

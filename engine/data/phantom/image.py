@@ -47,7 +47,9 @@ _SIGNS: dict[str, Callable[[Scene, Finding], None]] = {
 }
 
 
-def render(study: StudyTruth, patient: PatientTruth, size: int, style: Style | None = None) -> NDArray[np.uint8]:
+def render(
+    study: StudyTruth, patient: PatientTruth, size: int, style: Style | None = None
+) -> NDArray[np.uint8]:
     """The film as grey values (height, width), uint8; the longer side has `size` pixels.
 
     The same study, patient, size and style always give the same bytes. The patient's left is the picture's
@@ -70,9 +72,10 @@ def render(study: StudyTruth, patient: PatientTruth, size: int, style: Style | N
     vessels = draw_vessels(scene, _congestion(study))
     shape = (frame.height, frame.width)
     density = enlarge(scene.density, shape).copy()
-    bone = np.float32(0.115 * _between(rng, used.bone))
-    density += bone * behind + np.float32(0.8) * bone * front
-    density += np.float32(0.17 * _between(rng, used.vessel)) * vessels * enlarge(scene.airy, shape)
+    bone = np.float32(0.16 * _between(rng, used.bone))
+    # The denser what lies around a bone, the less it stands out: plain over lung, faint over heart and abdomen.
+    density += bone * (behind + front) * (1 - np.float32(1.4) * np.clip(density - np.float32(0.35), 0, 0.6))
+    density += np.float32(0.15 * _between(rng, used.vessel)) * vessels * enlarge(scene.airy, shape)
     density += np.float32(0.28) * scene.lines.field() + np.float32(0.42) * scene.devices.field()
     draw_markers(density, study, used, size)
     return _develop(density, scene.density, study, used, size, rng)
@@ -85,7 +88,9 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     return target.getvalue()
 
 
-def _frame(patient: PatientTruth, study: StudyTruth, size: int, style: Style, rng: np.random.Generator) -> Frame:
+def _frame(
+    patient: PatientTruth, study: StudyTruth, size: int, style: Style, rng: np.random.Generator
+) -> Frame:
     aspect = _between(rng, style.aspect)
     height = size if aspect >= 1 else round(size * aspect)
     width = round(size / aspect) if aspect >= 1 else size
@@ -120,9 +125,12 @@ def _tone_curve(coarse: Field, style: Style, rng: np.random.Generator) -> NDArra
     straight = np.clip(0.5 + (level - 0.5) * steep + _between(rng, style.exposure), 0, 1)
     index = np.clip(coarse * np.float32(_TONES / 1.25), 0, _TONES - 1).astype(np.intp)
     count = np.bincount(index.ravel(), minlength=_TONES)
+    count = np.minimum(count, count.sum() // (_TONES // 6))  # or flat areas turn into amplified grain
     equal = np.cumsum(count) / count.sum()
     share = _between(rng, style.equalise)
-    mixed: NDArray[np.uint8] = np.clip(255 * ((1 - share) * straight + share * equal), 0, 255).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.clip(255 * ((1 - share) * straight + share * equal), 0, 255).astype(
+        np.uint8
+    )
     return mixed
 
 

@@ -14,7 +14,8 @@ class Scene:
 
     x, y: body coordinates; u: distance from the spine. left: where the patient's left is.
     wall, border, floor: the inner chest wall, the edge of heart and mediastinum, and the diaphragm.
-    lung: 1 in lung, 0 elsewhere. density: attenuation drawn so far, about 0 (air) to 1 (abdomen).
+    inward: how deep inside heart and mediastinum, negative outside.
+    lung, below: 1 in the lungs or under the diaphragm, 0 elsewhere. density: attenuation drawn so far, about 0 (air) to 1 (abdomen).
     airy: how well lung vessels can be told from what surrounds them, 0 … 1.
     lines: ink for fine bright things (pleural lines, plates); devices: ink for tubes, wires and metal.
     """
@@ -28,8 +29,10 @@ class Scene:
     left: Field
     wall: Field
     border: Field
+    inward: Field
     floor: Field
     lung: Field
+    below: Field
     density: Field
     airy: Field
     border_left: Points
@@ -56,9 +59,12 @@ def stage(body: Body, frame: Frame, seed: int) -> Scene:
     u = np.abs(x)
     toward_left = x > 0
     border_left, border_right = body.border_left(), body.border_right()
-    border = np.where(toward_left, lookup(border_left, y), lookup(border_right, y))
+    left_edge, right_edge = lookup(border_left, y), lookup(border_right, y)
+    border = np.where(toward_left, left_edge, right_edge)
     wall, floor = body.wall(y), body.diaphragm(x)
-    lung = step(wall - u, 0.03) * step(u - border, 0.035) * step(floor - y, 0.03) * step(y + 0.01, 0.04)
+    lung = step(wall - u, 0.03) * step(u - border, 0.035) * step(floor - y, 0.03)
+    apex = np.clip(np.float32(0.36) - u, 0, None)
+    lung *= step(y - np.float32(2.6) * apex * apex, 0.04)
     return Scene(
         body=body,
         frame=frame,
@@ -69,8 +75,10 @@ def stage(body: Body, frame: Frame, seed: int) -> Scene:
         left=toward_left.astype(np.float32),
         wall=wall,
         border=border,
+        inward=np.minimum(left_edge - x, right_edge + x),
         floor=floor,
         lung=lung,
+        below=step(y - floor, 0.035),
         density=np.zeros_like(x),
         airy=lung.copy(),
         border_left=border_left,

@@ -17,7 +17,10 @@ def support_device(scene: Scene, finding: Finding) -> None:
 def _pacemaker(scene: Scene, side: int, rng: np.random.Generator) -> None:
     x, y = side * rng.uniform(0.66, 0.76), rng.uniform(0.24, 0.34)
     corner = np.linspace(0, 2 * np.pi, 40)
-    shape = np.sign(np.cos(corner)) * np.abs(np.cos(corner)) ** 0.6, np.sign(np.sin(corner)) * np.abs(np.sin(corner)) ** 0.6
+    shape = (
+        np.sign(np.cos(corner)) * np.abs(np.cos(corner)) ** 0.6,
+        np.sign(np.sin(corner)) * np.abs(np.sin(corner)) ** 0.6,
+    )
     ink = scene.devices
     ink.polygon(np.stack([x + 0.115 * shape[0], y + 0.10 * shape[1]], axis=1), 0.90)
     ink.polygon(np.stack([x + 0.080 * shape[0], y + 0.062 * shape[1] + 0.02], axis=1), 0.70)
@@ -44,7 +47,16 @@ def _endotracheal_tube(scene: Scene, side: int, rng: np.random.Generator) -> Non
 def _enteric_tube(scene: Scene, side: int, rng: np.random.Generator) -> None:
     end = rng.uniform(0.40, 0.62)
     path = curve(
-        [(0.03, -0.60), (0.035, 0.0), (0.03, 0.5), (0.055, 0.9), (0.09, 1.25), (0.20, 1.48), (end, 1.62), (end + 0.05, 1.72)],
+        [
+            (0.03, -0.60),
+            (0.035, 0.0),
+            (0.03, 0.5),
+            (0.055, 0.9),
+            (0.09, 1.25),
+            (0.20, 1.48),
+            (end, 1.62),
+            (end + 0.05, 1.72),
+        ],
         60,
     )
     scene.devices.line(path, 0.020, 0.72)
@@ -55,7 +67,10 @@ def _central_line(scene: Scene, side: int, rng: np.random.Generator) -> None:
     tip = rng.uniform(0.58, 0.78)
     cava = -0.115 + scene.body.shift
     neck = side * rng.uniform(0.20, 0.27)
-    path = curve([(neck + side * 0.03, -0.50), (neck, -0.15), (side * 0.14, 0.12), (cava, 0.34), (cava - 0.005, tip)], 40)
+    path = curve(
+        [(neck + side * 0.03, -0.50), (neck, -0.15), (side * 0.14, 0.12), (cava, 0.34), (cava - 0.005, tip)],
+        40,
+    )
     scene.devices.line(path, 0.019, 0.78)
 
 
@@ -75,7 +90,14 @@ def _picc(scene: Scene, side: int, rng: np.random.Generator) -> None:
 def _chest_tube(scene: Scene, side: int, rng: np.random.Generator) -> None:
     entry = rng.uniform(0.95, 1.15)
     path = curve(
-        [(side * 1.30, entry + 0.16), (side * 0.98, entry), (side * 0.76, 0.72), (side * 0.62, 0.42), (side * 0.46, 0.20)], 40
+        [
+            (side * 1.30, entry + 0.16),
+            (side * 0.98, entry),
+            (side * 0.76, 0.72),
+            (side * 0.62, 0.42),
+            (side * 0.46, 0.20),
+        ],
+        40,
     )
     _tube(scene, path, 0.056, 0.45)
     scene.devices.line(path, 0.012, 0.95)

@@ -52,7 +52,7 @@ def pneumothorax(scene: Scene, finding: Finding) -> None:
 def pleural_other(scene: Scene, finding: Finding) -> None:
     """Thickened pleura: a cap over the apex or an uneven band along the wall, with chalky plaques."""
     power = strength(finding)
-    thick = (0.045, 0.065, 0.09)[finding.severity - 1]
+    thick = (0.06, 0.08, 0.105)[finding.severity - 1]
     for side in sides(finding):
         rng = generator(scene.seed, "scar", side)
         ripple = clouds(rng, scene.x.shape, (14, 28))
@@ -62,9 +62,12 @@ def pleural_other(scene: Scene, finding: Finding) -> None:
         else:
             middle, half = (0.70, 0.34) if finding.zone == "mid" else (1.12, 0.32)
             along = np.clip(1.25 - np.abs(scene.y - middle) / half, 0, 1)
-            band = step(scene.u - scene.wall + (thick + 0.014 * ripple) * np.minimum(along * 1.6, 1), 0.02) * along
+            band = (
+                step(scene.u - scene.wall + (thick + 0.014 * ripple) * np.minimum(along * 1.6, 1), 0.02)
+                * along
+            )
         band *= scene.half(side) * scene.lung
-        scene.add(np.float32(0.28 * power) * band)
+        scene.add(np.float32(0.30 * power) * band)
         scene.airy *= 1 - 0.8 * band
         for _ in range(2 * int(finding.severity)):
             y = {"upper": 0.16, "mid": 0.70, "lower": 1.12}[finding.zone or "mid"] + rng.uniform(-0.26, 0.26)

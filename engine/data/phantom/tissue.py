@@ -19,8 +19,11 @@ def paint_tissue(scene: Scene) -> None:
 def _outline(scene: Scene) -> None:
     body, u, y = scene.body, scene.u, scene.y
     rng = generator(scene.seed, "outline")
-    slope = rng.uniform(0.24, 0.34)
-    shoulder = -0.27 + slope * np.clip(u - 0.27, 0, None) ** 0.9
+    slope = rng.uniform(0.20, 0.30)
+    out = np.clip(u - 0.25, 0, None)
+    shoulder = (
+        -0.42 + 0.16 * np.clip(out * 8, 0, 1) ** 0.5 + slope * out + 0.22 * np.clip(u - 1.0, 0, None) ** 2
+    )
     neck = step(0.27 + 0.03 * body.fat - u, 0.06)
     above = np.maximum(step(y - shoulder, 0.06), neck)
     torso = 1.12 + 0.12 * body.fat + 0.05 * np.clip(y - 0.9, -0.6, 0.8)
@@ -45,8 +48,8 @@ def _lungs(scene: Scene) -> None:
 
 
 def _heart(scene: Scene) -> None:
-    inside = scene.border - scene.u
-    solid = step(inside, 0.035) * step(scene.floor + 0.25 - scene.y, 0.3) * step(scene.y + 0.35, 0.5)
+    inside = scene.inward
+    solid = step(inside, 0.035) * (1 - scene.below) * step(scene.y + 0.35, 0.5)
     thick = np.clip(inside * 2.6, 0, 1)
     low = np.clip((scene.y - 0.3) * 1.2, 0, 1)
     scene.add(solid * (0.02 + (0.09 + 0.10 * low) * thick + 0.06 * low))
@@ -58,16 +61,25 @@ def _heart(scene: Scene) -> None:
 def _abdomen(scene: Scene) -> None:
     rng = generator(scene.seed, "abdomen")
     below = scene.y - scene.floor
-    inside = step(below, 0.035) * step(scene.wall + 0.05 - scene.u, 0.1)
-    scene.add(inside * (0.24 + 0.13 * np.clip(below * 2.5, 0, 1)))
+    inside = scene.below * step(scene.wall + 0.05 - scene.u, 0.1)
+    folds = clouds(rng, scene.x.shape, (5, 10))
+    scene.add(
+        inside
+        * (0.22 + 0.10 * np.clip(below * 2.5, 0, 1) + 0.10 * np.clip(below - 0.1, 0, 1) + 0.018 * folds)
+    )
     gas = bump(
-        scene.x, scene.y, (rng.uniform(0.36, 0.52), scene.body.dome_left + rng.uniform(0.13, 0.2)), (0.17, 0.10)
+        scene.x,
+        scene.y,
+        (rng.uniform(0.36, 0.52), scene.body.dome_left + rng.uniform(0.13, 0.2)),
+        (0.17, 0.10),
     )
     amount = rng.uniform(0.0, 0.30)
     scene.add(-amount * np.clip(gas * 1.6, 0, 1) * inside)
     for _ in range(3):
         at = (rng.uniform(-0.7, 0.7), rng.uniform(1.75, 2.1))
-        scene.add(-rng.uniform(0, 0.14) * inside * bump(scene.x, scene.y, at, (rng.uniform(0.06, 0.14), 0.07)))
+        scene.add(
+            -rng.uniform(0, 0.14) * inside * bump(scene.x, scene.y, at, (rng.uniform(0.06, 0.14), 0.07))
+        )
 
 
 def _spine_and_airways(scene: Scene) -> None:

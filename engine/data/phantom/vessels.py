@@ -1,57 +1,64 @@
 """Lung vessels: trees that leave the hila, branch and taper."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.data.phantom.canvas import Field, Ink, generator
+from engine.data.phantom.canvas import Field, Ink, Points, generator
 from engine.data.phantom.scene import Scene
 
 _POINTS = 7
-_LEVELS = 4
+_FORKS = (3, 2, 2, 0)
+_BRIGHT = (0.88, 0.66, 0.46, 0.30)
+
+#: Trunks: heading (radians below the horizontal, outwards), height and distance from the mediastinum where
+#: they begin, length, width. The last ones are the descending artery and what leaves it.
+_TRUNKS = np.array(
+    [
+        (-1.30, 0.62, 0.02, 0.26, 0.026),
+        (-0.95, 0.64, 0.02, 0.26, 0.028),
+        (-0.50, 0.67, 0.02, 0.26, 0.028),
+        (-0.05, 0.74, 0.02, 0.25, 0.030),
+        (0.38, 0.80, 0.03, 0.26, 0.032),
+        (0.75, 0.86, 0.04, 0.27, 0.034),
+        (1.30, 0.74, 0.03, 0.34, 0.052),
+    ]
+)
 
 
 def draw_vessels(scene: Scene, congestion: float) -> Field:
     """The vessel layer, 0 … 1, at the picture's size. `congestion` 0 … 1 widens the vessels of the upper lungs."""
     ink = Ink(scene.frame)
-    for side in (1, -1):
-        rng = generator(scene.seed, "vessels", side)
-        for curves, widths, value in reversed(_tree(scene, rng, side, congestion)):
-            for points, width in zip(curves, widths, strict=True):
-                ink.ribbon(points, width, value)
+    trees = [_tree(scene, side, congestion) for side in (1, -1)]
+    for level in reversed(range(len(_FORKS))):
+        for tree in trees:
+            curves, widths = tree[level]
+            ink.ribbons(curves, widths, _BRIGHT[level])
     return ink.field()
 
 
-def _tree(
-    scene: Scene, rng: np.random.Generator, side: int, congestion: float
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64], float]]:
-    """Levels of branches: curves (n, points, 2), widths (n, points), and how bright the level is."""
-    count = 9
-    heading = np.linspace(-1.35, 1.42, count) + rng.uniform(-0.1, 0.1, count)
-    origin = np.stack(
-        [np.full(count, scene.edge(side, 0.74) - 0.01), 0.74 + 0.03 * side + 0.10 * np.sin(heading)], axis=1
-    )
-    length = rng.uniform(0.24, 0.34, count) * (1 + 0.15 * np.abs(np.sin(heading)))
-    width = np.where(heading < 0, 0.026 + 0.014 * congestion, 0.036 + 0.006 * congestion)
+def _tree(scene: Scene, side: int, congestion: float) -> list[tuple[Points, Points]]:
+    """Levels of branches, trunks first: curves (n, points, 2) and widths (n, points)."""
+    rng = generator(scene.seed, "vessels", side)
+    heading, start, away, length, width = _TRUNKS.T
+    heading = heading + rng.uniform(-0.14, 0.14, len(heading))
+    start = start + rng.uniform(-0.03, 0.03, len(heading)) - 0.02 * side
+    origin = np.stack([away - 0.05 + [scene.edge(side, y) for y in start], start], axis=1)
+    length = length * rng.uniform(0.85, 1.2, len(heading))
+    width = width * rng.uniform(0.8, 1.15, len(heading)) + np.where(heading < 0, 0.012, 0.004) * congestion
+    t = np.linspace(0, 1, _POINTS)
     levels = []
-    for level in range(_LEVELS):
-        bend = rng.uniform(-0.5, 0.5, len(heading))
-        t = np.linspace(0, 1, _POINTS)
-        angle = heading[:, None] + bend[:, None] * t
+    for forks in _FORKS:
+        angle = heading[:, None] + rng.uniform(-0.7, 0.7, len(heading))[:, None] * t
+        angle += 0.18 * np.sin(6 * t + rng.uniform(0, 6, len(heading))[:, None])
         move = np.stack([np.cos(angle), np.sin(angle)], axis=2) * (length[:, None, None] / (_POINTS - 1))
         curves = origin[:, None, :] + np.cumsum(move, axis=1) - move[:, :1]
-        widths = width[:, None] * (1 - 0.45 * t)
-        drawn = curves.copy()
-        drawn[:, :, 0] *= side
-        levels.append((drawn, widths, (0.85, 0.72, 0.58, 0.45)[level]))
-        forks = (3, 2, 2)[level] if level < _LEVELS - 1 else 0
-        if not forks:
-            break
-        spread = np.tile(np.linspace(-0.42, 0.42, forks), len(heading)) + rng.uniform(-0.15, 0.15, forks * len(heading))
-        place = np.tile(np.linspace(0.55, 0.98, forks), len(heading))
-        index = np.repeat(np.arange(len(heading)), forks)
-        node = np.round(place * (_POINTS - 1)).astype(int)
-        origin = curves[index, node]
-        heading = angle[index, node] + spread
-        length = length[index] * rng.uniform(0.62, 0.85, len(index))
-        width = np.maximum(widths[index, node] * 0.78, 0.006)
+        widths = width[:, None] * (1 - 0.5 * t)
+        levels.append((curves * (side, 1.0), widths))
+        if forks:
+            index = np.repeat(np.arange(len(heading)), forks)
+            jitter = rng.uniform(-0.22, 0.22, len(index))
+            node = np.tile(np.linspace(3, _POINTS - 1, forks).round().astype(int), len(heading))
+            origin = curves[index, node]
+            heading = angle[index, node] + np.tile(np.linspace(-0.55, 0.5, forks), len(heading)) + jitter
+            length = length[index] * rng.uniform(0.55, 0.90, len(index))
+            width = np.maximum(widths[index, node] * 0.80, 0.007)
     return levels
