@@ -1,8 +1,11 @@
 import csv
 import gzip
 import hashlib
+import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,6 +142,15 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
     write_dataset(tmp_path / "out", 1, 1, _SIZE, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+
+
+def test_what_a_killed_process_left_is_swept_up_and_a_living_one_spared(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (ended.pid, os.getpid(), os.getppid()):
+        (tmp_path / f"out.partial-{pid}" / "mimiciv").mkdir(parents=True)
+    write_dataset(tmp_path / "out", 1, 1, _SIZE, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"out", f"out.partial-{os.getppid()}"}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
