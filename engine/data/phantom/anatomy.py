@@ -1,4 +1,4 @@
-"""The shape of one chest: borders of lungs, heart, mediastinum and diaphragm, healthy or changed by findings."""
+"""The shape of one chest: borders of lungs, heart and diaphragm, healthy or changed by findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,26 +44,42 @@ class Body:
         """Half width of heart and mediastinum towards the patient's left, over the table of heights."""
         heart = 1.96 * self.ratio * (1 - self.heart_share_right)
         size, wide = heart / 0.58, self.widened
-        return self.shift + _smooth(
-            [
-                (-0.40, 0.14 + wide), (0.10, 0.14 + wide), (0.28, 0.15 + 1.2 * wide), (0.37, self.knob + wide),
-                (0.47, self.knob + 0.01 + wide), (0.57, 0.19 + 0.9 * wide), (0.68, 0.21 + 0.4 * wide),
-                (0.82, 0.29 * size), (1.00, 0.76 * heart), (1.12, 0.92 * heart), (1.24, heart),
-                (1.34, 0.98 * heart), (1.48, 0.84 * heart), (1.70, 0.5 * heart),
-            ]
-        )  # fmt: skip
+        knots = [
+            (-0.40, 0.14 + wide),
+            (0.10, 0.14 + wide),
+            (0.28, 0.15 + 1.2 * wide),
+            (0.37, self.knob + wide),
+            (0.47, self.knob + 0.01 + wide),
+            (0.57, 0.19 + 0.9 * wide),
+            (0.68, 0.21 + 0.4 * wide),
+            (0.82, 0.29 * size),
+            (1.00, 0.76 * heart),
+            (1.12, 0.92 * heart),
+            (1.24, heart),
+            (1.34, 0.98 * heart),
+            (1.48, 0.84 * heart),
+            (1.70, 0.5 * heart),
+        ]
+        return self.shift + _smooth(knots)
 
     def border_right(self) -> Points:
         """As `border_left`, towards the patient's right."""
         heart = 1.96 * self.ratio * self.heart_share_right
         wide = self.widened
-        return -self.shift + _smooth(
-            [
-                (-0.40, 0.13 + wide), (0.10, 0.13 + wide), (0.30, 0.15 + wide), (0.50, 0.165 + 0.9 * wide),
-                (0.66, 0.18 + 0.4 * wide), (0.78, max(0.18, 0.78 * heart)), (0.92, 0.96 * heart), (1.05, heart),
-                (1.18, 0.97 * heart), (1.30, 0.86 * heart), (1.50, 0.6 * heart),
-            ]
-        )  # fmt: skip
+        knots = [
+            (-0.40, 0.13 + wide),
+            (0.10, 0.13 + wide),
+            (0.30, 0.15 + wide),
+            (0.50, 0.165 + 0.9 * wide),
+            (0.66, 0.18 + 0.4 * wide),
+            (0.78, max(0.18, 0.78 * heart)),
+            (0.92, 0.96 * heart),
+            (1.05, heart),
+            (1.18, 0.97 * heart),
+            (1.30, 0.86 * heart),
+            (1.50, 0.6 * heart),
+        ]
+        return -self.shift + _smooth(knots)
 
     def dome(self, side: int) -> float:
         """Height of the diaphragm's top; side is +1 for left, -1 for right."""
@@ -75,7 +91,8 @@ class Body:
         top = np.float32(self.dome_right) + np.float32(self.dome_left - self.dome_right) * step(x, 0.5)
         out = np.clip(u - np.float32(0.47), 0, None)
         inner = np.clip(np.float32(0.47) - np.sqrt(x * x + np.float32(0.03)), 0, None)
-        return top + np.float32(0.95) * out * out + np.float32(0.5) * inner * inner
+        floor: Field = top + np.float32(0.95) * out * out + np.float32(0.5) * inner * inner
+        return floor
 
     def diaphragm_at(self, u: Points, side: int) -> Points:
         """As `diaphragm`, for a few points at distance u from the spine."""

@@ -16,7 +16,8 @@ _BROKEN_FIRST = {"upper": 2, "mid": 4, "lower": 6}
 
 @dataclass(frozen=True)
 class Break:
-    """A displaced fracture of one posterior rib: side, number from 0, place along it, and step in body units."""
+    """A displaced fracture of one posterior rib: side, number from 0, place along it, and step in body
+    units."""
 
     side: int
     rib: int

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from engine.data.phantom.draws import key
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]  # float32 wherever it has the size of a picture
 Points = NDArray[np.float64]
 
 #: Soft fields are computed on a grid this much coarser than the picture.
@@ -31,7 +32,7 @@ def generator(seed: int, *names: object) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the body lies in a picture of `height` x `width` pixels: a rotation and a scale about a centre."""
+    """Where the body lies in a picture of `height` x `width` pixels: turned and scaled about a centre."""
 
     height: int
     width: int
@@ -47,7 +48,8 @@ class Frame:
         turn = np.array(
             [[cos * self.scale[0], sin * self.scale[0]], [-sin * self.scale[1], cos * self.scale[1]]]
         )
-        return (points - (0.0, self.MIDDLE)) @ turn + self.centre
+        placed: Points = (points - (0.0, self.MIDDLE)) @ turn + self.centre
+        return placed
 
     def grid(self) -> tuple[Field, Field]:
         """Body x and y of every coarse cell, each (height / COARSE, width / COARSE)."""
@@ -140,6 +142,11 @@ class Ink:
         x, y = self._frame.pixels(np.array([at]))[0] * FINE
         r = max(0.7, radius * self._unit)
         self._draw.ellipse((x - r, y - r, x + r, y + r), fill=_byte(value))
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing has been drawn."""
+        return self._picture.getbbox() is None
 
     def field(self) -> Field:
         """The layer at the picture's size, 0 … 1."""

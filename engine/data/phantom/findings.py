@@ -1,7 +1,7 @@
 """From diseases to what a film shows: findings with side, zone, severity and certainty."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from engine.data.labels import LABELS
@@ -10,29 +10,29 @@ from engine.data.phantom.rates import Rates
 from engine.data.phantom.truth import Finding, Severity
 
 _SEVERITY = {Severity.MILD: 0.22, Severity.MODERATE: 0.50, Severity.SEVERE: 0.28}
-_ONE_SIDE = {"left": 0.5, "right": 0.5}
-_ANY_SIDE = {"left": 0.38, "right": 0.38, "both": 0.24}
-_ANY_ZONE = {"upper": 0.33, "mid": 0.30, "lower": 0.37}
+_ONE_SIDE: dict[str | None, float] = {"left": 0.5, "right": 0.5}
+_ANY_SIDE: dict[str | None, float] = {"left": 0.38, "right": 0.38, "both": 0.24}
+_ANY_ZONE: dict[str | None, float] = {"upper": 0.33, "mid": 0.30, "lower": 0.37}
 _SIDES: Mapping[str, Mapping[str | None, float]] = {
     "Atelectasis": {"left": 0.36, "right": 0.36, "both": 0.28},
-    "Consolidation": {**_ONE_SIDE},
+    "Consolidation": _ONE_SIDE,
     "Edema": {"both": 1.0},
-    "Fracture": {**_ONE_SIDE},
-    "Lung Lesion": {**_ONE_SIDE},
-    "Lung Opacity": {**_ANY_SIDE},
+    "Fracture": _ONE_SIDE,
+    "Lung Lesion": _ONE_SIDE,
+    "Lung Opacity": _ANY_SIDE,
     "Pleural Effusion": {"left": 0.34, "right": 0.34, "both": 0.32},
-    "Pleural Other": {**_ONE_SIDE},
-    "Pneumonia": {**_ANY_SIDE},
-    "Pneumothorax": {**_ONE_SIDE},
+    "Pleural Other": _ONE_SIDE,
+    "Pneumonia": _ANY_SIDE,
+    "Pneumothorax": _ONE_SIDE,
 }
 _ZONES: Mapping[str, Mapping[str | None, float]] = {
     "Atelectasis": {"lower": 0.85, "mid": 0.15},
-    "Consolidation": {**_ANY_ZONE},
-    "Fracture": {**_ANY_ZONE},
-    "Lung Lesion": {**_ANY_ZONE},
-    "Lung Opacity": {**_ANY_ZONE},
+    "Consolidation": _ANY_ZONE,
+    "Fracture": _ANY_ZONE,
+    "Lung Lesion": _ANY_ZONE,
+    "Lung Opacity": _ANY_ZONE,
     "Pleural Other": {"upper": 0.45, "mid": 0.25, "lower": 0.30},
-    "Pneumonia": {**_ANY_ZONE},
+    "Pneumonia": _ANY_ZONE,
     "Pneumothorax": {"upper": 1.0},
 }
 #: Findings that stay where they were on the patient's other films.
@@ -45,13 +45,13 @@ _DIRECT = {
     "lung_tumour": "Lung Lesion",
     "pleural_scar": "Pleural Other",
 }
-_HEART_FAILURE: Mapping[tuple[str, ...], float] = {
+_HEART_FAILURE: Mapping[Iterable[str], float] = {
     ("Cardiomegaly", "Edema"): 0.33,
     ("Cardiomegaly",): 0.40,
     ("Edema",): 0.17,
     (): 0.10,
 }
-_PNEUMONIA: Mapping[tuple[str, ...], float] = {
+_PNEUMONIA: Mapping[Iterable[str], float] = {
     ("Pneumonia",): 0.26,
     ("Pneumonia", "Consolidation"): 0.12,
     ("Pneumonia", "Lung Opacity"): 0.08,

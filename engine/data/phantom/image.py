@@ -59,8 +59,9 @@ def render(
         raise ValueError(f"a film needs at least 64 pixels, got {size}")
     used = style or Style()
     rng = generator(study.seed, "film")
-    frame = _frame(patient, study, size, used, rng)
-    scene = stage(body_of(patient, study), frame, study.seed)
+    body = body_of(patient, study)
+    frame = _frame(body.tall, size, used, rng)
+    scene = stage(body, frame, study.seed)
     paint_tissue(scene)
     breaks = breaks_of(study.findings, patient.seed)
     callus(scene, breaks)
@@ -73,10 +74,12 @@ def render(
     shape = (frame.height, frame.width)
     density = enlarge(scene.density, shape).copy()
     bone = np.float32(0.16 * _between(rng, used.bone))
-    # The denser what lies around a bone, the less it stands out: plain over lung, faint over heart and abdomen.
+    # The denser what lies around a bone, the less it stands out: plain in lung, faint in heart and abdomen.
     density += bone * (behind + front) * (1 - np.float32(1.4) * np.clip(density - np.float32(0.35), 0, 0.6))
     density += np.float32(0.15 * _between(rng, used.vessel)) * vessels * enlarge(scene.airy, shape)
-    density += np.float32(0.28) * scene.lines.field() + np.float32(0.42) * scene.devices.field()
+    for ink, gain in ((scene.lines, 0.28), (scene.devices, 0.42)):
+        if not ink.blank:
+            density += np.float32(gain) * ink.field()
     draw_markers(density, study, used, size)
     return _develop(density, scene.density, study, used, size, rng)
 
@@ -88,14 +91,11 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     return target.getvalue()
 
 
-def _frame(
-    patient: PatientTruth, study: StudyTruth, size: int, style: Style, rng: np.random.Generator
-) -> Frame:
+def _frame(tall: float, size: int, style: Style, rng: np.random.Generator) -> Frame:
     aspect = _between(rng, style.aspect)
     height = size if aspect >= 1 else round(size * aspect)
     width = round(size / aspect) if aspect >= 1 else size
     height, width = height // COARSE * COARSE, width // COARSE * COARSE
-    tall = body_of(patient, study).tall
     zoom = min(width / 2.46, height / (2.22 * tall)) * _between(rng, style.scale)
     centre = (width * (0.5 + _between(rng, style.shift)), height * (0.485 + _between(rng, style.shift)))
     return Frame(height, width, centre, (zoom, zoom * tall), float(np.deg2rad(_between(rng, style.tilt))))
@@ -119,7 +119,7 @@ def _develop(
 
 
 def _tone_curve(coarse: Field, style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Grey value of every density: a steep straight curve, mixed with the film's own histogram equalisation."""
+    """Grey value of every density: a steep straight line, mixed with the film's histogram equalisation."""
     level = (np.arange(_TONES, dtype=np.float32) + 0.5) * np.float32(1.25 / _TONES)
     steep = _between(rng, style.contrast)
     straight = np.clip(0.5 + (level - 0.5) * steep + _between(rng, style.exposure), 0, 1)

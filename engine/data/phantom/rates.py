@@ -9,8 +9,14 @@ from types import MappingProxyType
 
 #: Diseases that stay with a patient from study to study, side and zone included.
 CHRONIC = (
-    "heart_failure", "diabetes", "anemia", "atrial_fibrillation", "lung_tumour", "paced_heart", "pleural_scar",
-)  # fmt: skip
+    "heart_failure",
+    "diabetes",
+    "anemia",
+    "atrial_fibrillation",
+    "lung_tumour",
+    "paced_heart",
+    "pleural_scar",
+)
 
 _SICK = {
     "heart_failure": 0.30,

@@ -20,7 +20,10 @@ _EPOCH = datetime(2110, 1, 1)
 
 
 def sample_patients(count: int, seed: int, *, rates: Rates | None = None) -> list[PatientTruth]:
-    """The first `count` patients of the world called `seed`. Raises ValueError if the ids cannot stay unique."""
+    """The first `count` patients of the world called `seed`.
+
+    Raises ValueError for a count that is negative or so large that the ids could not stay unique.
+    """
     if not 0 <= count <= _IDS // _MOST_STUDIES:
         raise ValueError(f"count must lie between 0 and {_IDS // _MOST_STUDIES}, got {count}")
     used = rates or Rates()

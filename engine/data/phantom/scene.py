@@ -15,7 +15,8 @@ class Scene:
     x, y: body coordinates; u: distance from the spine. left: where the patient's left is.
     wall, border, floor: the inner chest wall, the edge of heart and mediastinum, and the diaphragm.
     inward: how deep inside heart and mediastinum, negative outside.
-    lung, below: 1 in the lungs or under the diaphragm, 0 elsewhere. density: attenuation drawn so far, about 0 (air) to 1 (abdomen).
+    lung, below: 1 in the lungs or under the diaphragm, 0 elsewhere.
+    density: attenuation drawn so far, about 0 (air) to 1 (abdomen).
     airy: how well lung vessels can be told from what surrounds them, 0 … 1.
     lines: ink for fine bright things (pleural lines, plates); devices: ink for tubes, wires and metal.
     """

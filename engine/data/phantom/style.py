@@ -1,4 +1,4 @@
-"""How films are exposed, framed and developed: everything of a picture that says nothing about the patient."""
+"""How films are framed, exposed and developed: all of a picture that says nothing about the patient."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Style:
 
     @classmethod
     def for_base(cls) -> "Style":
-        """Another X-ray machine: wider, flatter and noisier than the default, for training a base model on."""
+        """Another X-ray machine: wider, flatter and noisier than the default, to train a base model on."""
         return cls(
             aspect=(0.80, 1.25),
             scale=(0.80, 1.10),

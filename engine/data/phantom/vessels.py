@@ -25,7 +25,10 @@ _TRUNKS = np.array(
 
 
 def draw_vessels(scene: Scene, congestion: float) -> Field:
-    """The vessel layer, 0 … 1, at the picture's size. `congestion` 0 … 1 widens the vessels of the upper lungs."""
+    """The vessel layer, 0 … 1, at the picture's size.
+
+    congestion: 0 … 1, widens above all the vessels of the upper lungs.
+    """
     ink = Ink(scene.frame)
     trees = [_tree(scene, side, congestion) for side in (1, -1)]
     for level in reversed(range(len(_FORKS))):
