@@ -38,6 +38,12 @@ REPORTS = "mimic-cxr/2.1.0"
 EHR = "mimiciv/3.1"
 ED = "mimic-iv-ed/2.2"
 
+_README = (
+    "Phantom data: nobody in it exists. Pictures, reports, labels and records are drawn from random numbers,\n"
+    "in the layout of MIMIC-CXR-JPG, MIMIC-CXR, MIMIC-IV and MIMIC-IV-ED.\n"
+    "patients {patients}, seed {seed}, size {size}\n"
+)
+
 _CHUNK = 4
 _MOST_WORKERS = 8
 
@@ -95,6 +101,7 @@ def write_dataset(
             tables.write(patient_rows(patient, shapes))
             tables.write(record)
         _write_listings(root, people, films)
+        write_private(root / "README", _README.format(patients=patients, seed=seed, size=size).encode())
     return Summary(out, len(people), studies, admissions)
 
 

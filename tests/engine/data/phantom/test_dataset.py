@@ -103,6 +103,11 @@ def test_study_time_reads_back_although_its_zeros_are_lost() -> None:
     assert lost > 5
 
 
+def test_the_data_say_that_they_are_made_up(made: tuple[Path, Summary, list[tuple[int, int]]]) -> None:
+    text = (made[0] / "README").read_text()
+    assert "nobody in it exists" in text and f"seed {_SEED}" in text
+
+
 def test_nobody_else_may_read(made: tuple[Path, Summary, list[tuple[int, int]]]) -> None:
     for path in (made[0], *made[0].rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
