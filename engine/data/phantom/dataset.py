@@ -39,7 +39,7 @@ EHR = "mimiciv/3.1"
 ED = "mimic-iv-ed/2.2"
 
 _README = (
-    "Phantom data: nobody in it exists. Pictures, reports, labels and records are drawn from random numbers,\n"
+    "Phantom data: nobody in it exists. Pictures, reports, labels and records are drawn by lot,\n"
     "in the layout of MIMIC-CXR-JPG, MIMIC-CXR, MIMIC-IV and MIMIC-IV-ED.\n"
     "patients {patients}, seed {seed}, size {size}\n"
 )
