@@ -63,6 +63,7 @@ def render(
     frame = _frame(body.tall, size, used, rng)
     scene = stage(body, frame, study.seed)
     paint_tissue(scene)
+    scene.sound = scene.density.copy()
     breaks = breaks_of(study.findings, patient.seed)
     callus(scene, breaks)
     for label, draw in _SIGNS.items():

@@ -16,7 +16,7 @@ class Scene:
     wall, border, floor: the inner chest wall, the edge of heart and mediastinum, and the diaphragm.
     inward: how deep inside heart and mediastinum, negative outside.
     lung, below: 1 in the lungs or under the diaphragm, 0 elsewhere.
-    density: attenuation drawn so far, about 0 (air) to 1 (abdomen).
+    density: attenuation drawn so far, about 0 (air) to 1 (abdomen). sound: what it was before any finding.
     airy: how well lung vessels can be told from what surrounds them, 0 … 1.
     lines: ink for fine bright things (pleural lines, plates); devices: ink for tubes, wires and metal.
     """
@@ -35,6 +35,7 @@ class Scene:
     lung: Field
     below: Field
     density: Field
+    sound: Field
     airy: Field
     border_left: Points
     border_right: Points
@@ -81,6 +82,7 @@ def stage(body: Body, frame: Frame, seed: int) -> Scene:
         lung=lung,
         below=step(y - floor, 0.035),
         density=np.zeros_like(x),
+        sound=np.zeros_like(x),
         airy=lung.copy(),
         border_left=border_left,
         border_right=border_right,

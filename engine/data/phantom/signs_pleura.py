@@ -21,7 +21,9 @@ def pleural_effusion(scene: Scene, finding: Finding) -> None:
         fluid = step(scene.y - surface, 0.05) * scene.half(side) * scene.lung
         deep = np.clip((scene.y - surface) * 2.0, 0, 1)
         amount = 1.0 if finding.certain else 0.5
-        scene.add(np.float32(amount) * fluid * (0.34 + 0.16 * deep))
+        # Fluid takes the place of other opacities: the sum of both would outshine metal.
+        replaced = np.clip(scene.density - scene.sound, 0, None)
+        scene.add(np.float32(amount) * fluid * (0.34 + 0.16 * deep - 0.85 * replaced))
         scene.airy *= 1 - 0.97 * fluid
 
 
