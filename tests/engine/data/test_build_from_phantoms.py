@@ -1,0 +1,28 @@
+from pathlib import Path
+
+from engine.data.build import build_curriculum
+from engine.data.curriculum import read_curriculum
+from engine.data.images import open_image
+from engine.data.phantom.dataset import write_dataset
+from engine.metrics.parse import parse_icd, parse_labels
+
+
+def test_phantoms_become_a_curriculum(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "phantom", patients=40, seed=5, size=64, workers=1)
+    report = build_curriculum(tmp_path / "phantom", tmp_path / "out")
+    samples = read_curriculum(tmp_path / "out" / "curriculum.jsonl")
+    stage_a = [sample for sample in samples if sample.stage == "stage_a"]
+    stage_b = [sample for sample in samples if sample.stage == "stage_b"]
+    assert abs(len(stage_a) / len(samples) - 0.35) < 0.02
+    assert report.dropped == {}
+    assert report.to_json()["patient_overlap"] == 0
+    for sample in stage_a:
+        labels = parse_labels(sample.target).labels
+        assert labels is not None
+        if any(value == 1 for value in sample.labels.values()):
+            assert {n for n, v in labels.items() if v} == {n for n, v in sample.labels.items() if v == 1}
+    for sample in stage_b:
+        assert sample.ehr is not None
+        assert tuple(parse_icd(sample.target, sample.icd).icd or ()) == sample.icd
+        assert not any(code.split(":")[1] in sample.prompt for code in sample.icd)
+    assert open_image(report.roots.jpg, samples[0].image).mode == "L"
