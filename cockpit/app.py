@@ -1,0 +1,184 @@
+"""The terminal app: opens a run, or the start screen, and leaves the engine alone when it goes.
+
+Nothing that training depends on lives here. The app may be closed, killed or cut off at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.command import CommandPalette
+from textual.screen import Screen
+from textual.widgets import Input
+
+from cockpit.machine import machine_line
+from cockpit.screens.feed import Source
+from cockpit.screens.flight import Flight
+from cockpit.screens.start import Offers, Start, Started
+from cockpit.signals import leave_on_signals
+from cockpit.theme import DARK, LIGHT
+from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from engine.errors import UserError
+from engine.runs.layout import RunPaths, list_runs
+from engine.runs.lock import lock_holder
+
+IMAGE_WAYS = ("auto", "half", "none")
+"""Ways to show a radiograph: half cells (what auto means), or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A screen about a run, with a number key of its own; `build` makes it."""
+
+    key: str
+    name: str
+    label: str
+    build: Callable[[CockpitApp, RunPaths], Screen[Any]]
+
+
+def _flight(app: CockpitApp, paths: RunPaths) -> Screen[Any]:
+    return Flight(paths.name, lambda: app.open_source(paths), app.glyphs)
+
+
+SCREENS = (Mode("1", "flight", "Flight", _flight),)
+"""Every screen about a run; the number keys follow from it."""
+
+
+class CockpitApp(App[None]):
+    """Wires screens, themes and signals together."""
+
+    CSS_PATH = "cockpit.tcss"
+    TITLE = "cxr-cockpit"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        (mode.key, f"show_screen('{mode.name}')", mode.label) for mode in SCREENS
+    ]
+
+    def __init__(
+        self,
+        paths: RunPaths | None,
+        open_source: Callable[[RunPaths], Source],
+        offers: Offers,
+        glyphs: Glyphs = UNICODE,
+        theme: str | None = None,
+    ) -> None:
+        super().__init__()
+        # Classes that the style sheet goes by.
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (52, "-towering")]
+        self.paths = paths
+        self.open_source = open_source
+        self.glyphs = glyphs
+        self._offers = offers
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = self._known_theme(theme) if theme else DARK.name
+
+    def on_mount(self) -> None:
+        if not self.is_headless:
+            leave_on_signals(self, asyncio.get_running_loop())
+        if self.paths is None:
+            self.push_screen(Start(self._offers, self.glyphs))
+        else:
+            self._open_run(self.paths)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: the actions of the screen, then the colours."""
+        if isinstance(screen, (Flight, Start)):
+            for action in screen.ACTIONS:
+                yield SystemCommand(action.label, action.help, partial(screen.action_take, action.id))
+        yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
+
+    @on(CommandPalette.Opened)
+    def _palette_opened(self) -> None:
+        self.screen.query_one(Input).cursor_blink = False
+
+    @on(Started)
+    def _run_started(self, message: Started) -> None:
+        self._open_run(message.paths)
+
+    def action_show_screen(self, name: str) -> None:
+        """Go to another screen about the same run."""
+        if self.paths is None:
+            self.notify("there is no run yet: d flies the demo", severity="warning")
+        else:
+            self.switch_mode(name)
+
+    def _open_run(self, paths: RunPaths) -> None:
+        self.paths = paths
+        for mode in SCREENS:
+            self.add_mode(mode.name, partial(mode.build, self, paths))
+        self.switch_mode(SCREENS[0].name)
+
+    def _known_theme(self, name: str) -> str:
+        wanted = {"dark": DARK.name, "light": LIGHT.name}.get(name, name)
+        if wanted not in self.available_themes:
+            raise UserError(
+                f"no theme {name!r}: there are dark, light, {', '.join(sorted(self.available_themes))}"
+            )
+        return wanted
+
+
+def run_app(
+    paths: RunPaths | None,
+    runs: Path,
+    images: str = "auto",
+    ascii: bool = False,
+    mouse: bool = True,
+    theme: str | None = None,
+) -> int:
+    """Open the app on a run, on the newest one in `runs`, or on the start screen; returns the exit code.
+
+    Raises UserError for what the app cannot do: another way of images, an unknown theme, no terminal.
+    """
+    if images not in IMAGE_WAYS:
+        raise UserError(f"images {images!r} cannot be shown: choose from {', '.join(IMAGE_WAYS)}")
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
+    newest = next(iter(list_runs(runs)), None)
+    app = CockpitApp(
+        paths or newest,
+        lambda run: _run_source(run, images != "none"),
+        _offers(runs),
+        ASCII if ascii else UNICODE,
+        theme,
+    )
+    app.run(mouse=mouse)
+    if app.paths is not None and lock_holder(app.paths) is not None:
+        with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
+            print("training continues; come back with: cxr-cockpit")
+    return app.return_code or 0
+
+
+def _run_source(paths: RunPaths, pictures: bool) -> Source:
+    from cockpit.screens.run_source import RunSource
+
+    return RunSource(paths, pictures)
+
+
+def _offers(runs: Path) -> Offers:
+    """What the start screen offers; the commands behind it are loaded when they are asked for."""
+
+    def demo() -> RunPaths:
+        from cockpit.commands.demo import start_demo
+
+        return start_demo(runs)
+
+    def config(path: Path) -> RunPaths:
+        from cockpit.commands.train import start_config
+
+        return start_config(path, runs)
+
+    return Offers(demo, config, lambda: machine_line(runs))

@@ -1,0 +1,49 @@
+"""Asks once before an action that is hard to take back."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from cockpit.actions import Action
+from cockpit.widgets.lines import Frame
+from cockpit.widgets.lines_view import LinesView
+
+
+class Confirm(ModalScreen[bool]):
+    """The action's own key again, or enter, is yes; escape is no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("enter,y", "answer(True)"), ("escape,n,q", "answer(False)")]
+
+    def __init__(self, action: Action) -> None:
+        super().__init__()
+        self._action = action
+        self._bindings.bind(action.key, "answer(True)")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield LinesView(confirm_lines(self._action))
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+def confirm_lines(action: Action) -> Frame:
+    """The question and its answers."""
+    question: Frame = [[(line, "text")] for line in action.question]
+    return [
+        [(f"{action.label}?", "strong")],
+        [],
+        *question,
+        [],
+        [
+            (f"{action.key_name}", "key"),
+            (f" or enter {action.label}s   ", "dim"),
+            ("esc", "key"),
+            (" back", "dim"),
+        ],
+    ]

@@ -1,0 +1,39 @@
+"""Asks for one line of text."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from cockpit.widgets.lines_view import LinesView
+
+
+class Prompt(ModalScreen[str]):
+    """Dismissed with the text, or with an empty string by escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up")]
+
+    def __init__(self, question: str, preset: str = "") -> None:
+        super().__init__()
+        self._question = question
+        self._preset = preset
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box wide"):
+            yield LinesView([[(self._question, "strong"), ("   enter starts, esc goes back", "dim")], []])
+            field = Input(self._preset, select_on_focus=False, compact=True)
+            field.cursor_blink = False
+            yield field
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+    def action_give_up(self) -> None:
+        self.dismiss("")

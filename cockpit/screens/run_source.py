@@ -1,0 +1,234 @@
+"""Reads a run directory for the Flight screen. Lives on the feed's thread; knows nothing of widgets."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cockpit.screens import reduce
+from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumbnail
+from cockpit.widgets.curves import StageCurve
+from engine.errors import UserError
+from engine.runs.layout import RunPaths
+from engine.runs.store import NotReady, RunReader, open_reader, status_of
+
+COLUMNS = 2048
+"""Points a stage at most; beyond, the reader's rollups answer."""
+MOST_STEPS_TIMED = 50_000
+EVENTS_SHOWN = 8
+DECODE_SECONDS = 0.15
+"""Time for decoding pictures in one look; the rest comes with the next."""
+
+
+class RunSource:
+    """One run, read from its directory; see `cockpit.screens.feed.Source`."""
+
+    def __init__(self, paths: RunPaths, pictures: bool) -> None:
+        self._paths = paths
+        self._pictures_wanted = pictures
+        self._reader: RunReader | None = None
+        self._token: tuple[int, bool] | None = None
+        self._state: FlightState | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._seconds: dict[tuple[str, int], float | None] = {}
+        self._pictures: dict[str, Thumbnail | str] = {}
+        self._image_root: Path | None = None
+
+    def read(self) -> FlightState:
+        reader = self._open()
+        if reader is None:
+            return _state_without_database(self._paths)
+        token = reader.change_token()
+        if self._state is None or token != self._token:
+            self._rows = reader.last_samples("case")
+            self._state = self._read_all(reader)
+            self._token = token
+        status = reader.status()
+        return replace(
+            self._state,
+            state=status.state,
+            stalled=status.stalled,
+            note=status.note or status.message,
+            error=status.error or "",
+            cases=self._cases(),
+        )
+
+    def request(self, verb: str) -> int:
+        reader = self._open()
+        if reader is None:
+            raise UserError("the run has not started yet")
+        return reader.request(verb, {}, who="cockpit")
+
+    def outcome(self, request: int) -> tuple[bool, str] | None:
+        reader = self._open()
+        outcome = reader.outcome(request) if reader else None
+        return (outcome.state == "done", outcome.text) if outcome else None
+
+    def launch(self) -> str:
+        from engine.runs.process import launch
+
+        checkpoint = self._state.checkpoint if self._state else ""
+        launch(self._paths)
+        return f"a new engine goes on from {checkpoint}" if checkpoint else "a new engine starts"
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _open(self) -> RunReader | None:
+        if self._reader is None:
+            try:
+                self._reader = open_reader(self._paths)
+            except NotReady:
+                return None
+        return self._reader
+
+    def _read_all(self, reader: RunReader) -> FlightState:
+        status = reader.status()
+        latest = reader.latest(reduce.TAGS)
+        stages = self._stages(reader, status.stage, status.step or 0, status.epoch, status.state)
+        alerts = [event for event in reader.last_events(50, ("alert",)) if event.attempt == status.attempt]
+        memory = reduce.memory_view(latest)
+        return FlightState(
+            run=status.run,
+            state=status.state,
+            machine=_machine(memory.total, memory.device is not None),
+            alerts=len(alerts),
+            checkpoint=status.checkpoint or "",
+            stages=stages,
+            curves=_curves(reader, stages),
+            memory=memory,
+            pace=reduce.pace_view(latest, status.samples_per_second, status.eta_seconds, status.eta_spread),
+            events=tuple(reduce.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
+        )
+
+    def _stages(
+        self, reader: RunReader, now: str | None, step: int, epoch: float | None, state: str
+    ) -> tuple[StageView, ...]:
+        plan = reader.stages_plan()
+        names = [str(entry["stage"]) for entry in plan]
+        place = names.index(now) if now in names else None
+        last_steps = {stage: last for stage, _, last in reader.extents("train/loss")}
+        checkpoints = reader.last_events(200, ("checkpoint",))
+        views = []
+        for index, entry in enumerate(plan):
+            name = names[index]
+            at = step if index == place else last_steps.get(name, 0)
+            view = StageView(
+                stage=name,
+                title=str(entry.get("title") or ""),
+                steps=int(entry["steps"]),
+                step=at,
+                epochs=float(entry.get("epochs") or 1),
+                epoch=epoch if index == place else None,
+                bar=entry.get("bar"),
+                status=reduce.stage_status(index, place, state, at, int(entry["steps"])),
+            )
+            views.append(self._with_results(reader, view, checkpoints))
+        return tuple(views)
+
+    def _with_results(self, reader: RunReader, view: StageView, checkpoints: list[Any]) -> StageView:
+        validations = reader.recent("val/loss", view.stage)
+        ended = view.status in ("done", "stopped")
+        return replace(
+            view,
+            loss=validations[-1][1] if validations else None,
+            score=_score(reader, view.stage) if ended else None,
+            seconds=self._seconds_of(reader, view) if ended else None,
+            validations=tuple(step for step, _ in validations),
+            checkpoints=reduce.checkpoints_of(view, checkpoints),
+        )
+
+    def _seconds_of(self, reader: RunReader, view: StageView) -> float | None:
+        key = (view.stage, view.step)
+        if key not in self._seconds:
+            timed = view.step <= MOST_STEPS_TIMED
+            rows = reader.scalars(["train/loss"], view.stage) if timed else ()
+            self._seconds[key] = reduce.ended_stage_seconds(rows)
+        return self._seconds[key]
+
+    def _cases(self) -> tuple[CaseView, ...]:
+        self._decode_some()
+        total = len(self._rows)
+        cases = []
+        for number, row in enumerate(self._rows, start=1):
+            view = reduce.case_view(row, f"case {number} of {total}")
+            picture = self._pictures.get(row["image"])
+            if isinstance(picture, Thumbnail):
+                view = replace(view, picture=picture)
+            elif picture is not None:
+                view = replace(view, picture_error=picture)
+            cases.append(view)
+        return tuple(cases)
+
+    def _decode_some(self) -> None:
+        """Decode pictures not seen before, as many as the time allows."""
+        if not self._pictures_wanted:
+            return
+        deadline = time.monotonic() + DECODE_SECONDS
+        for row in self._rows:
+            name = row["image"]
+            if name and name not in self._pictures:
+                if time.monotonic() > deadline:
+                    return
+                self._pictures[name] = self._decode(name)
+
+    def _decode(self, name: str) -> Thumbnail | str:
+        from cockpit.screens.pictures import thumbnail
+
+        try:
+            if self._image_root is None:
+                self._image_root = _image_root(self._paths)
+            return thumbnail(self._image_root, name)
+        except UserError as error:
+            return str(error)
+
+
+def _state_without_database(paths: RunPaths) -> FlightState:
+    status = status_of(paths)
+    return FlightState(status.run, status.state, error=status.error or "", machine=_machine(None, False))
+
+
+def _curves(reader: RunReader, stages: tuple[StageView, ...]) -> tuple[StageCurve, ...]:
+    curves, offset = [], 0
+    for view in stages:
+        curves.append(
+            StageCurve(
+                stage=view.stage,
+                offset=offset,
+                steps=view.steps,
+                bar=view.bar,
+                raw=tuple(reader.series("train/loss", view.stage, columns=COLUMNS)),
+                validation=tuple(reader.recent("val/loss", view.stage)),
+            )
+        )
+        offset += view.steps
+    return tuple(curves)
+
+
+def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:
+    for name, tag in reduce.SCORES:
+        points = reader.recent(tag, stage, limit=1)
+        if points:
+            return name, points[-1][1]
+    return None
+
+
+def _machine(total: float | None, device: bool) -> str:
+    host = platform.node().split(".")[0]
+    memory = f"{total / 1024**3:.0f} GB" if total else ""
+    return "  ".join(part for part in (host, memory, "GPU" if device else "CPU") if part)
+
+
+def _image_root(paths: RunPaths) -> Path:
+    """Where the run's images lie, from its frozen configuration."""
+    import yaml
+
+    try:
+        config = yaml.safe_load(paths.config.read_text(encoding="utf-8"))
+        return Path(config["data"]["image_root"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UserError(f"{paths.config}: cannot tell where the images are ({error})") from None

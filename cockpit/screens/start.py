@@ -1,0 +1,129 @@
+"""The start screen: three lines a newcomer can act on, and this machine in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+
+from cockpit import actions
+from cockpit.actions import START_ACTIONS
+from cockpit.screens.help import Help
+from cockpit.screens.prompt import Prompt
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.keys import KeyBar
+from cockpit.widgets.lines import Frame
+from cockpit.widgets.lines_view import LinesView
+from engine.runs.layout import RunPaths
+
+Launch = Callable[[], RunPaths]
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the start screen can do, and its line about this machine."""
+
+    start_demo: Launch
+    start_config: Callable[[Path], RunPaths]
+    machine: Callable[[], str]
+
+
+class Started(Message):
+    """A run was started."""
+
+    def __init__(self, paths: RunPaths) -> None:
+        super().__init__()
+        self.paths = paths
+
+
+class Failed(Message):
+    """A run could not be started."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class Start(Screen[None]):
+    """Shown where there is no run yet."""
+
+    ACTIONS = START_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = [action.binding() for action in START_ACTIONS]
+
+    def __init__(self, offers: Offers, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._offers = offers
+        self._glyphs = glyphs
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        with Container(id="start"):
+            yield LinesView(start_lines(""), id="offers")
+        yield KeyBar(self._glyphs, id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(KeyBar).show(actions.keys_that_work(START_ACTIONS, None))
+        self.call_after_refresh(self._show_machine)
+
+    def _show_machine(self) -> None:
+        self.query_one("#offers", LinesView).show(start_lines(self._offers.machine()))
+
+    def action_take(self, id: str) -> None:
+        """Carry out an action of the registry."""
+        action = actions.by_id(id)
+        if action is actions.DEMO:
+            self._begin(self._offers.start_demo, "starting the demo")
+        elif action is actions.OPEN:
+            self.app.push_screen(Prompt("Configuration file"), self._open)
+        elif action is actions.HELP:
+            self.app.push_screen(Help(START_ACTIONS, None))
+        else:
+            self.app.exit()
+
+    def _open(self, path: str | None) -> None:
+        if path:
+            self._begin(lambda: self._offers.start_config(Path(path).expanduser()), f"starting {path}")
+
+    def _begin(self, launch: Launch, what: str) -> None:
+        if self._busy:
+            self.app.notify("already starting a run", severity="warning")
+            return
+        self._busy = True
+        self.app.notify(what, markup=False, timeout=3)
+        self._launch(launch)
+
+    @work(thread=True, exit_on_error=False)
+    def _launch(self, launch: Launch) -> None:
+        try:
+            self.post_message(Started(launch()))
+        except Exception as error:  # a refusal is shown on the screen that asked
+            self.post_message(Failed(str(error) or type(error).__name__))
+
+    @on(Started)
+    def _started(self, message: Started) -> None:
+        self._busy = False
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        self._busy = False
+        self.app.notify(message.reason, severity="error", timeout=10, markup=False)
+
+
+def start_lines(machine: str) -> Frame:
+    """The offers, then the machine."""
+    return [
+        [("cxr-cockpit", "strong")],
+        [],
+        [("  d  ", "key"), ("fly the demo        ", "text"), ("about 10 minutes, nothing needed", "dim")],
+        [("  o  ", "key"), ("open a config       ", "text"), ("train on your own data", "dim")],
+        [],
+        [(machine, "dim")],
+    ]

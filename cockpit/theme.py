@@ -1,0 +1,116 @@
+"""Colours: two quiet themes of our own, and the roles that every widget paints with.
+
+A role says what a cell means, never what colour it has, so that any Textual theme can be used. One accent
+colour; the warning colour for what deserves a look; the error colour only for what needs a hand.
+"""
+
+from __future__ import annotations
+
+from rich.color import Color as RichColor
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.theme import Theme
+
+DARK = Theme(
+    name="cockpit-dark",
+    primary="#6fc3c9",
+    secondary="#8a9aa5",
+    accent="#6fc3c9",
+    warning="#d8a657",
+    error="#e5645c",
+    success="#6fc3c9",
+    foreground="#d3dade",
+    background="#0e1316",
+    surface="#141b1f",
+    panel="#1b2429",
+    dark=True,
+)
+LIGHT = Theme(
+    name="cockpit-light",
+    primary="#0f6f78",
+    secondary="#51636d",
+    accent="#0f6f78",
+    warning="#946200",
+    error="#b3261e",
+    success="#0f6f78",
+    foreground="#1d272c",
+    background="#f6f7f5",
+    surface="#eceeeb",
+    panel="#e2e6e3",
+    dark=False,
+)
+
+ROLES = (
+    "text",
+    "strong",
+    "dim",
+    "faint",
+    "accent",
+    "accent_strong",
+    "warn",
+    "bad",
+    "raw",
+    "mean",
+    "mark",
+    "key",
+)
+"""text and strong for what is read; dim for names of things, faint for rules and rails; accent for what goes
+on; warn and bad for what deserves a look and what needs a hand; raw, mean and mark for the curves; key for
+keys."""
+
+
+def palette(app: App[object]) -> dict[str, Style]:
+    """The style of every role in the app's present theme."""
+    theme = app.current_theme
+    if theme.name not in _palettes:
+        _palettes[theme.name] = _ansi_palette() if theme.ansi else _blended_palette(theme)
+    return _palettes[theme.name]
+
+
+_palettes: dict[str, dict[str, Style]] = {}
+
+
+def _blended_palette(theme: Theme) -> dict[str, Style]:
+    generated = theme.to_color_system().generate()
+    ink = Color.parse(generated["foreground"])
+    paper = Color.parse(generated["background"])
+    accent = Color.parse(generated["primary"])
+    warn = Color.parse(generated["warning"])
+    bad = Color.parse(generated["error"])
+
+    def style(colour: Color, bold: bool = False) -> Style:
+        return Style(color=RichColor.from_rgb(*colour.rgb), bold=bold)
+
+    return {
+        "text": style(ink),
+        "strong": style(ink, bold=True),
+        "dim": style(paper.blend(ink, 0.62)),
+        "faint": style(paper.blend(ink, 0.28)),
+        "accent": style(accent),
+        "accent_strong": style(accent, bold=True),
+        "warn": style(warn),
+        "bad": style(bad, bold=True),
+        "raw": style(paper.blend(accent, 0.42)),
+        "mean": style(accent, bold=True),
+        "mark": style(ink, bold=True),
+        "key": style(accent),
+    }
+
+
+def _ansi_palette() -> dict[str, Style]:
+    """Roles in the terminal's own sixteen colours."""
+    return {
+        "text": Style.parse("default"),
+        "strong": Style.parse("bold default"),
+        "dim": Style.parse("bright_black"),
+        "faint": Style.parse("bright_black"),
+        "accent": Style.parse("cyan"),
+        "accent_strong": Style.parse("bold cyan"),
+        "warn": Style.parse("yellow"),
+        "bad": Style.parse("bold red"),
+        "raw": Style.parse("bright_black"),
+        "mean": Style.parse("bold cyan"),
+        "mark": Style.parse("bold default"),
+        "key": Style.parse("cyan"),
+    }

@@ -1,0 +1,50 @@
+"""The last things that happened, and what needs a hand now."""
+
+from __future__ import annotations
+
+from cockpit.screens.flight_state import NEEDS_A_HAND, EventView, FlightState
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.lines import Frame, Line, clean, cut
+
+LEVEL_ROLES = {"warning": "warn", "error": "bad"}
+
+
+def events_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """The newest event is the lowest line; a notice, if there is one, takes the top line."""
+    notice = notice_line(state, width, glyphs)
+    room = height - 1 if notice else height
+    shown = state.events[-room:] if room > 0 else ()
+    frame = [event_line(event, width, glyphs) for event in shown]
+    return [notice, *frame] if notice else frame
+
+
+def event_line(event: EventView, width: int, glyphs: Glyphs) -> Line:
+    text = cut(clean(event.text), max(0, width - 12), glyphs.ellipsis)
+    return [(f" {event.time:<8}  ", "dim"), (text, LEVEL_ROLES.get(event.level, "text"))]
+
+
+def notice_line(state: FlightState, width: int, glyphs: Glyphs) -> Line:
+    """What to do, in states that wait for somebody."""
+    text, role = notice(state)
+    if state.pending and not state.trouble:
+        text, role = state.pending, "accent"
+    return [(" " + cut(clean(text), width - 2, glyphs.ellipsis), role)] if text else []
+
+
+def notice(state: FlightState) -> tuple[str, str]:
+    """(sentence, role); empty when nothing waits."""
+    if state.trouble:
+        return f"the run cannot be read: {state.trouble}", "bad"
+    resume = f"s goes on from {state.checkpoint}" if state.checkpoint else "s starts it again"
+    if state.state in NEEDS_A_HAND:
+        reason = f": {state.error}" if state.error else ""
+        return f"{state.state}{reason}   {resume}", "bad"
+    if state.stalled:
+        return "no step for much longer than usual; x stops it, training.log may say why", "bad"
+    if state.state == "holding":
+        return "holding, model in memory   space continues   p parks and frees the memory", "warn"
+    if state.state == "parked":
+        return f"parked, memory is free   {resume}", "strong"
+    if state.state == "stopped":
+        return "stopped   s starts the next stage", "strong"
+    return "", "text"

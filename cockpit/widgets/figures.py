@@ -1,0 +1,88 @@
+"""Numbers as words of fixed width: a digit that changes must not move its neighbours."""
+
+from __future__ import annotations
+
+import math
+
+GIB = 1024**3
+
+
+def count(value: int) -> str:
+    """`1,332`"""
+    return f"{value:,}"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `5 h 40`, `3 d 4 h`: as exact as one plans by."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "?"
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d}"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def time_left(seconds: float | None, spread: float | None) -> str:
+    """`left 5 h 40 ± 15 min`, or nothing while it is unknown; in coarse steps, so that it is not restless."""
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    left = f"left {duration(_coarse(seconds))}"
+    if spread is None or not math.isfinite(spread) or spread < 0.5:
+        return left
+    return f"{left} ± {duration(_coarse(spread))}"
+
+
+def _coarse(seconds: float) -> float:
+    if seconds < 20:
+        return round(seconds)
+    return round(seconds / 5) * 5 if seconds < 90 else round(seconds / 60) * 60
+
+
+def gigabytes(value: float | None) -> str:
+    """Bytes in GB (2³⁰), right-aligned in six cells: `  71.2`, and `—` where unknown."""
+    if value is None or not math.isfinite(value):
+        return f"{'—':>6}"
+    return f"{value / GIB:6.1f}" if value < 9999 * GIB else f"{value / GIB:6.0f}"
+
+
+def loss(value: float | None) -> str:
+    """Five cells: ` 1.12`, `12.35`, `nan  `; scientific where it would not fit."""
+    if value is None:
+        return f"{'—':>5}"
+    if not math.isfinite(value):
+        return f"{'nan':>5}"
+    if abs(value) < 100:
+        return f"{value:5.2f}"
+    return f"{value:5.0f}" if abs(value) < 1e5 else f"{value:.0e}"
+
+
+def tick(value: float, step: float) -> str:
+    """A label of the loss axis with as many digits as its step needs."""
+    if abs(value) >= 1e5 or (0 < step < 1e-3):
+        return f"{value:.0e}"
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    if abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
+        digits += 1
+    return f"{value:.{max(digits, 1) if step < 10 else 0}f}"
+
+
+def rate(value: float | None) -> str:
+    """Samples a second in four cells: `0.91`, `12.3`, ` 123`."""
+    if value is None or not math.isfinite(value):
+        return f"{'—':>4}"
+    if value < 10:
+        return f"{value:4.2f}"
+    return f"{value:4.1f}" if value < 100 else f"{value:4.0f}"
+
+
+def percent(value: float | None) -> str:
+    """A share in four cells: `  4 %` without the sign's blank moving."""
+    if value is None or not math.isfinite(value):
+        return f"{'—':>3} %"
+    return f"{round(100 * value):3d} %"

@@ -1,0 +1,129 @@
+"""The characters that carry meaning, in Unicode and in plain ASCII for terminals whose font has no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One set of characters; every widget takes the set as data."""
+
+    curve: str
+    mean: str
+    raw_sample: str
+    mean_sample: str
+    validation: str
+    bar: str
+    boundary: str
+    rule: str
+    axis: str
+    axis_tick: str
+    axis_corner: str
+    axis_floor: str
+    axis_floor_tick: str
+    done: str
+    ahead: str
+    head: str
+    checkpoint: str
+    hit: str
+    missed: str
+    invented: str
+    neither: str
+    alert: str
+    separator: str
+    gauge_edges: str
+    eighths: str
+    ellipsis: str
+    plus_minus: str
+    times: str
+    blocks: bool
+    states: dict[str, str] = field(default_factory=dict)
+
+    def state(self, word: str) -> str:
+        """`● training`: the state's glyph and its word; what only passes by has the ellipsis."""
+        return f"{self.states.get(word, self.ellipsis)} {word}"
+
+
+UNICODE = Glyphs(
+    curve="braille",
+    mean="braille",
+    raw_sample="⠒⠒",
+    mean_sample="━━",
+    validation="◆",
+    bar="┄",
+    boundary="│",
+    rule="─",
+    axis="│",
+    axis_tick="┤",
+    axis_corner="└",
+    axis_floor="─",
+    axis_floor_tick="┬",
+    done="━",
+    ahead="─",
+    head="╸",
+    checkpoint="╋",
+    hit="✔",
+    missed="✖",
+    invented="+",
+    neither="·",
+    alert="⚠",
+    separator="·",
+    gauge_edges="▕▏",
+    eighths=" ▏▎▍▌▋▊▉█",
+    ellipsis="…",
+    plus_minus="±",
+    times="×",
+    blocks=True,
+    states={
+        "training": "●",
+        "holding": "◐",
+        "parked": "◌",
+        "stopped": "■",
+        "finished": "✔",
+        "crashed": "✖",
+        "failed": "✖",
+        "stalled": "▲",
+    },
+)
+ASCII = Glyphs(
+    curve=".",
+    mean="*",
+    raw_sample="..",
+    mean_sample="**",
+    validation="o",
+    bar="-",
+    boundary="|",
+    rule="-",
+    axis="|",
+    axis_tick="+",
+    axis_corner="+",
+    axis_floor="-",
+    axis_floor_tick="+",
+    done="=",
+    ahead="-",
+    head=">",
+    checkpoint="#",
+    hit="ok",
+    missed="x",
+    invented="+",
+    neither=".",
+    alert="!",
+    separator="-",
+    gauge_edges="[]",
+    eighths=" #",
+    ellipsis="...",
+    plus_minus="+-",
+    times="x",
+    blocks=False,
+    states={
+        "training": "*",
+        "holding": "=",
+        "parked": "o",
+        "stopped": "#",
+        "finished": "+",
+        "crashed": "x",
+        "failed": "x",
+        "stalled": "^",
+    },
+)

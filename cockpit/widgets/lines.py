@@ -1,0 +1,166 @@
+"""Lines of text with named styles, the common language of every widget, and their cells.
+
+A widget describes what it shows as a `Frame`: lines of (text, style) spans. Text that comes from a model, a
+data set or an exception goes through `clean`; nothing in a span is ever read as markup or as a control sequence.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.style import Style
+
+Paint = str | Style
+"""A role of the theme ("accent", "dim", see `cockpit.theme`) or, for pictures, a colour of its own."""
+Span = tuple[str, Paint]
+Line = list[Span]
+Frame = list[Line]
+Cell = tuple[str, Paint]
+"""One terminal cell. The second half of a wide character is the empty string."""
+
+BLANK: Cell = (" ", "text")
+
+
+def clean(text: str) -> str:
+    """`text` without anything a terminal would obey: controls become U+FFFD, line ends and tabs a space."""
+    spaced = text.replace("\r\n", " ").translate({9: " ", 10: " ", 13: " "})
+    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in spaced)
+
+
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def width_of(line: Iterable[Span]) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def cells(line: Iterable[Span], width: int) -> list[Cell]:
+    """The line as exactly `width` cells: cut at the right edge or filled with blanks."""
+    row: list[Cell] = []
+    for text, paint in line:
+        for char in text:
+            size = get_character_cell_size(char)
+            if size == 0:
+                if row:
+                    row[-1] = (row[-1][0] + char, row[-1][1])
+                continue
+            if len(row) + size > width:
+                return row + [BLANK] * (width - len(row))
+            row.append((char, paint))
+            row.extend([("", paint)] * (size - 1))
+    return row + [BLANK] * (width - len(row))
+
+
+def changed_spans(old: Sequence[Cell], new: Sequence[Cell], gap: int = 4) -> list[tuple[int, int]]:
+    """Where two rows of the same width differ, as [start, end) columns.
+
+    Neighbours at most `gap` cells apart are one span: moving the cursor costs about as much as sending them.
+    """
+    spans: list[tuple[int, int]] = []
+    for column, (before, after) in enumerate(zip(old, new, strict=True)):
+        if before == after:
+            continue
+        if spans and column - spans[-1][1] <= gap:
+            spans[-1] = (spans[-1][0], column + 1)
+        else:
+            spans.append((column, column + 1))
+    return [_whole_characters(span, old, new) for span in spans]
+
+
+def _whole_characters(span: tuple[int, int], old: Sequence[Cell], new: Sequence[Cell]) -> tuple[int, int]:
+    """The span widened so that it cuts no wide character, neither the one shown nor the one to be shown."""
+    start, end = span
+    while start > 0 and (new[start][0] == "" or old[start][0] == ""):
+        start -= 1
+    while end < len(new) and (new[end][0] == "" or old[end][0] == ""):
+        end += 1
+    return start, end
+
+
+def cut(text: str, width: int, ellipsis: str = "…") -> str:
+    """`text` in at most `width` cells, its loss shown by the ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    if width <= len(ellipsis):
+        return ellipsis[:width]
+    kept = ""
+    room = width - len(ellipsis)
+    for char in text:
+        room -= get_character_cell_size(char)
+        if room < 0:
+            break
+        kept += char
+    return kept.rstrip() + ellipsis
+
+
+def pad(line: Line, width: int) -> Line:
+    """The line filled with blanks up to `width`, for what shall start at a fixed column after it."""
+    missing = width - width_of(line)
+    return [*line, (" " * missing, "text")] if missing > 0 else line
+
+
+def both_ends(left: Line, right: Line, width: int) -> Line:
+    """`left` at the left edge and `right` at the right one; where both do not fit, `right` gives way."""
+    room = width - width_of(left)
+    if width_of(right) + 1 > room:
+        return left
+    return [*left, (" " * (room - width_of(right)), "text"), *right]
+
+
+def wrap(text: str, width: int, height: int, ellipsis: str = "…") -> list[str]:
+    """Words of `text` in at most `height` lines of `width` cells; what is cut ends in the ellipsis."""
+    if width < 1 or height < 1:
+        return []
+    lines: list[str] = []
+    current = ""
+    for word in clean(text).split():
+        joined = f"{current} {word}" if current else word
+        if cell_len(joined) <= width:
+            current = joined
+            continue
+        if current:
+            lines.append(current)
+        current = word
+        while cell_len(current) > width:
+            head = _head(current, width)
+            lines.append(head)
+            current = current[len(head) :]
+    if current:
+        lines.append(current)
+    if len(lines) <= height:
+        return lines
+    last = lines[height - 1]
+    shortened = (
+        last + ellipsis
+        if cell_len(last) + cell_len(ellipsis) <= width
+        else cut(last + " " * width, width, ellipsis)
+    )
+    return [*lines[: height - 1], shortened]
+
+
+def _head(word: str, width: int) -> str:
+    """The longest beginning of `word` that fits, at least one character."""
+    room = width
+    for index, char in enumerate(word):
+        room -= get_character_cell_size(char)
+        if room < 0:
+            return word[: max(1, index)]
+    return word
+
+
+def columns(blocks: Sequence[tuple[Frame, int]], gap: int = 2) -> Frame:
+    """Frames side by side, each in its own width, `gap` blanks between them."""
+    height = max((len(frame) for frame, _ in blocks), default=0)
+    rows: Frame = []
+    for y in range(height):
+        row: Line = []
+        for index, (frame, width) in enumerate(blocks):
+            line = frame[y] if y < len(frame) else []
+            row.extend(pad(line, width))
+            if index < len(blocks) - 1:
+                row.append((" " * gap, "text"))
+        rows.append(row)
+    return rows

@@ -1,0 +1,31 @@
+"""`Panel`: a `Still` whose content is a plain function of the run's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cockpit.screens.flight_state import FlightState
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.lines import Frame
+from cockpit.widgets.still import Still
+
+Draw = Callable[[FlightState, int, int, Glyphs], Frame]
+
+
+class Panel(Still):
+    """Shows `draw(state, width, height, glyphs)`; before the first state it is empty."""
+
+    def __init__(self, draw: Draw, glyphs: Glyphs, *, id: str) -> None:
+        super().__init__(id=id)
+        self._draw = draw
+        self._glyphs = glyphs
+        self._state: FlightState | None = None
+
+    def show(self, state: FlightState) -> None:
+        self._state = state
+        self.redraw()
+
+    def frame(self, width: int, height: int) -> Frame:
+        if self._state is None:
+            return []
+        return self._draw(self._state, width, height, self._glyphs)
