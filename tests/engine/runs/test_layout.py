@@ -1,5 +1,6 @@
 """Finding and naming runs."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -66,8 +67,6 @@ def test_directory_without_a_run_is_none(tmp_path: Path) -> None:
 
 
 def test_list_runs_newest_first_and_nothing_hidden(tmp_path: Path) -> None:
-    import os
-
     for age, name in enumerate(["new", "old"]):
         paths = layout.create_run(tmp_path, name)
         paths.config.touch()

@@ -1,5 +1,6 @@
 """The states, the stall rule, and what is not known."""
 
+import os
 import time
 
 import pytest
@@ -17,8 +18,6 @@ KEYS = [
 
 @pytest.fixture
 def lock(paths: RunPaths):
-    import os
-
     with EngineLock.take(paths) as taken:
         taken.record(os.getpid(), "run", None)
         yield taken
@@ -86,8 +85,6 @@ def test_error_of_this_attempt_explains_the_end(writer: RunWriter, reader: RunRe
 
 
 def test_evaluation_engine_shows_while_it_lives(writer: RunWriter, reader: RunReader) -> None:
-    import os
-
     writer.state("finished")
     with EngineLock.take(writer.paths) as lock:
         lock.record(os.getpid(), "evaluate", None)

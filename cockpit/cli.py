@@ -1,0 +1,141 @@
+"""The command line: finds the command, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, Protocol, cast
+
+from cockpit.commands.console import one_line
+from engine.errors import UserError
+
+
+class Command(Protocol):
+    """A module of `cockpit.commands`."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+# verb: (module, what it does). The modules are imported when their verb is used.
+COMMANDS = {
+    "demo": ("demo", "train both stages on phantom X-rays with the bundled base"),
+    "train": ("train", "start a run from a configuration"),
+    "resume": ("resume", "go on with a run that was held, parked or stopped, or that crashed"),
+    "status": ("status", "say how a run is, or all runs"),
+    "hold": ("control", "wait at the next step, the model in memory"),
+    "continue": ("control", "go on with a held run"),
+    "park": ("control", "write a checkpoint at the next step, end the engine, free the memory"),
+    "stop": ("control", "write a checkpoint and end the stage"),
+    "save": ("control", "write a checkpoint now"),
+    "sample": ("control", "generate the reports of the fixed cases now"),
+    "scalars": ("scalars", "print the recorded curves"),
+    "samples": ("samples", "print the generated samples"),
+    "evaluate": ("evaluate", "generate and score, with baselines"),
+    "data": ("data", "make phantom data, build or import a curriculum"),
+    "model": ("model", "inspect or convert a base model"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line per mistake, and a command's options only when they are needed."""
+
+    def __init__(self, command: str = "", **named: Any) -> None:
+        named |= {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(**named)
+        self._command = command
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._command:
+            module, self._command = self._command, ""
+            command = cast(Command, importlib.import_module(f"cockpit.commands.{module}"))
+            command.configure(self)
+            self.set_defaults(run_command=command.run)
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"cxr-cockpit: {_friendlier(message)} (see `{self.prog} --help`)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 well, 1 not well, 2 wrong usage or input."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # text that the terminal cannot show must not end a command
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        options = _parser().parse_args(arguments)
+        code = int(options.run_command(options))
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader has gone; what is still buffered must not raise once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cxr-cockpit",
+        description="Fine-tune LLaVA-Med on chest X-rays from a terminal. Without a command: open the app.",
+        epilog="example:\n  cxr-cockpit demo",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
+    parser.add_argument("--runs", metavar="DIR", help="where the runs are (default: $CXR_RUNS or ./runs)")
+    parser.add_argument(
+        "--images",
+        default="auto",
+        choices=["auto", "half", "kitty", "sixel", "none"],
+        help="how the app shows X-rays (default: auto)",
+    )
+    parser.add_argument("--ascii", action="store_true", help="draw the app with ASCII characters only")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--theme", metavar="NAME", help="colours of the app: dark, light or a Textual theme")
+    parser.set_defaults(run_command=_open_app)
+    verbs = parser.add_subparsers(metavar="COMMAND", title="commands", dest="verb", parser_class=_Parser)
+    for verb, (module, summary) in COMMANDS.items():
+        verbs.add_parser(
+            verb, command=module, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+    return parser
+
+
+class _Version(argparse.Action):
+    """The version, looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"cxr-cockpit {version('cxr-cockpit')}")
+        parser.exit()
+
+
+def _open_app(options: argparse.Namespace) -> int:
+    from cockpit.commands.opening import open_app
+
+    return open_app(options)
+
+
+def _friendlier(message: str) -> str:
+    """argparse's words for a wrong choice, with what was probably meant."""
+    choice = re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
+    if not choice:
+        return one_line(message)
+    what, given, known = choice.groups()
+    names = re.findall(r"[\w-]+", known)
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
+    return one_line(f"{'command' if what == 'COMMAND' else what} {given!r} is not known: {hint}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

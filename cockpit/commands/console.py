@@ -1,0 +1,147 @@
+"""Writing to a terminal, or to whatever stands in for one."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
+
+
+def one_line(text: str) -> str:
+    """Printable and on one line, whatever a report, a path or a log put into it."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal might obey replaced; line ends stay."""
+    return "".join(one if one.isprintable() or one == "\n" else "�" for one in text)
+
+
+def print_json(value: Any) -> None:
+    """One line of strict JSON; non-finite numbers are null."""
+    print(json.dumps(without_nan(value), allow_nan=False))
+
+
+def without_nan(value: Any) -> Any:
+    """The value with null for every number that JSON does not know."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return value
+
+
+def table(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Rows as lines with aligned columns; the columns in `right` are flush right."""
+    cells = [list(row) for row in rows]
+    if not cells:
+        return []
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    return [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+class LiveLines:
+    """A few lines that are redrawn in place on a terminal, and printed when they change elsewhere."""
+
+    def __init__(self, stream: TextIO | None = None, sparse_seconds: float = 0.0) -> None:
+        self._stream = stream or sys.stdout
+        self.on_terminal = self._stream.isatty()
+        self._sparse_seconds = sparse_seconds
+        self._drawn = 0
+        self._shown: list[str] = []
+        self._printed = -math.inf
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Draw the lines where the last ones were."""
+        if self.on_terminal:
+            columns = shutil.get_terminal_size().columns - 1
+            cut = [line[:columns] for line in lines]
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            self._stream.write(("\r" + up if self._drawn else "") + "\x1b[J" + "\n".join(cut))
+            self._drawn = len(cut)
+            self._stream.flush()
+        elif list(lines) != self._shown and time.monotonic() - self._printed >= self._sparse_seconds:
+            self._say(lines)
+        self._shown = list(lines)
+
+    def tell(self, line: str) -> None:
+        """A line that stays, above the live ones."""
+        if self.on_terminal and self._drawn:
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            self._stream.write(f"\r{up}\x1b[J{line}\n")
+            self._drawn = 0
+            self.show(self._shown)
+        else:
+            self._say([line])
+
+    def close(self) -> None:
+        """Leave the last lines standing."""
+        if self._drawn:
+            self._stream.write("\n")
+            self._stream.flush()
+            self._drawn = 0
+
+    def erase(self) -> None:
+        """Take the live lines away, for a last word in their place."""
+        if self._drawn:
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            self._stream.write(f"\r{up}\x1b[J")
+            self._stream.flush()
+            self._drawn = 0
+
+    def _say(self, lines: Iterable[str]) -> None:
+        self._printed = time.monotonic()
+        for line in lines:
+            self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+class Progress:
+    """What long work has done, with rate and time left, on standard error."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._lines = LiveLines(sys.stderr, SPARSE_SECONDS)
+        self._began = time.monotonic()
+        self._drawn = -math.inf
+
+    def __call__(self, done: int, total: int) -> None:
+        self.named(self._what, done, total)
+
+    def named(self, what: str, done: int, total: int) -> None:
+        """The same for work in several parts, each counted from nothing."""
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._began = what, now
+        if done < total and now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        self._lines.show([progress_line(what, done, total, now - self._began)])
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def progress_line(what: str, done: int, total: int, seconds: float) -> str:
+    """`films 120/900   41/s   left 19 s`"""
+    from cockpit.widgets.figures import duration
+
+    line = f"{what} {done:,}/{total:,}"
+    if not done or seconds < 0.5:
+        return line
+    rate = done / seconds
+    return f"{line}   {rate:,.{0 if rate >= 10 else 1}f}/s   left {duration((total - done) / rate)}"

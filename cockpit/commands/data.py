@@ -1,0 +1,121 @@
+"""`data phantom`, `data build`, `data import`: where curricula come from."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from cockpit.commands.console import Progress, one_line, print_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "example:\n  cxr-cockpit data phantom --out phantoms --patients 100 --seed 1"
+    kinds = parser.add_subparsers(metavar="KIND", dest="kind", required=True)
+    for kind, (summary, configure_kind, _) in _KINDS.items():
+        configure_kind(
+            kinds.add_parser(kind, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    return _KINDS[options.kind][2](options)
+
+
+def _configure_phantom(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="empty or not yet there")
+    parser.add_argument("--patients", metavar="N", type=int, required=True)
+    parser.add_argument("--seed", metavar="S", type=int, required=True, help="same seed, same bytes")
+    parser.add_argument("--size", metavar="PX", type=int, default=512, help="longer side (default: 512)")
+    parser.add_argument("--workers", metavar="W", type=int, help="processes (default: one a core)")
+    parser.epilog = "example:\n  cxr-cockpit data phantom --out phantoms --patients 1000 --seed 1"
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    from engine.data.phantom.dataset import write_dataset
+
+    with closing(Progress("films")) as progress:
+        summary = write_dataset(
+            options.out, options.patients, options.seed, options.size, options.workers, progress=progress
+        )
+    print(
+        f"{summary.patients:,} patients, {summary.studies:,} studies, {summary.admissions:,} admissions "
+        f"in {one_line(str(summary.root))}"
+    )
+    return 0
+
+
+def _configure_build(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="SOURCE", type=Path, help="where the MIMIC trees lie, or a phantom tree"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    parser.add_argument("--seed", metavar="S", type=int, default=0)
+    parser.add_argument("--limit", metavar="N", type=int, help="at most so many studies")
+    parser.add_argument(
+        "--stage-a-fraction", metavar="F", type=float, default=0.35, help="share of stage A (default: 0.35)"
+    )
+    for tree, name in (
+        ("jpg", "MIMIC-CXR-JPG"),
+        ("reports", "MIMIC-CXR"),
+        ("hosp", "MIMIC-IV"),
+        ("ed", "MIMIC-IV-ED"),
+    ):
+        parser.add_argument(f"--{tree}-root", metavar="DIR", type=Path, help=f"{name}, if it lies elsewhere")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data build phantoms --out phantoms/curriculum"
+
+
+def _build(options: argparse.Namespace) -> int:
+    from engine.data.build import build_curriculum
+
+    with closing(Progress("")) as progress:
+        report = build_curriculum(
+            options.source,
+            options.out,
+            seed=options.seed,
+            stage_a_fraction=options.stage_a_fraction,
+            limit=options.limit,
+            progress=progress.named,
+            jpg_root=options.jpg_root,
+            reports_root=options.reports_root,
+            hosp_root=options.hosp_root,
+            ed_root=options.ed_root,
+        )
+    if options.json:
+        print_json(report.to_json())
+    else:
+        print("\n".join(one_line(line) for line in report.lines()))
+    return 0
+
+
+def _configure_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="JSON, JSON lines or CSV")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
+    parser.add_argument("--map", metavar="YAML", type=Path, help="`fields:` (ours: theirs), `constants:`")
+    parser.add_argument(
+        "--image-root", metavar="DIR", type=Path, help="where the images lie; they are looked for"
+    )
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data import train.json --out mine --image-root films"
+
+
+def _import(options: argparse.Namespace) -> int:
+    from engine.data.import_ import import_curriculum
+
+    report = import_curriculum(options.files, options.out, mapping=options.map, image_root=options.image_root)
+    if options.json:
+        print_json(report.to_json())
+    else:
+        print("\n".join(one_line(line) for line in report.lines()))
+    return 0
+
+
+_Kind = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+
+_KINDS: dict[str, _Kind] = {
+    "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
+    "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
+    "import": ("turn processed files into a curriculum", _configure_import, _import),
+}

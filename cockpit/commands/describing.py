@@ -1,0 +1,91 @@
+"""A run's status in words, for `status` and for the headless line."""
+
+from __future__ import annotations
+
+from cockpit.commands.console import one_line, table
+from cockpit.widgets.figures import GIB, count, duration, time_left
+from cockpit.widgets.glyphs import UNICODE
+from engine.runs.status import Status
+
+STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
+
+
+def state_words(status: Status) -> str:
+    """`● training`, `▲ stalled`."""
+    return UNICODE.state("stalled" if status.stalled else status.state)
+
+
+def stage_name(stage: str) -> str:
+    return STAGE_NAMES.get(stage, stage)
+
+
+def progress_words(status: Status) -> list[str]:
+    """What is known of where the run is, a part each: stage and step, loss, rate, time left."""
+    parts = []
+    if status.stage is not None and status.step is not None:
+        of = f"/{count(status.steps)}" if status.steps is not None else ""
+        parts.append(f"{stage_name(status.stage)}  step {count(status.step)}{of}")
+    if status.loss is not None:
+        parts.append(f"loss {status.loss:.3f}")
+    if status.samples_per_second is not None:
+        parts.append(f"{status.samples_per_second:.1f} samples/s")
+    left = time_left(status.eta_seconds, status.eta_spread)
+    if left:
+        parts.append(left)
+    return parts
+
+
+def progress_line(status: Status) -> str:
+    """One line: state, note, progress."""
+    parts = [state_words(status), *progress_words(status)]
+    if status.note:
+        parts.insert(1, one_line(status.note))
+    return "  ".join(parts)
+
+
+def status_lines(status: Status) -> list[str]:
+    """A run on a few lines."""
+    epoch = f"   epoch {status.epoch:.2f}" if status.epoch is not None else ""
+    where = "   ".join(progress_words(status)) + epoch
+    since = f"   {one_line(status.message)}" if status.message else ""
+    pid = f"pid {status.pid}" if status.pid is not None else ""
+    memory = f"{status.memory_bytes / GIB:.1f} GB" if status.memory_bytes is not None else ""
+    rows = [
+        ("state", state_words(status) + since),
+        ("progress", where),
+        ("note", one_line(status.note)),
+        ("memory", memory),
+        ("checkpoint", status.checkpoint or ""),
+        ("engine", pid),
+        ("error", one_line(status.error or "")),
+    ]
+    return [f"{status.run}", *(f"  {line}" for line in table(row for row in rows if row[1]))]
+
+
+def overview(statuses: list[Status]) -> list[str]:
+    """Runs on a line each."""
+    rows = [("RUN", "STATE", "STAGE", "STEP", "LOSS", "LEFT")]
+    for status in statuses:
+        steps = f"/{count(status.steps)}" if status.steps is not None else ""
+        rows.append(
+            (
+                status.run,
+                state_words(status),
+                stage_name(status.stage) if status.stage else "",
+                f"{count(status.step)}{steps}" if status.step is not None else "",
+                f"{status.loss:.3f}" if status.loss is not None else "",
+                duration(status.eta_seconds) if status.eta_seconds is not None else "",
+            )
+        )
+    return table(rows, right=(3, 4, 5))
+
+
+def how_to_go_on(status: Status) -> str:
+    """What a person can do next with a run that has ended."""
+    command = f"`cxr-cockpit resume {status.run}`"
+    return {
+        "parked": f"go on with {command}",
+        "stopped": f"the next stage: {command}; the same one: add --same-stage",
+        "crashed": f"go on from the last checkpoint with {command}",
+        "failed": f"when it is mended, go on with {command}",
+    }.get(status.state, "")

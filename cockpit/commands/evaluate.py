@@ -1,0 +1,90 @@
+"""`evaluate`: generate and score, by the run's engine if it lives, else by one of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any
+
+from cockpit.commands.console import one_line, print_json, table
+from cockpit.commands.control import ask
+from cockpit.commands.opening import add_run, run_of
+from engine.runs.layout import RunPaths
+from engine.runs.lock import lock_holder
+
+_COLUMNS = (
+    ("loss", ("loss",)),
+    ("BLEU-4", ("bleu4",)),
+    ("ROUGE-L", ("rouge_l",)),
+    ("labels F1", ("chexpert", "micro_f1_14")),
+    ("ICD F1", ("icd", "micro_f1")),
+    ("n", ("n",)),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("--checkpoint", metavar="C", help="as stage_b-000400 (default: the newest)")
+    parser.add_argument("--split", choices=["train", "val", "test"], default="val")
+    parser.add_argument("--limit", metavar="N", type=int, help="at most so many samples a stage")
+    parser.add_argument("--json", action="store_true", help="every score, as JSON")
+    parser.epilog = "example:\n  cxr-cockpit evaluate demo --json"
+
+
+def run(options: argparse.Namespace) -> int:
+    paths = run_of(options)
+    holder = lock_holder(paths)
+    live = holder is not None and holder.purpose == "run"
+    return _by_living_engine(options, paths) if live else _by_own_engine(options, paths)
+
+
+def _by_living_engine(options: argparse.Namespace, paths: RunPaths) -> int:
+    arguments = {"checkpoint": options.checkpoint, "split": options.split, "limit": options.limit}
+    outcome = ask(paths, "evaluate", arguments)
+    if outcome is None or outcome.state != "done":
+        print(f"cxr-cockpit: evaluate: {one_line(outcome.text) if outcome else ''}", file=sys.stderr)
+        return 1
+    _show(json.loads(outcome.text), options.json)
+    return 0
+
+
+def _by_own_engine(options: argparse.Namespace, paths: RunPaths) -> int:
+    command = [sys.executable, "-P", "-m", "engine", "evaluate", str(paths.root), "--json"]
+    command += ["--split", options.split]
+    if options.checkpoint:
+        command += ["--checkpoint", options.checkpoint]
+    if options.limit is not None:
+        command += ["--limit", str(options.limit)]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        return ended.returncode if ended.returncode > 0 else 1
+    _show(json.loads(ended.stdout), options.json)
+    return 0
+
+
+def _show(scores: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(scores)
+    else:
+        print("\n".join(score_lines(scores)))
+
+
+def score_lines(scores: dict[str, Any]) -> list[str]:
+    """The main figures of every stage and baseline, a line each."""
+    conditions = {"this checkpoint": scores["stages"], **scores["baselines"]}
+    rows = [("", "", *(title for title, _ in _COLUMNS))]
+    for condition, stages in conditions.items():
+        for stage, values in stages.items():
+            rows.append((condition, stage, *(_figure(values, keys) for _, keys in _COLUMNS)))
+    right = tuple(range(2, 2 + len(_COLUMNS)))
+    return [f"{scores['run']}  {scores['checkpoint']}  {scores['split']}", *table(rows, right)]
+
+
+def _figure(values: Any, keys: tuple[str, ...]) -> str:
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    if values is None:
+        return "—"
+    return f"{values:,}" if isinstance(values, int) else f"{values:.3f}"

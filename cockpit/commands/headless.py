@@ -1,0 +1,136 @@
+"""Staying with an engine without the app: a progress line until it ends, its outcome as exit code."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
+from cockpit.commands.control import WHO
+from cockpit.commands.describing import how_to_go_on, progress_line, stage_name
+from engine.errors import UserError
+from engine.runs.layout import RunPaths
+from engine.runs.rows import Event
+from engine.runs.status import Status
+from engine.runs.store import NoEngine, RunReader, open_reader
+
+POLL_SECONDS = 0.2
+TOLD = ("state", "checkpoint", "validation", "alert", "error")
+
+
+class Interrupts:
+    """Counts Ctrl-C instead of dying of it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._happened = threading.Event()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than to the next Ctrl-C."""
+        self._happened.wait(seconds)
+        self._happened.clear()
+
+    def note(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self._happened.set()
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """From here on a Ctrl-C is a wish to park. Begin before the engine is launched, so that none is lost."""
+    counter = Interrupts()
+    before = signal.signal(signal.SIGINT, counter.note)
+    try:
+        yield counter
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False) -> int:
+    """Say what the engine does until it ends; returns 0 if the run is finished, else 1.
+
+    The first Ctrl-C asks it to park, the second leaves it at that. With `engine_began` all that the present
+    attempt has told is told, else what comes from now on. Raises UserError if the input was wrong.
+    """
+    live = LiveLines(sparse_seconds=SPARSE_SECONDS)
+    with open_reader(paths) as reader:
+        try:
+            status, last_error = _follow(reader, counter, live, _told_before(reader, engine_began))
+        finally:
+            live.erase()
+        if status.live:
+            print(f"{paths.name} {status.state}: it parks by itself; {how_to_go_on_later(paths)}", flush=True)
+            return 1
+        print(last_line(status), flush=True)
+        if status.state == "failed" and last_error and last_error.data.get("usage"):
+            raise UserError(last_error.message)
+        return 0 if status.state == "finished" else 1
+
+
+def _told_before(reader: RunReader, engine_began: bool) -> int:
+    """The id of the last event that is not to be told."""
+    recent = reader.last_events(200)
+    attempt = reader.status().attempt
+    old = [event.id for event in recent if not engine_began or event.attempt < attempt]
+    return max(old, default=0)
+
+
+def how_to_go_on_later(paths: RunPaths) -> str:
+    return f"go on with `cxr-cockpit resume {paths.name}`"
+
+
+def last_line(status: Status) -> str:
+    """`demo parked: go on with …`"""
+    why = one_line(status.error or "") if status.state in ("failed", "crashed") else ""
+    rest = "; ".join(part for part in (why, how_to_go_on(status)) if part)
+    return f"{status.run} {status.state}" + (f": {rest}" if rest else "")
+
+
+def _follow(
+    reader: RunReader, counter: Interrupts, live: LiveLines, seen: int
+) -> tuple[Status, Event | None]:
+    """Until the engine has ended or is left: the last status, and the last error event."""
+    asked = False
+    error: Event | None = None
+    while True:
+        status = reader.status()
+        for event in reader.events(seen, kinds=TOLD):
+            seen = event.id
+            error = event if event.kind == "error" else error
+            live.tell(event_line(event))
+        if not status.live or counter.count > 1:
+            return status, error
+        if counter.count and not asked:
+            asked = True
+            _park(reader, live)
+        live.show([progress_line(status)])
+        counter.wait(POLL_SECONDS)
+
+
+def _park(reader: RunReader, live: LiveLines) -> None:
+    try:
+        reader.request("park", who=WHO)
+    except NoEngine:
+        return  # it has just ended: the next look says how
+    live.tell(
+        "parking: a checkpoint is written at the next step; "
+        f"{how_to_go_on_later(reader.paths)}; Ctrl-C again leaves at once"
+    )
+
+
+def event_line(event: Event) -> str:
+    """`02:14:07  stage A  step 400  checkpoint stage_a-000400`"""
+    clock = time.strftime("%H:%M:%S", time.localtime(event.wall_time))
+    where = [] if event.stage is None else [stage_name(event.stage)]
+    if event.step is not None:
+        where.append(f"step {event.step:,}")
+    said = one_line(event.message)
+    if event.kind == "state":
+        said = f"{event.name}{': ' + said if said else ''}"
+    elif event.level in ("warn", "error"):
+        said = f"{event.level}: {said}"
+    return "  ".join([clock, *where, said])

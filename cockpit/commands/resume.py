@@ -1,0 +1,100 @@
+"""`resume`: go on with a run, whatever made it pause."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from cockpit.commands.console import one_line
+from cockpit.commands.control import ask
+from cockpit.commands.headless import follow, interrupts
+from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
+from cockpit.commands.starting import add_headless, fly
+from engine.errors import UserError
+from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.layout import RunPaths
+from engine.runs.lock import lock_holder
+from engine.runs.process import engine_argv, launch
+from engine.runs.status import Status
+from engine.runs.store import NotReady, open_reader, status_of
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument(
+        "--same-stage", action="store_true", help="go on with the stage that was stopped, not the next one"
+    )
+    add_headless(parser)
+    parser.description = (
+        "A held run continues; a parked, stopped, crashed or failed one gets a new engine that goes on from\n"
+        "its newest whole checkpoint; a finished one says so."
+    )
+    parser.epilog = "example:\n  cxr-cockpit resume demo"
+
+
+def run(options: argparse.Namespace) -> int:
+    paths = run_of(options)
+    status = status_of(paths)
+    if status.live:
+        return _join(options, paths, status)
+    if status.state == "finished":
+        print(f"{paths.name} is finished: {_finished_words(paths)}")
+        return 0
+    _check_next_stage(paths, status, options.same_stage)
+    engine_options = ["--same-stage"] if options.same_stage else []
+
+    def start() -> RunPaths:
+        launch(paths, engine_argv(paths, *engine_options))
+        return paths
+
+    return fly(options, start)
+
+
+def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
+    """An engine lives: continue it if it holds, then watch."""
+    holder = lock_holder(paths)
+    if holder and holder.purpose == "evaluate":
+        raise UserError(
+            f"run {paths.name!r} is being evaluated by pid {holder.pid}: resume it when that is done"
+        )
+    if status.state == "holding":
+        outcome = ask(paths, "continue")
+        if outcome and outcome.state != "done":
+            print(f"cxr-cockpit: continue: {one_line(outcome.text)}", file=sys.stderr)
+            return 1
+        print(f"{paths.name}: {one_line(outcome.text) if outcome else 'going on'}", flush=True)
+    else:
+        print(f"{paths.name} is {status.state} already (pid {status.pid})", flush=True)
+    if options.headless:
+        with interrupts() as counter:
+            return follow(paths, counter)
+    return open_app(options, paths) if is_terminal() else 0
+
+
+def _finished_words(paths: RunPaths) -> str:
+    planned = _planned(paths)
+    if planned and planned[-1] == "stage_a":
+        return f"stage A is done; stage B: `cxr-cockpit train CONFIG --stage stage_b --run {paths.name}`"
+    return "every asked stage is done"
+
+
+def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:
+    """After the last stage was stopped there is no next one to start."""
+    newest = newest_checkpoint(paths)
+    reached = standing(newest) if newest else None
+    if status.state != "stopped" or same_stage or reached is None or reached.ended != "stopped":
+        return
+    planned = _planned(paths)
+    if planned and planned[-1] == reached.stage:
+        raise UserError(
+            f"{reached.stage}, the last stage of run {paths.name!r}, was stopped at step {reached.step}: "
+            f"`cxr-cockpit resume {paths.name} --same-stage` goes on with it"
+        )
+
+
+def _planned(paths: RunPaths) -> list[str]:
+    try:
+        with open_reader(paths) as reader:
+            return [str(stage["stage"]) for stage in reader.stages_plan()]
+    except NotReady:
+        return []

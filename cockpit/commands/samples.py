@@ -1,0 +1,51 @@
+"""`samples`: what the model has written."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import textwrap
+from typing import Any
+
+from cockpit.commands.console import one_line, print_json, printable
+from cockpit.commands.opening import add_run, run_of
+from engine.runs.store import NotReady, open_reader
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("--stage", metavar="S", choices=["stage_a", "stage_b"], help="stage_a or stage_b")
+    parser.add_argument("--step", metavar="N", type=int)
+    parser.add_argument("--purpose", metavar="P", help="case, evaluation or baseline:NAME")
+    parser.add_argument("--format", choices=["jsonl", "text"], default="jsonl")
+    parser.description = "Generated samples of the attempt that counts, by stage, step, purpose and case."
+    parser.epilog = "example:\n  cxr-cockpit samples demo --purpose case --format text"
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        reader = open_reader(run_of(options))
+    except NotReady:
+        return 0
+    with reader:
+        for sample in reader.samples(options.stage, options.step, options.purpose):
+            if options.format == "jsonl":
+                print_json(sample)
+            else:
+                print("\n".join(text_lines(sample, shutil.get_terminal_size().columns)), end="\n\n")
+    return 0
+
+
+def text_lines(sample: dict[str, Any], columns: int) -> list[str]:
+    """Generated above reference, for the eye."""
+    head = (
+        f"{sample['stage']}  step {sample['step']}  {sample['purpose']}  {sample['case']}  {sample['image']}"
+    )
+    lines = [one_line(head)]
+    for title, key in (("generated", "generated"), ("reference", "reference")):
+        lines.append(f"  {title}")
+        for paragraph in printable(sample[key] or "").splitlines():
+            lines += textwrap.wrap(
+                paragraph, max(40, columns - 4), initial_indent="    ", subsequent_indent="    "
+            )
+    return lines

@@ -1,0 +1,74 @@
+"""Starting an engine, and what the user sees of it then: the app, or the headless line."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cockpit.commands.headless import follow, interrupts
+from cockpit.commands.opening import is_terminal, open_app
+from engine.errors import UserError
+from engine.runs.checkpoints import copy_checkpoint
+from engine.runs.layout import RunPaths, create_run
+from engine.runs.process import engine_argv, launch
+
+if TYPE_CHECKING:
+    from engine.config import RunConfig
+
+Origin = tuple[RunPaths, str | None]
+"""A run and the name of one of its checkpoints; None for the newest."""
+
+
+def add_headless(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--headless",
+        action="store_true",
+        help="without the app: a progress line until the engine ends (so too where there is no terminal)",
+    )
+
+
+def start_run(
+    config: RunConfig,
+    directory: Path,
+    name: str,
+    engine_options: Sequence[str] = (),
+    origin: Origin | None = None,
+) -> RunPaths:
+    """Make the run's directory, freeze the configuration into it and launch its engine."""
+    from engine.config import freeze
+
+    _check_inputs(config)
+    paths = create_run(directory, name)
+    try:
+        freeze(config, paths.config)
+        if origin:
+            copy_checkpoint(*origin, paths)
+    except (OSError, UserError) as error:
+        shutil.rmtree(paths.root)
+        raise error if isinstance(error, UserError) else UserError(f"{paths.config}: {error}") from None
+    launch(paths, engine_argv(paths, *engine_options))
+    return paths
+
+
+def fly(options: argparse.Namespace, start: Callable[[], RunPaths]) -> int:
+    """Start an engine and show it: in the app, or headless. Returns the exit code."""
+    if not options.headless and is_terminal():
+        return open_app(options, start())
+    with interrupts() as counter:
+        paths = start()
+        print(f"run {paths.name} in {paths.root}", flush=True)
+        return follow(paths, counter, engine_began=True)
+
+
+def _check_inputs(config: RunConfig) -> None:
+    """What can be seen to be missing before there is a run."""
+    base, data = config.base_directory, config.data
+    if not base.is_dir():
+        raise UserError(f"model.base: no directory {base}; see `cxr-cockpit model inspect --help`")
+    if data.phantom is None and not data.curriculum.is_file():
+        raise UserError(f"data.curriculum: no file {data.curriculum}; see `cxr-cockpit data --help`")
+    if data.phantom is None and not data.image_root.is_dir():
+        raise UserError(f"data.image_root: no directory {data.image_root}")

@@ -1,0 +1,137 @@
+"""`train`: start a run from a configuration."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.starting import Origin, add_headless, fly, start_run
+from engine.errors import UserError
+from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.layout import RunPaths, next_free_name, resolve_run
+from engine.runs.process import engine_argv, launch
+from engine.runs.store import status_of
+
+if TYPE_CHECKING:
+    from engine.config import RunConfig
+
+STAGES = ("stage_a", "stage_b")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="a YAML file, as in configs/")
+    parser.add_argument("--stage", choices=[*STAGES, "all"], help="what to train (default: both stages)")
+    parser.add_argument("--epochs", metavar="N", type=int, help="epochs of each stage to train")
+    parser.add_argument(
+        "--run", metavar="NAME", help="name of the run (default: from CONFIG's, the next free)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="RUN[:CHECKPOINT]",
+        help="go on, in a new run, from a checkpoint of another (default: its newest)",
+    )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the configuration, as in lora.rank=32; may be repeated",
+    )
+    add_headless(parser)
+    add_runs(parser)
+    parser.epilog = (
+        "`--stage stage_b --run X` goes on with run X where its stage A is done.\n\n"
+        "example:\n  cxr-cockpit train configs/demo.yaml --run night --set lora.rank=16"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from engine.config import load_config
+
+    directory = runs_of(options)
+    config = load_config(options.config, [*options.overrides, *_epochs(options)])
+    existing = RunPaths(directory / options.run) if options.run else None
+    if existing and existing.is_run() and options.stage == "stage_b" and not options.origin:
+        return fly(options, lambda: _go_on_with_stage_b(existing, config))
+    name = options.run or _free_name(options.config, directory)
+    engine_options = ["--stage", options.stage] if options.stage else []
+    origin = parse_origin(options.origin, directory) if options.origin else None
+    return fly(options, lambda: start_run(config, directory, name, engine_options, origin))
+
+
+def start_config(path: Path, directory: Path) -> RunPaths:
+    """A new run from a configuration file, named after it. Raises UserError."""
+    from engine.config import load_config
+
+    return start_run(load_config(path, []), directory, _free_name(path, directory))
+
+
+def parse_origin(words: str, directory: Path) -> Origin:
+    """`RUN` or `RUN:CHECKPOINT`."""
+    try:
+        return resolve_run(words, directory), None
+    except UserError:
+        name, colon, checkpoint = words.rpartition(":")
+        if not colon:
+            raise
+        return resolve_run(name, directory), checkpoint
+
+
+def _epochs(options: argparse.Namespace) -> list[str]:
+    if options.epochs is None:
+        return []
+    stages = [options.stage] if options.stage in STAGES else STAGES
+    return [f"stages.{stage}.epochs={options.epochs}" for stage in stages]
+
+
+def _free_name(config: Path, directory: Path) -> str:
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", config.stem).lstrip("-._")
+    return next_free_name(directory, stem[:80] or "run")
+
+
+def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
+    """Stage B in the run that did stage A. UserError if it did not, or under another configuration."""
+    status = status_of(paths)
+    if status.live:
+        raise UserError(
+            f"run {paths.name!r} is {status.state} already: see `cxr-cockpit status {paths.name}`"
+        )
+    newest = newest_checkpoint(paths)
+    reached = standing(newest) if newest else None
+    if reached is None or (reached.stage == "stage_a" and not reached.ended):
+        raise UserError(f"stage A of run {paths.name!r} is not done: `cxr-cockpit resume {paths.name}` first")
+    _check_same(paths, config)
+    launch(paths, engine_argv(paths, "--stage", "stage_b"))
+    return paths
+
+
+def _check_same(paths: RunPaths, config: RunConfig) -> None:
+    """A run follows its frozen configuration: what CONFIG says otherwise would be ignored without a word."""
+    from engine.config import load_config
+
+    frozen = load_config(paths.config, []).model_dump(mode="json")
+    given = config.model_dump(mode="json")
+    for key, value in _leaves(given).items():
+        was = _leaves(frozen).get(key)
+        settled_at_start = key == "model.threads" and value is None
+        if value != was and not settled_at_start:
+            raise UserError(
+                f"run {paths.name!r} was started with {key} = {was!r}, not {value!r}: "
+                f"`cxr-cockpit resume {paths.name}` goes on as it was, "
+                f"--from {paths.name} --run NAME in a new run with the new value"
+            )
+
+
+def _leaves(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """{"lora.rank": 16, …}"""
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        found |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+    return found

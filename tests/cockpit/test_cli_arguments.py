@@ -1,0 +1,147 @@
+"""Wrong usage: one line on standard error, exit code 2, no traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cockpit.cli import COMMANDS, main
+from engine.runs.layout import create_run
+from engine.runs.store import open_writer
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CXR_RUNS", raising=False)
+
+
+def call(*arguments: str) -> int:
+    """The exit code, whether returned or raised by argparse."""
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "did you mean train?"),
+        (["xyzzy"], "choose from demo, train"),
+        (["train"], "required: CONFIG"),
+        (["train", "absent.yaml"], "absent.yaml: no such configuration"),
+        (["train", "absent.yaml", "--stage", "stage_c"], "--stage 'stage_c' is not known"),
+        (["train", "absent.yaml", "--epochs", "two"], "invalid int value: 'two'"),
+        (["status", "night"], "no run 'night'"),
+        (["status", "--bogus"], "unrecognized arguments: --bogus"),
+        (["status", "no/such/run"], "no run at no/such/run"),
+        (["hold"], "required: RUN"),
+        (["hold", "night"], "no run 'night'"),
+        (["resume", "night"], "no run 'night'"),
+        (["scalars", "night"], "no run 'night'"),
+        (["samples", "night", "--step", "x"], "invalid int value"),
+        (["evaluate", "night"], "no run 'night'"),
+        (["data"], "required: KIND"),
+        (["data", "phantom"], "--out, --patients, --seed"),
+        (["data", "phantom", "--out", "x", "--patients", "0", "--seed", "1"], "at least one patient"),
+        (["data", "build", "nowhere", "--out", "x"], "nowhere"),
+        (["data", "import", "nowhere.json", "--out", "x"], "nowhere.json"),
+        (["model", "shrink"], "'shrink' is not known"),
+        (["demo", "--run", "a/b", "--headless"], "run name 'a/b' cannot be used"),
+        (["demo", "--seed", "x"], "invalid int value"),
+        (["--runs"], "expected one argument"),
+        (["--theme"], "expected one argument"),
+    ],
+)
+def test_one_line_and_exit_2(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("cxr-cockpit: ") and printed.err.count("\n") == 1
+    assert words in printed.err
+
+
+def test_what_a_name_holds_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("status", "a\x1b[2J\nb") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_no_run_directory_is_left_by_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "stages: {stage_a: {learning_rate: 1.0e-4}, stage_b: {learning_rate: 1.0e-4}}\n"
+        "data: {curriculum: absent.jsonl, image_root: films}\n"
+    )
+    assert call("train", str(config), "--headless") == 2
+    assert "absent.jsonl" in capsys.readouterr().err
+    assert call("train", str(config), "--set", "lora.rnak=3", "--headless") == 2
+    assert "did you mean rank?" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        *([verb] for verb in COMMANDS),
+        *(["data", kind] for kind in ("phantom", "build", "import")),
+        *(["model", kind] for kind in ("inspect", "convert")),
+    ],
+    ids=" ".join,
+)
+def test_help_has_an_example(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(*arguments, "--help") == 0
+    shown = capsys.readouterr().out
+    assert "example" in shown
+    assert " ".join(["cxr-cockpit", *arguments]) in shown.partition("example")[2]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--version") == 0
+    assert capsys.readouterr().out.startswith("cxr-cockpit ")
+
+
+@pytest.mark.parametrize("place", ["before", "after", "environment"])
+def test_runs_before_and_after_the_verb(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = create_run(tmp_path / "elsewhere", "night")
+    with open_writer(paths) as writer:
+        writer.state("parked")
+    where = str(tmp_path / "elsewhere")
+    if place == "environment":
+        monkeypatch.setenv("CXR_RUNS", where)
+    arguments = {
+        "before": ["--runs", where, "status", "night", "--json"],
+        "after": ["status", "night", "--json", "--runs", where],
+        "environment": ["status", "night", "--json"],
+    }[place]
+    assert call(*arguments) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "parked"
+
+
+def test_app_without_a_terminal_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call() == 2
+    assert "terminal" in capsys.readouterr().err
+
+
+def test_light_commands_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from cockpit.cli import main; main(['status']);"
+        "heavy = {'torch', 'transformers', 'peft', 'textual', 'pydantic', 'numpy', 'yaml', 'duckdb'};"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_app_loads_no_torch() -> None:
+    code = (
+        "import sys, cockpit.app, cockpit.cli, cockpit.commands.demo, cockpit.commands.data;"
+        "sys.exit(' '.join({'torch', 'transformers', 'peft', 'accelerate'} & set(sys.modules)) or None)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
