@@ -68,6 +68,8 @@ class LiveLines:
     def show(self, lines: Sequence[str]) -> None:
         """Draw the lines where the last ones were."""
         if self.on_terminal:
+            if self._drawn and list(lines) == self._shown:
+                return
             columns = shutil.get_terminal_size().columns - 1
             cut = [line[:columns] for line in lines]
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""

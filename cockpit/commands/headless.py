@@ -95,13 +95,16 @@ def _follow(
 ) -> tuple[Status, Event | None]:
     """Until the engine has ended or is left: the last status, and the last error event."""
     asked = False
+    state: str | None = None
     error: Event | None = None
     while True:
         status = reader.status()
         for event in reader.events(seen, kinds=TOLD):
             seen = event.id
             error = event if event.kind == "error" else error
-            live.tell(event_line(event))
+            if event.kind != "state" or event.name != state:
+                live.tell(event_line(event))
+            state = event.name if event.kind == "state" else state
         if not status.live or counter.count > 1:
             return status, error
         if counter.count and not asked:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder
+from engine.runs.status import ATTEMPT_MARK
 from engine.runs.store import open_writer
 
 __all__ = ["engine_argv", "launch", "lock_holder"]
@@ -33,7 +34,7 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
             writer.state(state)
             lock.record(os.getpid(), "run", attempt)
             try:
-                child = _spawn(paths, argv or engine_argv(paths), lock)
+                child = _spawn(paths, argv or engine_argv(paths), lock, attempt)
             except OSError as error:
                 writer.state("failed", f"the engine could not be started: {error}")
                 raise UserError(f"the engine could not be started: {error}") from None
@@ -43,9 +44,10 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
     return child.pid
 
 
-def _spawn(paths: RunPaths, argv: Sequence[str], lock: EngineLock) -> subprocess.Popen[bytes]:
+def _spawn(paths: RunPaths, argv: Sequence[str], lock: EngineLock, attempt: int) -> subprocess.Popen[bytes]:
     log = os.open(paths.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        os.write(log, f"{ATTEMPT_MARK}{attempt} ===\n".encode())
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """The state of a run, as its lock and its database together tell it."""
 
 import json
+import re
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -13,6 +14,12 @@ from engine.runs.rows import END_STATES, text_from_db
 STALL_FACTOR = 6.0
 STALL_FLOOR_SECONDS = 90.0
 STALL_CAP_SECONDS = 900.0
+
+ATTEMPT_MARK = "=== attempt "
+"""Begins the line of training.log with which the launcher opens an attempt."""
+
+# Indented lines are source code below a warning or in a traceback.
+_ROUTINE = re.compile(r"^\s|^\d+ ===$|Warning: | (DEBUG|INFO|WARNING) ")
 
 _JSON_KEYS = (
     "run",
@@ -154,19 +161,21 @@ def _error(
         return str(text_from_db(told["message"]))
     if state == "failed":
         return str(text_from_db(state_event["message"])) or None
-    last_words = _last_log_line(paths)
+    last_words = _last_words(paths)
     ended = f"the engine ended without notice (last state: {state_event['name']})"
     return f"{ended}; last line of {paths.log.name}: {last_words}" if last_words else ended
 
 
-def _last_log_line(paths: RunPaths) -> str:
+def _last_words(paths: RunPaths) -> str:
+    """What a dying engine may have said: the last line of its log that is neither routine nor a warning."""
     try:
         with paths.log.open("rb") as log:
             log.seek(max(0, log.seek(0, 2) - 4096))
-            lines = log.read().decode(errors="replace").splitlines()
+            said = log.read().decode(errors="replace").rpartition(ATTEMPT_MARK)[2]
     except OSError:
         return ""
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    words = [line for line in said.splitlines() if line.strip() and not _ROUTINE.search(line)]
+    last = words[-1].strip() if words else ""
     return "".join(character if character.isprintable() else " " for character in last)[:300]
 
 

@@ -73,7 +73,7 @@ def test_a_starting_run_never_looks_dead(paths: RunPaths) -> None:
     wait_for(lambda: lock_holder(paths) is None)
     assert status_of(paths).state == "parked"
     words = paths.log.read_text().split()
-    assert words == ["session", str(pid), "umask", "0o77"]
+    assert words == ["===", "attempt", "1", "===", "session", str(pid), "umask", "0o77"]
 
 
 def test_command_asked_before_the_engine_listens_is_carried_out(paths: RunPaths) -> None:
@@ -102,6 +102,16 @@ def test_engine_that_dies_at_birth_is_a_crash_with_its_last_words(paths: RunPath
     status = status_of(paths)
     assert status.state == "crashed"
     assert status.error.endswith("no torch here [31m")
+
+
+def test_last_words_are_this_attempt_s_and_no_routine(paths: RunPaths) -> None:
+    launch(paths, argv(paths, "raise SystemExit('old words')"))
+    wait_for(lambda: lock_holder(paths) is None)
+    assert status_of(paths).error.endswith("old words")
+    chatter = "x.py:3: FutureWarning: old\n  warnings.warn(\n2026-11-23 06:31:33 INFO    loading\n"
+    launch(paths, argv(paths, f"import sys; sys.stderr.write({chatter!r})"))
+    wait_for(lambda: lock_holder(paths) is None)
+    assert status_of(paths).error == "the engine ended without notice (last state: starting)"
 
 
 def test_second_start_says_starting(paths: RunPaths) -> None:
