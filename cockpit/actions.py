@@ -25,7 +25,7 @@ class Action:
     """One thing a key can do.
 
     `verb` is the command that the engine gets, where the action is one. The highest `rank` gives way first in
-    a narrow footer. A dangerous action asks its `question` before. `label_in` renames the key in some states.
+    a narrow footer. A dangerous action asks its `question` before. `label_now` renames the key with the state.
     A companion shares the line of the action before it, in the footer and in the help.
     """
 
@@ -38,13 +38,13 @@ class Action:
     verb: str = ""
     dangerous: bool = False
     reason: Condition = _always
-    label_in: tuple[tuple[str, str], ...] = ()
+    label_now: Callable[[FlightState], str] | None = None
     question: tuple[str, ...] = ()
     companion: bool = False
 
     def label_for(self, state: FlightState | None) -> str:
-        """The label, or the one that this state gives it."""
-        return dict(self.label_in).get(state.state, self.label) if state else self.label
+        """What the key does in this state, in a word or two."""
+        return self.label_now(state) if self.label_now and state else self.label
 
     @property
     def key_name(self) -> str:
@@ -86,6 +86,12 @@ def _resume_reason(state: FlightState | None) -> str:
     return ""
 
 
+def _resume_label(state: FlightState) -> str:
+    if state.state == "holding":
+        return "continue"
+    return "next stage" if state.state == "stopped" and state.stage_ahead else "resume"
+
+
 def _curve_reason(state: FlightState | None) -> str:
     return "" if state and state.curves else "there is no curve yet"
 
@@ -102,7 +108,7 @@ HOLD = Action(
     0,
     verb="hold",
     reason=_needs_steps("hold"),
-    label_in=(("holding", "continue"),),
+    label_now=lambda state: "continue" if state.state == "holding" else "hold",
 )
 RESUME = Action(
     "resume",
@@ -111,7 +117,7 @@ RESUME = Action(
     "Go on with a parked, stopped or crashed run.",
     1,
     reason=_resume_reason,
-    label_in=(("holding", "continue"), ("stopped", "next stage")),
+    label_now=_resume_label,
 )
 PARK = Action(
     "park",
@@ -130,7 +136,10 @@ STOP = Action(
     3,
     verb="stop",
     dangerous=True,
-    question=("A checkpoint is written, then the stage ends here.", "Afterwards s starts the next stage."),
+    question=(
+        "A checkpoint is written, then the stage ends here.",
+        "Afterwards s starts the next stage, if there is one.",
+    ),
     reason=_needs_steps("stop"),
 )
 SAVE = Action(

@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from cockpit.machine import machine_line
-from cockpit.screens.feed import Source
+from cockpit.screens.feed import POLL_SECONDS, Source
 from cockpit.screens.flight import Flight
 from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
@@ -48,7 +48,7 @@ class Mode:
 
 
 def _flight(app: CockpitApp, paths: RunPaths) -> Screen[Any]:
-    return Flight(paths.name, lambda: app.open_source(paths), app.glyphs)
+    return Flight(paths.name, lambda: app.open_source(paths), app.glyphs, app.poll_seconds)
 
 
 SCREENS = (Mode("1", "flight", "Flight", _flight),)
@@ -71,6 +71,7 @@ class CockpitApp(App[None]):
         offers: Offers,
         glyphs: Glyphs = UNICODE,
         theme: str | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         super().__init__()
         # Classes that the style sheet goes by.
@@ -79,6 +80,7 @@ class CockpitApp(App[None]):
         self.paths = paths
         self.open_source = open_source
         self.glyphs = glyphs
+        self.poll_seconds = poll_seconds
         self._offers = offers
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"

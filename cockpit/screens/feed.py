@@ -75,9 +75,7 @@ Post = Callable[[Message], object]
 class Feed(threading.Thread):
     """Reads `open_source()` and posts messages. A daemon: it never keeps the process from ending."""
 
-    def __init__(
-        self, open_source: Callable[[], Source], post: Post, poll_seconds: float = POLL_SECONDS
-    ) -> None:
+    def __init__(self, open_source: Callable[[], Source], post: Post, poll_seconds: float) -> None:
         super().__init__(name="run-feed", daemon=True)
         self._open_source = open_source
         self._post = post

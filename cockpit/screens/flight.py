@@ -40,11 +40,13 @@ class Flight(Screen[None]):
     ACTIONS = FLIGHT_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = [action.binding() for action in FLIGHT_ACTIONS]
 
-    def __init__(self, run: str, open_source: Callable[[], Source], glyphs: Glyphs) -> None:
+    def __init__(
+        self, run: str, open_source: Callable[[], Source], glyphs: Glyphs, poll_seconds: float
+    ) -> None:
         super().__init__()
         self._run = run
         self._glyphs = glyphs
-        self._feed = Feed(open_source, self.post_message)
+        self._feed = Feed(open_source, self.post_message, poll_seconds)
         self.state: FlightState | None = None
         self._trouble = ""
         self._case_shown = 0
@@ -63,7 +65,7 @@ class Flight(Screen[None]):
         yield Notice(id="small")
 
     def on_mount(self) -> None:
-        self.query_one("#small", Notice).say("the terminal is too small: 60 × 20 is the least")
+        self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
         self._feed.start()
 
     def on_unmount(self) -> None:
@@ -102,7 +104,9 @@ class Flight(Screen[None]):
     def _answered(self, message: Answered) -> None:
         self._pending = ""
         self._show_state()
-        self.app.notify(message.text, severity="information" if message.ok else "error", markup=False)
+        self.app.notify(
+            message.text, severity="information" if message.ok else "error", timeout=4, markup=False
+        )
 
     @on(Trouble)
     def _troubled(self, message: Trouble) -> None:

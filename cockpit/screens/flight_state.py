@@ -136,6 +136,11 @@ class FlightState:
         return self.cases[self.case_shown % len(self.cases)] if self.cases else None
 
     @property
+    def stage_ahead(self) -> bool:
+        """Whether a stage of the route has not begun."""
+        return any(stage.status == "ahead" for stage in self.stages)
+
+    @property
     def stage_now(self) -> StageView | None:
         """The stage under way, else the last one that was."""
         now = [stage for stage in self.stages if stage.status == "now"]

@@ -68,10 +68,13 @@ class RunSource:
         return (outcome.state == "done", outcome.text) if outcome else None
 
     def launch(self) -> str:
-        from engine.runs.process import launch
+        from engine.runs.process import engine_argv, launch
 
-        checkpoint = self._state.checkpoint if self._state else ""
-        launch(self._paths)
+        state = self.read()
+        checkpoint = state.checkpoint
+        # There is nothing after the last stage but the rest of it.
+        same_stage = state.state == "stopped" and not state.stage_ahead
+        launch(self._paths, engine_argv(self._paths, *(["--same-stage"] if same_stage else [])))
         return f"a new engine goes on from {checkpoint}" if checkpoint else "a new engine starts"
 
     def close(self) -> None:

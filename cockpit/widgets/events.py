@@ -46,5 +46,5 @@ def notice(state: FlightState) -> tuple[str, str]:
     if state.state == "parked":
         return f"parked, memory is free   {resume}", "strong"
     if state.state == "stopped":
-        return "stopped   s starts the next stage", "strong"
+        return f"stopped   {'s starts the next stage' if state.stage_ahead else resume}", "strong"
     return "", "text"

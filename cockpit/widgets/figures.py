@@ -45,16 +45,16 @@ def _coarse(seconds: float) -> float:
 
 
 def gigabytes(value: float | None) -> str:
-    """Bytes in GB (2³⁰), right-aligned in six cells: `  71.2`, and `—` where unknown."""
+    """Bytes in GB (2³⁰), right-aligned in six cells: `  71.2`, and `-` where unknown."""
     if value is None or not math.isfinite(value):
-        return f"{'—':>6}"
+        return f"{'-':>6}"
     return f"{value / GIB:6.1f}" if value < 9999 * GIB else f"{value / GIB:6.0f}"
 
 
 def loss(value: float | None) -> str:
     """Five cells: ` 1.12`, `12.35`, `nan  `; scientific where it would not fit."""
     if value is None:
-        return f"{'—':>5}"
+        return f"{'-':>5}"
     if not math.isfinite(value):
         return f"{'nan':>5}"
     if abs(value) < 100:
@@ -75,7 +75,7 @@ def tick(value: float, step: float) -> str:
 def rate(value: float | None) -> str:
     """Samples a second in four cells: `0.91`, `12.3`, ` 123`."""
     if value is None or not math.isfinite(value):
-        return f"{'—':>4}"
+        return f"{'-':>4}"
     if value < 10:
         return f"{value:4.2f}"
     return f"{value:4.1f}" if value < 100 else f"{value:4.0f}"
@@ -84,5 +84,5 @@ def rate(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """A share in four cells: `  4 %` without the sign's blank moving."""
     if value is None or not math.isfinite(value):
-        return f"{'—':>3} %"
+        return f"{'-':>3} %"
     return f"{round(100 * value):3d} %"

@@ -72,13 +72,13 @@ def chart_frame(
     rows = merge(layers(data, smoothing, canvas, glyphs), canvas)
     labels = {canvas.height - 1 - row: figures.tick(value, axis.step) for row, value in axis.ticks()}
     if curves.needed_range(data.curves, smoothing) is None:
-        _write_across(rows, data.waiting, canvas)
+        _write_across(rows, cut(data.waiting, canvas.width, glyphs.ellipsis), canvas)
         labels = {}
     frame: Frame = [legend]
     for y, row in enumerate(rows):
         label = labels.get(y)
         edge = glyphs.axis_tick if label else glyphs.axis
-        frame.append([(f"{label or '':>{LABEL_WIDTH - 1}} ", "dim"), (edge, "faint"), *_spans(row)])
+        frame.append([(f"{label or '':>{LABEL_WIDTH - 1}} ", "dim"), (edge, "faint"), *row])
     return [*frame, *floor(data.curves, canvas, glyphs)]
 
 
@@ -181,13 +181,8 @@ def floor(stages: Sequence[StageCurve], canvas: plot.Canvas, glyphs: Glyphs) -> 
 
 def _write_across(rows: list[list[Cell]], text: str, canvas: plot.Canvas) -> None:
     """`text` in the middle of an empty chart."""
-    words = cut(text, canvas.width)
-    start = max(0, (canvas.width - len(words)) // 2)
-    rows[canvas.height // 2][start : start + len(words)] = cells([(words, "dim")], len(words))
-
-
-def _spans(row: Sequence[Cell]) -> Line:
-    return list(row)
+    start = max(0, (canvas.width - len(text)) // 2)
+    rows[canvas.height // 2][start : start + len(text)] = cells([(text, "dim")], len(text))
 
 
 def _column_centres(curve: StageCurve, canvas: plot.Canvas) -> list[float]:

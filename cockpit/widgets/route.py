@@ -111,7 +111,7 @@ def _against_bar(stage: StageView) -> Line:
     if stage.bar is None or stage.loss is None:
         return []
     under = stage.loss < stage.bar
-    return [(f" {'<' if under else '≥'} {stage.bar:.1f}", "dim" if under else "warn")]
+    return [(f" {'<' if under else '>='} {stage.bar:.1f}", "dim" if under else "warn")]
 
 
 def _epochs(epochs: float) -> str:

@@ -1,0 +1,104 @@
+"""Pictures of the real app on a real run: `python scripts/screenshots.py RUN_DIRECTORY [--to screenshots]`.
+
+Each is an SVG as the terminal would show it, at 120 × 40 and 80 × 24.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from cockpit.app import CockpitApp
+from cockpit.machine import machine_line
+from cockpit.screens.flight import Flight
+from cockpit.screens.run_source import RunSource
+from cockpit.screens.start import Offers
+from engine.errors import UserError
+from engine.runs.layout import RunPaths
+
+SIZES = ((120, 40), (80, 24))
+PATIENCE = 30.0
+
+
+def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
+    """The app as `cxr-cockpit` opens it, without anything that could start an engine."""
+
+    def refuse() -> RunPaths:
+        raise UserError("screenshots start no run")
+
+    offers = Offers(refuse, lambda _path: refuse(), lambda: machine_line(Path.cwd()))
+    return CockpitApp(paths, lambda run: RunSource(run, pictures=True), offers, theme=theme, poll_seconds=0.1)
+
+
+async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not seen():
+        if time.monotonic() > deadline:
+            raise UserError(f"nothing to be seen after {PATIENCE:.0f} s")
+        await pilot.pause()
+        await asyncio.sleep(0.02)
+
+
+def is_drawn(app: CockpitApp) -> bool:
+    """Whether the run, its curve and its pictures are there."""
+    screen = app.screen
+    if not isinstance(screen, Flight):
+        return True
+    state = screen.state
+    return state is not None and all(case.picture or case.picture_error for case in state.cases)
+
+
+async def take(
+    to: Path,
+    name: str,
+    paths: RunPaths | None,
+    size: tuple[int, int],
+    keys: tuple[str, ...] = (),
+    theme: str = "dark",
+) -> None:
+    """One picture, after the given keys."""
+    app = app_on(paths, theme)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: is_drawn(app))
+        await pilot.press(*keys)
+        await pilot.pause()
+        picture = app.export_screenshot(title=f"cxr-cockpit   {size[0]} × {size[1]}")
+    target = to / f"{name}-{size[0]}x{size[1]}.svg"
+    target.write_text(picture, encoding="utf-8")
+    print(target)
+
+
+async def take_all(run: Path, to: Path) -> None:
+    paths = RunPaths(run.absolute())
+    if not paths.is_run():
+        raise UserError(f"{run}: not a run directory")
+    to.mkdir(parents=True, exist_ok=True)
+    for size in SIZES:
+        await take(to, "flight", paths, size)
+        await take(to, "start", None, size)
+    await take(to, "flight-light", paths, SIZES[0], theme="light")
+    await take(to, "flight-zoom", paths, SIZES[0], keys=("z",))
+    await take(to, "help", paths, SIZES[1], keys=("question_mark",))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path, help="directory of a run")
+    parser.add_argument("--to", type=Path, default=Path("screenshots"), help="where the pictures go")
+    options = parser.parse_args()
+    try:
+        asyncio.run(take_all(options.run, options.to))
+    except UserError as error:
+        print(f"screenshots: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

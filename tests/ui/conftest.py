@@ -1,0 +1,238 @@
+"""A run as plain values, a source that a test steers, and a recorded run directory."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from PIL import Image
+from textual.pilot import Pilot
+
+from cockpit.app import CockpitApp
+from cockpit.screens.flight_state import CaseView, EventView, FlightState, Memory, Pace, StageView, Thumbnail
+from cockpit.screens.start import Offers
+from cockpit.widgets.curves import StageCurve
+from engine.errors import UserError
+from engine.runs.layout import RunPaths, checkpoint_name, create_run
+from engine.runs.rows import Bucket
+from engine.runs.store import open_writer
+
+GIB = 1024**3
+STEPS_A, STEPS_B = 332, 618
+
+
+def buckets(count: int, loss: Callable[[int], float]) -> tuple[Bucket, ...]:
+    return tuple(Bucket(step, step, loss(step), loss(step), loss(step)) for step in range(1, count + 1))
+
+
+def falling(start: float, end: float, steps: int) -> Callable[[int], float]:
+    return lambda step: end + (start - end) * math.exp(-5 * step / steps)
+
+
+def a_case(number: int = 1) -> CaseView:
+    return CaseView(
+        case=f"s5000000{number}",
+        stage="stage_b",
+        step=250,
+        generated="Moderate right pleural effusion with adjacent atelectasis. No pneumothorax.",
+        reference="Moderate right pleural effusion with compressive atelectasis. Mild cardiomegaly.",
+        labels=(("hit", "Pleural Effusion"), ("missed", "Cardiomegaly"), ("invented", "Edema")),
+        labels_reference=("Pleural Effusion", "Cardiomegaly"),
+        codes=(("hit", "I50.9"), ("missed", "N17.9")),
+        codes_reference=("I50.9", "N17.9"),
+        place=f"case {number} of 2",
+        picture=Thumbnail(16, 16, bytes(range(256))),
+    )
+
+
+def a_state(step: int = 300, state: str = "training", **changes: object) -> FlightState:
+    """A run in the middle of stage B."""
+    stage_a = StageView(
+        "stage_a", "impression + labels", STEPS_A, STEPS_A, 2, None, 2.0, "done", 1.41, ("F1", 0.72), 312.0
+    )
+    stage_b = StageView(
+        "stage_b",
+        "reasoning + ICD",
+        STEPS_B,
+        step,
+        3,
+        3 * step / STEPS_B,
+        1.5,
+        "now",
+        0.96,
+        validations=(100, 200),
+        checkpoints=(100, 200),
+    )
+    whole = FlightState(
+        run="night-run-3",
+        state=state,
+        machine="box  8 GB  CPU",
+        checkpoint="stage_b-000200",
+        stages=(stage_a, stage_b),
+        curves=(
+            StageCurve(
+                "stage_a", 0, STEPS_A, 2.0, buckets(STEPS_A, falling(4.2, 0.9, STEPS_A)), ((332, 1.41),)
+            ),
+            StageCurve(
+                "stage_b", STEPS_A, STEPS_B, 1.5, buckets(step, falling(2.4, 0.7, STEPS_B)), ((200, 0.96),)
+            ),
+        ),
+        memory=Memory(process=0.8 * GIB, used=3.4 * GIB, total=7.8 * GIB),
+        pace=Pace(12.3 + step % 3, 540.0 - step, 14.0, 9.1e-5, 1.2, 0.04),
+        cases=(a_case(1), a_case(2)),
+        events=(EventView("02:14:51", "info", "validation loss 0.96"),),
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+class FakeSource:
+    """Gives out the state that the test sets, and remembers what was asked."""
+
+    def __init__(self, state: FlightState) -> None:
+        self.state = state
+        self.error = ""
+        self.asked: list[str] = []
+        self.launched = 0
+        self.reads = 0
+        self.closed = threading.Event()
+
+    def read(self) -> FlightState:
+        self.reads += 1
+        if self.error:
+            raise UserError(self.error)
+        return self.state
+
+    def request(self, verb: str) -> int:
+        self.asked.append(verb)
+        return len(self.asked)
+
+    def outcome(self, request: int) -> tuple[bool, str] | None:
+        return True, "at step 301"
+
+    def launch(self) -> str:
+        self.launched += 1
+        return "a new engine goes on from stage_b-000200"
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def refuse() -> RunPaths:
+    raise UserError("nothing can be started here")
+
+
+def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
+    """The app on a source; None opens the start screen."""
+    paths = RunPaths(Path("night-run-3")) if source else None
+    offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GB memory")
+    return CockpitApp(paths, lambda _paths: source, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type,return-value]
+
+
+async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Let the app work until something is to be seen."""
+    deadline = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < deadline, "did not happen in time"
+        await pilot.pause()
+        await asyncio.sleep(0.01)
+
+
+Record = Callable[..., RunPaths]
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """Writes a run as an engine would: `record(name, steps_b, end)`."""
+
+    def write(name: str = "night", steps_b: int = 50, end: str | None = "parked") -> RunPaths:
+        paths = create_run(tmp_path / "runs", name)
+        images = tmp_path / "images"
+        images.mkdir(exist_ok=True)
+        Image.linear_gradient("L").resize((40, 50)).save(images / "one.png")
+        paths.config.write_text(yaml.safe_dump({"data": {"image_root": str(images)}}))
+        with open_writer(paths) as writer:
+            writer.open_attempt()
+            writer.state("preparing")
+            writer.plan(
+                [
+                    {
+                        "stage": "stage_a",
+                        "steps": 40,
+                        "epochs": 2,
+                        "bar": 2.0,
+                        "title": "impression + labels",
+                    },
+                    {"stage": "stage_b", "steps": 100, "epochs": 3, "bar": 1.5, "title": "reasoning + ICD"},
+                ]
+            )
+            writer.begin_attempt("stage_a", 0, {})
+            writer.state("training")
+            for stage, steps in (("stage_a", 40), ("stage_b", steps_b)):
+                for step in range(1, steps + 1):
+                    writer.scalars(
+                        stage,
+                        step,
+                        {
+                            "train/loss": math.nan if step == 7 else 3.0 - step / 50,
+                            "train/lr": 1e-4,
+                            "memory/process": 0.8 * GIB,
+                            "memory/system_used": 3.4 * GIB,
+                            "memory/system_total": 7.8 * GIB,
+                        },
+                        1_700_000_000.0 + step,
+                    )
+                if steps:
+                    writer.scalars(stage, steps, {"val/loss": 1.2})
+                    writer.checkpoint(checkpoint_name(stage, steps), stage, steps, 12_000_000, True)
+                    writer.progress(stage, steps, None, 1.5, 1.1, 12.0, 70.0, 5.0, 900_000_000)
+            writer.scalars("stage_a", 40, {"val/chexpert_micro_f1": 0.78})
+            writer.event("alert", "loss jumped", level="warn", stage="stage_b", step=3)
+            writer.sample(sample_row("one.png"))
+            writer.sample(sample_row("gone.png", case="s2"))
+            if end:
+                writer.state(end)
+        return paths
+
+    return write
+
+
+def sample_row(image: str, case: str = "s1") -> dict[str, object]:
+    return {
+        "stage": "stage_a",
+        "step": 40,
+        "checkpoint": "stage_a-000040",
+        "split": "val",
+        "purpose": "case",
+        "case": case,
+        "image": image,
+        "prompt": "…",
+        "reference": "Small effusion.\nCheXpert: Pleural Effusion, Edema",
+        "generated": "Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
+        "labels": {"Pleural Effusion": 1, "Fracture": 1},
+        "labels_reference": {"Pleural Effusion": 1, "Edema": 1},
+        "icd": None,
+        "icd_reference": None,
+        "scores": {},
+    }
+
+
+@pytest.fixture(autouse=True)
+def _no_animation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("NO_COLOR", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME", "CXR_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+
+
+@pytest.fixture
+def kit() -> ModuleType:
+    """The helpers of this file, for tests that lie beside it."""
+    return sys.modules[__name__]

@@ -1,0 +1,208 @@
+"""The panels as text: what they say, and that they say it in the room they have."""
+
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+
+from cockpit.screens.flight_state import FlightState, Memory, Pace
+from cockpit.widgets import figures
+from cockpit.widgets.events import events_frame
+from cockpit.widgets.gauges import gauges_frame, memory_line_frame
+from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.widgets.header import header_frame
+from cockpit.widgets.keys import keys_line
+from cockpit.widgets.lines import Frame, width_of
+from cockpit.widgets.report import report_frame
+from cockpit.widgets.route import route_frame
+from cockpit.widgets.xray import fitted, picture_frame
+
+GIB = 1024**3
+PANELS = (header_frame, route_frame, gauges_frame, memory_line_frame, report_frame, events_frame)
+
+
+def text(frame: Frame) -> str:
+    return "\n".join("".join(part for part, _ in line) for line in frame)
+
+
+def roles(frame: Frame, word: str) -> set[object]:
+    return {role for line in frame for part, role in line if word in part}
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.__name__)
+@pytest.mark.parametrize("size", [(1, 1), (6, 3), (60, 20), (80, 5), (120, 13), (200, 22)])
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_every_panel_draws_at_every_size(kit: ModuleType, panel, size, glyphs) -> None:
+    for state in (kit.a_state(), FlightState("new", "preparing")):
+        frame = panel(state, *size, glyphs)
+        if glyphs is ASCII:
+            assert all(ord(char) < 128 for char in text(frame))
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize("panel", [header_frame, route_frame, memory_line_frame, report_frame, events_frame])
+def test_panels_fit_their_width(kit: ModuleType, panel, width: int) -> None:
+    frame = panel(kit.a_state(error="x" * 300, trouble="y" * 300), width, 13, UNICODE)
+    assert all(width_of(line) <= width for line in frame)
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ("training", "● training"),
+        ("holding", "◐ holding"),
+        ("parked", "◌ parked"),
+        ("stopped", "■ stopped"),
+        ("finished", "✔ finished"),
+        ("crashed", "✖ crashed"),
+        ("failed", "✖ failed"),
+        ("preparing", "… preparing"),
+        ("evaluating", "… evaluating"),
+    ],
+)
+def test_a_state_is_a_glyph_and_a_word(kit: ModuleType, state: str, shown: str) -> None:
+    assert shown in text(header_frame(kit.a_state(state=state), 80, 2, UNICODE))
+
+
+def test_a_stalled_run_says_so_beside_its_state(kit: ModuleType) -> None:
+    shown = text(header_frame(kit.a_state(stalled=True, alerts=2), 100, 2, UNICODE))
+    assert "● training  ▲ stalled" in shown
+    assert "2 alerts" in shown
+
+
+def test_the_route_tells_step_epoch_and_time_left(kit: ModuleType) -> None:
+    shown = text(route_frame(kit.a_state(300), 120, 2, UNICODE))
+    assert "step 300 / 618" in shown
+    assert "epoch 2/3" in shown
+    assert "left 4 min ± 14 s" in shown
+    assert "loss 1.41 < 2.0" in shown and "F1 0.72" in shown
+
+
+def test_time_left_is_not_told_for_an_engine_that_is_gone(kit: ModuleType) -> None:
+    assert "left" not in text(route_frame(kit.a_state(state="parked"), 120, 2, UNICODE))
+
+
+def test_a_missed_bar_stands_out(kit: ModuleType) -> None:
+    state = kit.a_state()
+    missed = replace(state, stages=(replace(state.stages[0], loss=2.3), state.stages[1]))
+    frame = route_frame(missed, 120, 2, UNICODE)
+    assert "2.30 >= 2.0" in text(frame)
+    assert roles(frame, ">=") == {"warn"}
+
+
+def test_numbers_do_not_move_their_neighbours(kit: ModuleType) -> None:
+    """The same columns for step 9 and step 301."""
+    early, late = (text(route_frame(kit.a_state(step), 120, 2, UNICODE)) for step in (9, 301))
+    assert early.split("\n")[1].index("epoch") == late.split("\n")[1].index("epoch")
+
+
+def test_gauges_name_what_was_measured_only(kit: ModuleType) -> None:
+    on_cpu = text(gauges_frame(kit.a_state(), 40, 12, UNICODE))
+    assert "process" in on_cpu and "system" in on_cpu and "device" not in on_cpu
+    on_mps = Memory(90 * GIB, 71.2 * GIB, 88 * GIB, 384 * GIB, 121.4 * GIB, 512 * GIB)
+    shown = text(gauges_frame(kit.a_state(memory=on_mps), 40, 12, UNICODE))
+    assert "device" in shown and "384.0 GB" in shown and "512.0 GB" in shown
+
+
+def test_a_full_gauge_asks_for_a_hand(kit: ModuleType) -> None:
+    full = kit.a_state(memory=Memory(process=GIB, used=7.7 * GIB, total=7.8 * GIB))
+    assert roles(gauges_frame(full, 40, 12, UNICODE), "7.7") == {"bad"}
+    calm = kit.a_state(memory=Memory(process=GIB, used=3 * GIB, total=7.8 * GIB))
+    assert roles(gauges_frame(calm, 40, 12, UNICODE), "3.0") == {"text"}
+
+
+def test_the_memory_line_fits_eighty_columns_on_mps(kit: ModuleType) -> None:
+    memory = Memory(90 * GIB, 71.2 * GIB, 88 * GIB, 384 * GIB, 121.4 * GIB, 512 * GIB)
+    (line,) = memory_line_frame(kit.a_state(memory=memory), 80, 1, UNICODE)
+    assert width_of(line) <= 80
+    assert "71.2 of 384.0" in text([line])
+
+
+def test_the_report_stands_beside_its_reference(kit: ModuleType) -> None:
+    frame = report_frame(kit.a_state(), 120, 13, UNICODE)
+    shown = text(frame)
+    assert "generated" in shown and "reference" in shown
+    assert "✔ Pleural Effusion" in shown and "✖ Cardiomegaly" in shown and "+ Edema" in shown
+    assert "✔ I50.9" in shown and "✖ N17.9" in shown
+    assert "▀" in shown
+
+
+def test_a_short_report_keeps_the_marks(kit: ModuleType) -> None:
+    shown = text(report_frame(kit.a_state(), 80, 5, UNICODE))
+    assert "said" in shown and "truth" in shown and "✔ Pleural Effusion" in shown and "▀" not in shown
+
+
+def test_an_unreadable_label_line_is_told(kit: ModuleType) -> None:
+    case = replace(kit.a_case(), labels=None)
+    assert "line not readable" in text(report_frame(kit.a_state(cases=(case,)), 120, 13, UNICODE))
+
+
+def test_no_report_yet_says_how_to_get_one(kit: ModuleType) -> None:
+    assert "g asks for one" in text(report_frame(kit.a_state(cases=()), 80, 5, UNICODE))
+
+
+def test_text_of_the_model_is_never_obeyed(kit: ModuleType) -> None:
+    case = replace(kit.a_case(), generated="[red]\x1b[2J\x07effusion[/red]")
+    shown = text(report_frame(kit.a_state(cases=(case,)), 120, 13, UNICODE))
+    assert "[red]\ufffd[2J\ufffdeffusion[/red]" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "crashed", "error": "killed"}, "crashed: killed   s goes on from stage_b-000200"),
+        ({"state": "holding"}, "space continues"),
+        ({"state": "parked"}, "s goes on from stage_b-000200"),
+        ({"stalled": True}, "no step for much longer than usual"),
+        ({"trouble": "run.db is damaged"}, "the run cannot be read: run.db is damaged"),
+        ({"pending": "hold asked"}, "hold asked"),
+    ],
+)
+def test_what_waits_for_a_hand_is_said(kit: ModuleType, changes: dict[str, object], words: str) -> None:
+    assert words in text(events_frame(kit.a_state(**changes), 120, 1, UNICODE))
+
+
+def test_a_calm_run_has_no_notice(kit: ModuleType) -> None:
+    assert text(events_frame(kit.a_state(), 120, 2, UNICODE)) == " 02:14:51  validation loss 0.96"
+
+
+def test_keys_give_way_by_rank() -> None:
+    keys = [("space", "hold", 0), ("z", "zoom", 7), ("q", "leave", 4)]
+    assert text([keys_line(keys, 80)]) == " space hold  z zoom  q leave"
+    assert text([keys_line(keys, 24)]) == " space hold  q leave"
+    assert text([keys_line(keys, 3)]) == ""
+
+
+def test_a_picture_keeps_its_proportions(kit: ModuleType) -> None:
+    tall = replace(kit.a_case().picture, width=8, height=32)
+    assert fitted(tall, 40, 10) == (5, 10)
+    assert fitted(tall, 40, 0) == (0, 0)
+    frame = picture_frame(tall, 40, 10, UNICODE)
+    assert (len(frame), {len(line) for line in frame}) == (10, {5})
+
+
+def test_a_picture_has_24_greys(kit: ModuleType) -> None:
+    frame = picture_frame(kit.a_case().picture, 16, 8, UNICODE)
+    greys = {style.color.triplet for line in frame for _, style in line}
+    assert {triplet.red for triplet in greys} <= {8 + 10 * step for step in range(24)}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30"), (19080, "5 h 18"), (200_000, "2 d 7 h")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert figures.duration(seconds) == words
+
+
+def test_figures_keep_their_width() -> None:
+    nan, inf = float("nan"), float("inf")
+    assert {len(figures.gigabytes(value)) for value in (None, 0, 3.4e9, 5e11, nan)} == {6}
+    assert {len(figures.loss(value)) for value in (None, 0.0, 1.234, 99.99, 5432.1, nan, inf, 1e9)} == {5}
+    assert {len(figures.rate(value)) for value in (None, 0.0, 9.99, 12.3, 999.0, nan)} == {4}
+    assert figures.time_left(None, 3.0) == "" and figures.time_left(600, None) == "left 10 min"
+
+
+def test_a_rate_that_is_unknown_takes_no_line(kit: ModuleType) -> None:
+    assert "samples/s" not in text(memory_line_frame(kit.a_state(pace=Pace()), 80, 1, UNICODE))

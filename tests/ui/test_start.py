@@ -1,0 +1,90 @@
+"""The start screen, and how a run is opened from it."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cockpit.app import CockpitApp, run_app
+from cockpit.machine import machine_line
+from cockpit.screens.flight import Flight
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.start import Offers, Start
+from engine.errors import UserError
+from engine.runs.layout import RunPaths
+
+
+def shown(app: CockpitApp) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def test_it_offers_the_demo_and_the_configs(kit: ModuleType) -> None:
+    app = kit.app_on(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await kit.until(pilot, lambda: "2 cores   7.8 GB memory" in shown(app))
+        assert isinstance(app.screen, Start)
+        assert "d  fly the demo" in shown(app) and "o  open a config" in shown(app)
+
+
+async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
+    source = kit.FakeSource(kit.a_state())
+    offers = Offers(lambda: RunPaths(tmp_path / "demo"), lambda _path: kit.refuse(), lambda: "")
+    app = CockpitApp(None, lambda _paths: source, offers, poll_seconds=0.03)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("d")
+        await kit.until(pilot, lambda: isinstance(app.screen, Flight) and "● training" in shown(app))
+        assert app.paths == RunPaths(tmp_path / "demo")
+
+
+async def test_a_config_is_asked_for(kit: ModuleType, tmp_path: Path) -> None:
+    opened: list[Path] = []
+
+    def start(path: Path) -> RunPaths:
+        opened.append(path)
+        raise UserError(f"{path}:3: unknown key lora.rnak; did you mean rank?")
+
+    app = CockpitApp(None, lambda _paths: kit.refuse(), Offers(kit.refuse, start, lambda: ""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press("escape")
+        await kit.until(pilot, lambda: isinstance(app.screen, Start))
+        await pilot.press("o")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press(*"my.yaml", "enter")
+        await kit.until(pilot, lambda: opened == [Path("my.yaml")])
+        await kit.until(pilot, lambda: any("did you mean rank?" in n.message for n in app._notifications))
+        assert isinstance(app.screen, Start)
+
+
+async def test_a_screen_about_a_run_needs_one(kit: ModuleType) -> None:
+    app = kit.app_on(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1")
+        await kit.until(pilot, lambda: any("no run yet" in n.message for n in app._notifications))
+
+
+async def test_the_palette_lists_the_actions(kit: ModuleType) -> None:
+    app = kit.app_on(None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p")
+        await kit.until(pilot, lambda: "fly the demo" in shown(app) and "Phantom data" in shown(app))
+
+
+def test_the_machine_in_one_line(tmp_path: Path) -> None:
+    line = machine_line(tmp_path / "not" / "there" / "yet")
+    assert "cores" in line and "GB disk free" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"images": "sixel"}, "choose from auto, half, none"), ({}, "needs a terminal")],
+)
+def test_what_the_app_cannot_do_is_refused(tmp_path: Path, options: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        run_app(None, tmp_path, **options)
+
+
+def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
+    with pytest.raises(UserError, match="no theme 'purple'"):
+        kit.app_on(None, theme="purple")
