@@ -86,6 +86,7 @@ class CockpitApp(App[None]):
             self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
+        self.set_class(glyphs is ASCII, "-ascii")
         self.theme = self._known_theme(theme) if theme else DARK.name
 
     def on_mount(self) -> None:
@@ -105,7 +106,9 @@ class CockpitApp(App[None]):
 
     @on(CommandPalette.Opened)
     def _palette_opened(self) -> None:
-        self.screen.query_one(Input).cursor_blink = False
+        field = self.screen.query_one(Input)
+        field.cursor_blink = False
+        field.placeholder = "find a key by its name"
 
     @on(Started)
     def _run_started(self, message: Started) -> None:

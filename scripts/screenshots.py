@@ -1,4 +1,4 @@
-"""Pictures of the real app on a real run: `python scripts/screenshots.py RUN_DIRECTORY [--to screenshots]`.
+"""Pictures of the real app on a real run: `python scripts/screenshots.py [RUN_DIRECTORY] [--to screenshots]`.
 
 Each is an SVG as the terminal would show it, at 120 × 40 and 80 × 24.
 """
@@ -20,7 +20,7 @@ from cockpit.screens.flight import Flight
 from cockpit.screens.run_source import RunSource
 from cockpit.screens.start import Offers
 from engine.errors import UserError
-from engine.runs.layout import RunPaths
+from engine.runs.layout import RunPaths, list_runs, runs_dir
 
 SIZES = ((120, 40), (80, 24))
 PATIENCE = 30.0
@@ -74,10 +74,17 @@ async def take(
     print(target)
 
 
-async def take_all(run: Path, to: Path) -> None:
-    paths = RunPaths(run.absolute())
-    if not paths.is_run():
-        raise UserError(f"{run}: not a run directory")
+def the_run(given: Path | None) -> RunPaths:
+    """The run at that directory, else the newest of $CXR_RUNS or ./runs."""
+    if given is not None and not RunPaths(given.absolute()).is_run():
+        raise UserError(f"{given}: not a run directory")
+    runs = [RunPaths(given.absolute())] if given else list_runs(runs_dir())
+    if not runs:
+        raise UserError(f"no run in {runs_dir()}: `make demo` flies one")
+    return runs[0]
+
+
+async def take_all(paths: RunPaths, to: Path) -> None:
     to.mkdir(parents=True, exist_ok=True)
     for size in SIZES:
         await take(to, "flight", paths, size)
@@ -89,11 +96,11 @@ async def take_all(run: Path, to: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="directory of a run")
+    parser.add_argument("run", type=Path, nargs="?", help="directory of a run (default: the newest one)")
     parser.add_argument("--to", type=Path, default=Path("screenshots"), help="where the pictures go")
     options = parser.parse_args()
     try:
-        asyncio.run(take_all(options.run, options.to))
+        asyncio.run(take_all(the_run(options.run), options.to))
     except UserError as error:
         print(f"screenshots: {error}", file=sys.stderr)
         return 2

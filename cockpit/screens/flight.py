@@ -138,7 +138,7 @@ class Flight(Screen[None]):
             self._case_shown += 1
             self._show_state()
         elif action is actions.HELP:
-            self.app.push_screen(Help(FLIGHT_ACTIONS, self.state))
+            self.app.push_screen(Help(FLIGHT_ACTIONS, self.state, self._glyphs))
         elif action is actions.LEAVE:
             self.app.exit()
         elif action.dangerous:

@@ -11,7 +11,8 @@ from textual.screen import ModalScreen
 
 from cockpit.actions import Action
 from cockpit.screens.flight_state import FlightState
-from cockpit.widgets.lines import Frame
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.lines import Frame, Line
 from cockpit.widgets.lines_view import LinesView
 
 
@@ -20,17 +21,18 @@ class Help(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,enter,space", "dismiss")]
 
-    def __init__(self, actions: tuple[Action, ...], state: FlightState | None) -> None:
+    def __init__(self, actions: tuple[Action, ...], state: FlightState | None, glyphs: Glyphs) -> None:
         super().__init__()
         self._actions = actions
         self._state = state
+        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
-            yield LinesView(help_lines(self._actions, self._state))
+            yield LinesView(help_lines(self._actions, self._state, self._glyphs))
 
 
-def help_lines(actions: tuple[Action, ...], state: FlightState | None) -> Frame:
+def help_lines(actions: tuple[Action, ...], state: FlightState | None, glyphs: Glyphs) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = [[("Keys", "strong"), ("   ctrl+p finds them by name, esc goes back", "dim")], []]
     for action in actions:
@@ -44,4 +46,15 @@ def help_lines(actions: tuple[Action, ...], state: FlightState | None) -> Frame:
                 (reason or action.help, "dim"),
             ]
         )
-    return lines
+    return [*lines, [], _legend(glyphs)] if state else lines
+
+
+def _legend(glyphs: Glyphs) -> Line:
+    """What the marks on the route mean."""
+    return [
+        ("On the route   ", "strong"),
+        (glyphs.checkpoint, "strong"),
+        (" checkpoint   ", "dim"),
+        (glyphs.validation, "accent"),
+        (" validation", "dim"),
+    ]

@@ -84,7 +84,7 @@ class Start(Screen[None]):
         elif action is actions.OPEN:
             self.app.push_screen(Prompt("Configuration file"), self._open)
         elif action is actions.HELP:
-            self.app.push_screen(Help(START_ACTIONS, None))
+            self.app.push_screen(Help(START_ACTIONS, None, self._glyphs))
         else:
             self.app.exit()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.screens.flight_state import FlightState, Memory
 from cockpit.widgets import figures
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, width_of
+from cockpit.widgets.lines import Frame, Line, columns, width_of
 
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97
@@ -28,7 +28,7 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
     pace = pace_lines(state)
     if len(frame) + len(pace) + 2 <= height:
         frame.append([])
-    return [*frame, [("pace", "strong")], *pace]
+    return [*frame, [("pace", "strong")], *pace] if pace else frame
 
 
 def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -92,15 +92,16 @@ def meter(share: float, width: int, glyphs: Glyphs, role: str) -> Line:
 def pace_lines(state: FlightState) -> Frame:
     """Name and number in two columns; what is not known is not listed."""
     pace = state.pace
-    frame: Frame = [[(figures.rate(pace.samples_per_second), "text"), (" samples/s", "dim")]]
+    cells: list[Line] = []
+    if pace.samples_per_second is not None:
+        cells.append([(figures.rate(pace.samples_per_second), "text"), (" samples/s", "dim")])
     if pace.learning_rate is not None:
-        frame[0] += [("   lr ", "dim"), (f"{pace.learning_rate:.1e}", "text")]
-    second: Line = []
+        cells.append([("lr ", "dim"), (f"{pace.learning_rate:.1e}", "text")])
     if pace.gradient is not None:
-        second += [("gradient ", "dim"), (figures.loss(pace.gradient), "text")]
+        cells.append([("gradient ", "dim"), (figures.loss(pace.gradient), "text")])
     if pace.padding is not None:
-        second += [("   padding ", "dim"), (figures.percent(pace.padding), "text")]
-    return [*frame, second] if second else frame
+        cells.append([("padding ", "dim"), (figures.percent(pace.padding), "text")])
+    return columns([(cells[::2], 17), (cells[1::2], 17)])
 
 
 def _level(used: float | None, total: float | None) -> str:

@@ -86,8 +86,11 @@ async def test_below_it_a_line_says_so(kit: ModuleType, size: tuple[int, int]) -
 
 async def test_ascii_shows_ascii_only(kit: ModuleType) -> None:
     app = kit.app_on(kit.FakeSource(kit.a_state()), glyphs=ASCII)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await settled(kit, pilot)
+        assert all(ord(char) < 128 for char in shown(app))
+        await pilot.press("s")
+        await kit.until(pilot, lambda: "already under way" in shown(app))
         assert all(ord(char) < 128 for char in shown(app))
 
 
