@@ -51,6 +51,11 @@ def gigabytes(value: float | None) -> str:
     return f"{value / GIB:6.1f}" if value < 9999 * GIB else f"{value / GIB:6.0f}"
 
 
+def total_gigabytes(value: float) -> str:
+    """What there is altogether, in GB: `7.8`, `512`."""
+    return f"{value / GIB:.1f}" if value < 99.95 * GIB else f"{value / GIB:.0f}"
+
+
 def loss(value: float | None) -> str:
     """Five cells: ` 1.12`, `12.35`, `nan  `; scientific where it would not fit."""
     if value is None:

@@ -39,8 +39,8 @@ def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyph
             continue
         part: Line = [(f"  {name}", "dim"), (figures.gigabytes(used), _level(used, total))]
         if total is not None and name != "process":
-            part.append((f" of {figures.gigabytes(total).strip()}", "dim"))
-        if width_of(line) + width_of(part) + 22 <= width:
+            part.append((f"/{figures.total_gigabytes(total)}", "dim"))
+        if width_of(line) + width_of(part) + 19 <= width:
             line += part
     line.append((" GB", "dim") if len(line) > 1 else ("  no figures yet", "dim"))
     if state.pace.samples_per_second is None:
@@ -68,7 +68,7 @@ def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
     line: Line = [(f"{name:<{NAME_WIDTH}}", "dim"), (figures.gigabytes(used), role)]
     if total is None or used is None:
         return [*line, (" GB", "dim")]
-    room = width - NAME_WIDTH - 6 - 13 - 2
+    room = width - NAME_WIDTH - 6 - 14 - 2
     if room >= 4:
         left, right = glyphs.gauge_edges[0], glyphs.gauge_edges[1]
         fill = role if role != "text" else "accent"
@@ -77,7 +77,7 @@ def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
             *meter(used / total, room, glyphs, fill),
             (right, "faint"),
         ]
-    return [*line, (" of", "dim"), (figures.gigabytes(total)[1:], "dim"), (" GB", "dim")]
+    return [*line, (" of", "dim"), (f"{figures.total_gigabytes(total):>6}", "dim"), (" GB", "dim")]
 
 
 def meter(share: float, width: int, glyphs: Glyphs, role: str) -> Line:

@@ -16,11 +16,7 @@ def route_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> 
     """Stages in flight order. Titles give way on narrow screens, then the bar becomes short."""
     return [
         stage_line(stage, state, width, glyphs, longest_steps(state.stages)) for stage in state.stages
-    ] or [[(" " + route_waiting(state), "dim")]]
-
-
-def route_waiting(state: FlightState) -> str:
-    return clean(state.note) if state.note else "the route is known once the data is read"
+    ] or [[(" the route is known once the data is read", "dim")]]
 
 
 def longest_steps(stages: tuple[StageView, ...]) -> int:
