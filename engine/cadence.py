@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 
-_UNITS = {"step": 0.0, "steps": 0.0, "s": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "minute": 60.0, "minutes": 60.0,
-          "h": 3600.0, "hour": 3600.0, "hours": 3600.0}  # fmt: skip
+#: Seconds in a unit; 0 for steps.
+_UNITS = {"step": 0.0, "steps": 0.0}
+_UNITS |= {"s": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "minute": 60.0, "minutes": 60.0}
+_UNITS |= {"h": 3600.0, "hour": 3600.0, "hours": 3600.0}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,13 @@ from engine.errors import UserError
 StageName = Literal["stage_a", "stage_b"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
-CadenceWords = Annotated[str, AfterValidator(lambda words: words if Cadence.parse(words) else words)]
+
+def _readable_cadence(words: str) -> str:
+    Cadence.parse(words)
+    return words
+
+
+CadenceWords = Annotated[str, AfterValidator(_readable_cadence)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 #: Where the model that ships with the project lies; `model.base: bundled` names it.

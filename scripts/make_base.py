@@ -6,8 +6,9 @@ The real base has seen images and general text, but neither the reports nor the 
 stages teach. So has this one: it learns general captions of phantoms, drawn with other seeds and other rendering
 parameters than any data set the program makes, in words of their own.
 
-1. A sentencepiece BPE vocabulary (byte fallback, single digits, as Mistral's) from captions, reports and clinical words.
-2. The vision tower learns to tell the attributes a caption names, through a linear head that is thrown away.
+   changes (the same film is drawn without it), through two linear heads that are thrown away.
+2. The vision tower learns to tell the attributes a caption names, and to point at the patches that each finding
+   changes (the same film is drawn without it), through two linear heads that are thrown away.
 3. Tower, projector and language model together learn to write the caption.
 4. Everything is written in bfloat16 under the original tensor names.
 
@@ -15,12 +16,14 @@ Seeded; about an hour on two cores. `--cache` keeps the drawn films between atte
 """
 
 import argparse
+import functools
 import json
 import math
 import multiprocessing
 import random
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +34,12 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import LlavaForConditionalGeneration
 
+from engine.data.labels import LABELS
 from engine.data.phantom.caption import ATTRIBUTES, attributes, write_caption
 from engine.data.phantom.image import Style, render
 from engine.data.phantom.report import write_report
 from engine.data.phantom.sampling import sample_patients
+from engine.data.phantom.truth import PatientTruth, StudyTruth
 from engine.data.prompt import PromptEncoder
 from engine.model.checkpoint_files import _original_name as original_name
 from engine.model.image_processor import CLIP_MEAN, CLIP_STD, ImageProcessor
@@ -43,7 +48,15 @@ from engine.model.tokenizer import load_tokenizer
 
 SEED = 90210  # far from the small seeds people give to demo and data phantom
 IMAGE, PATCH = 160, 16
-QUESTIONS = ("Describe the picture.", "What does this film show?", "Caption this chest X-ray.", "Say what you see.")
+SIDE = IMAGE // PATCH
+LOCAL = tuple(label for label in LABELS if label != "No Finding")
+CHANGED = 3  # grey levels, of a patch's mean
+QUESTIONS = (
+    "Describe the picture.",
+    "What does this film show?",
+    "Caption this chest X-ray.",
+    "Say what you see.",
+)
 
 CONFIG = {
     "_name_or_path": "cxr-cockpit tiny base",
@@ -119,10 +132,12 @@ CLINICAL_WORDS = Path(__file__).with_name("clinical_words.txt")
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--cache", type=Path, default=Path("build/base"))
-    options.add_argument("--patients", type=int, default=24000)
+    options.add_argument("--patients", type=int, default=10000)
     options.add_argument("--tower-epochs", type=int, default=6)
     options.add_argument("--caption-epochs", type=int, default=3)
     options.add_argument("--size", type=int, default=256)
@@ -132,11 +147,11 @@ def main() -> None:
 
     write_static_files(chosen.out)
     train_vocabulary(chosen.out, chosen.cache)
-    films, truths, captions = draw_films(chosen.cache, chosen.patients, chosen.size)
+    films, truths, places, captions = draw_films(chosen.cache, chosen.patients, chosen.size)
     held_out = len(films) // 40
     original = read_config(chosen.out)
     model = LlavaForConditionalGeneration(original.llava).float()
-    train_tower(model, films, truths, held_out, chosen.tower_epochs, chosen.cache)
+    train_tower(model, films, truths, places, held_out, chosen.tower_epochs)
     encoder = PromptEncoder(
         load_tokenizer(chosen.out), original.llava.image_seq_length, original.llava.image_token_id, 1, 2
     )
@@ -207,43 +222,61 @@ def train_vocabulary(out: Path, cache: Path) -> None:
     load_tokenizer(out).save(str(out / "tokenizer.json"))
 
 
-def draw_films(cache: Path, patients: int, size: int) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-    """Films (n, IMAGE, IMAGE) uint8, attributes (n, ATTRIBUTES) and several captions of each."""
+def draw_films(
+    cache: Path, patients: int, size: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[list[str]]]:
+    """Films (n, IMAGE, IMAGE) uint8, attributes (n, ATTRIBUTES), places (n, patches, LOCAL), captions of each."""
     stored = cache / f"films-{patients}-{size}.npz"
     if not stored.is_file():
         begun = time.monotonic()
         people = sample_patients(patients, SEED)
         with multiprocessing.get_context("spawn").Pool() as pool:
-            drawn = pool.starmap(_draw_patient, [(patient, size) for patient in people], chunksize=64)
+            drawn = pool.map(functools.partial(_draw_patient, size), people, chunksize=32)
         flat = [film for of_patient in drawn for film in of_patient]
         np.savez(
             stored,
-            films=np.stack([film for film, _, _ in flat]),
-            truths=np.array([truth for _, truth, _ in flat], dtype=np.float32),
-            captions=np.array([json.dumps(texts) for _, _, texts in flat]),
+            films=np.stack([film for film, _, _, _ in flat]),
+            truths=np.array([truth for _, truth, _, _ in flat], dtype=np.float32),
+            places=np.stack([place for _, _, place, _ in flat]),
+            captions=np.array([json.dumps(texts) for _, _, _, texts in flat]),
         )
         print(f"drew {len(flat)} films in {time.monotonic() - begun:.0f} s", flush=True)
     with np.load(stored) as kept:
-        return kept["films"], kept["truths"], [json.loads(texts) for texts in kept["captions"]]
+        return (
+            kept["films"],
+            kept["truths"],
+            kept["places"],
+            [json.loads(texts) for texts in kept["captions"]],
+        )
 
 
-def _draw_patient(patient, size):  # noqa: ANN001, ANN202
-    processor = ImageProcessor(IMAGE)
+def _draw_patient(
+    size: int, patient: PatientTruth
+) -> list[tuple[np.ndarray, list[bool], np.ndarray, list[str]]]:
     films = []
     for study in patient.studies:
-        picture = Image.fromarray(render(study, patient, size, Style.for_base()))
-        square = processor.square(picture).convert("L").resize((IMAGE, IMAGE), Image.Resampling.BICUBIC)
+        film = _square(study, patient, size)
+        places = np.zeros((SIDE * SIDE, len(LOCAL)), dtype=bool)
+        for label in {finding.label for finding in study.findings}:
+            others = tuple(finding for finding in study.findings if finding.label != label)
+            change = film.astype(np.int16) - _square(replace(study, findings=others), patient, size)
+            by_patch = np.abs(change - np.median(change)).reshape(SIDE, PATCH, SIDE, PATCH).mean((1, 3))
+            places[:, LOCAL.index(label)] = (by_patch > CHANGED).ravel()
         texts = [write_caption(study, patient, rng_seed=number) for number in range(4)]
-        films.append((np.asarray(square), list(attributes(study).values()), texts))
+        films.append((film, list(attributes(study).values()), places, texts))
     return films
 
 
+def _square(study: StudyTruth, patient: PatientTruth, size: int) -> np.ndarray:
+    picture = Image.fromarray(render(study, patient, size, Style.for_base()))
+    square = ImageProcessor(IMAGE).square(picture).convert("L")
+    return np.asarray(square.resize((IMAGE, IMAGE), Image.Resampling.BICUBIC))
+
+
 def pixels_of(films: np.ndarray, augment: torch.Generator | None) -> torch.Tensor:
-    """Normalised (n, 3, IMAGE, IMAGE), shifted and re-exposed a little while training."""
+    """Normalised (n, 3, IMAGE, IMAGE), re-exposed a little while training."""
     grey = torch.from_numpy(films).float().unsqueeze(1) / 255
     if augment is not None:
-        shift = torch.randint(-6, 7, (2,), generator=augment).tolist()
-        grey = torch.roll(grey, shift, dims=(2, 3))
         gain = 1 + 0.3 * (torch.rand(len(grey), 1, 1, 1, generator=augment) - 0.5)
         lift = 0.2 * (torch.rand(len(grey), 1, 1, 1, generator=augment) - 0.5)
         grey = (grey * gain + lift).clamp(0, 1)
@@ -252,7 +285,7 @@ def pixels_of(films: np.ndarray, augment: torch.Generator | None) -> torch.Tenso
     return (grey.expand(-1, 3, -1, -1) - mean) / std
 
 
-def batches(count: int, size: int, epochs: int, draw: random.Random):  # noqa: ANN201
+def batches(count: int, size: int, epochs: int, draw: random.Random):
     total = epochs * (count // size)
     done = 0
     for _ in range(epochs):
@@ -270,36 +303,55 @@ def cosine(step: int, total: int, peak: float) -> float:
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))))
 
 
-def train_tower(model, films, truths, held_out, epochs, cache) -> None:  # noqa: ANN001
-    """Attributes from the very features the language model will get."""
-    tower, head = model.model.vision_tower, torch.nn.Linear(TOWER["hidden_size"], len(ATTRIBUTES))
-    optimizer = torch.optim.AdamW([*tower.parameters(), *head.parameters()], lr=1e-3, weight_decay=0.05, fused=True)
+def train_tower(model, films, truths, places, held_out, epochs) -> None:
+    """Attributes and places from the very features the language model will get."""
+    tower = model.model.vision_tower
+    with torch.no_grad():
+        tower.embeddings.position_embedding.weight[1:] = 0.3 * _sine_positions()
+    tell = torch.nn.Linear(TOWER["hidden_size"], len(ATTRIBUTES))
+    point = torch.nn.Linear(TOWER["hidden_size"], len(LOCAL))
+    parameters = [*tower.parameters(), *tell.parameters(), *point.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
     generator = torch.Generator().manual_seed(SEED + 2)
     count, begun = len(films) - held_out, time.monotonic()
 
-    def logits(chosen, augment):  # noqa: ANN001, ANN202
-        features = tower(pixels_of(films[chosen], augment), output_hidden_states=True).hidden_states[-2][:, 1:]
-        return head(torch.cat([features.mean(1)], -1))
+    def features_of(chosen, augment):
+        pixels = pixels_of(films[chosen], augment)
+        return tower(pixels, output_hidden_states=True).hidden_states[-2][:, 1:]
 
     model.train()
-    for step, total, chosen in batches(count, 64, epochs, random.Random(SEED + 3)):
+    for step, total, chosen in batches(count, 32, epochs, random.Random(SEED + 3)):
         for group in optimizer.param_groups:
-            group["lr"] = cosine(step, total, 1.2e-3)
-        loss = binary_cross_entropy_with_logits(logits(chosen, generator), torch.from_numpy(truths[chosen]))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([*tower.parameters(), *head.parameters()], 1.0)
+            group["lr"] = cosine(step, total, 1e-3)
+        features = features_of(chosen, generator)
+        told = binary_cross_entropy_with_logits(tell(features.mean(1)), torch.from_numpy(truths[chosen]))
+        pointed = binary_cross_entropy_with_logits(point(features), torch.from_numpy(places[chosen]).float())
+        (told + 5 * pointed).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         if step % 200 == 0 or step == total:
-            rate = step * 64 / (time.monotonic() - begun)
-            print(f"tower {step}/{total} loss {loss.item():.4f} {rate:.0f} films/s", flush=True)
+            rate = step * 32 / (time.monotonic() - begun)
+            print(
+                f"tower {step}/{total} tell {told.item():.4f} point {pointed.item():.4f} {rate:.0f} films/s",
+                flush=True,
+            )
         if step % 1000 == 0 or step == total:
             model.eval()
             with torch.inference_mode():
-                scores = torch.cat([logits(list(range(at, min(at + 64, len(films)))), None) for at in range(count, len(films), 64)])
+                held = [slice(at, at + 64) for at in range(count, len(films), 64)]
+                scores = torch.cat([tell(features_of(part, None).mean(1)) for part in held])
             model.train()
             report_f1(scores.numpy(), truths[count:])
-    torch.save({"tower": tower.state_dict(), "head": head.state_dict()}, cache / "tower.pt")
+
+
+def _sine_positions() -> torch.Tensor:
+    """(patches, hidden): where a patch is matters from the first step on; CLIP's initial positions are almost nil."""
+    quarter = TOWER["hidden_size"] // 4
+    rows, columns = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    waves = 1 / 100 ** (torch.arange(quarter) / quarter)
+    angles = [axis.reshape(-1, 1) * waves for axis in (rows, columns)]
+    return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
 
 
 def report_f1(scores: np.ndarray, truths: np.ndarray) -> None:
@@ -313,17 +365,20 @@ def report_f1(scores: np.ndarray, truths: np.ndarray) -> None:
     print(f"  held out: micro F1 {micro:.3f};  " + "  ".join(parts), flush=True)
 
 
-def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary) -> None:  # noqa: ANN001
+def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary) -> None:
     """Everything learns to write the caption; a caption is drawn anew each time a film is seen."""
     tower = list(model.model.vision_tower.parameters())
     rest = [p for n, p in model.named_parameters() if "vision_tower" not in n]
     optimizer = torch.optim.AdamW(
-        [{"params": tower, "scale": 0.15}, {"params": rest, "scale": 1.0}], lr=1e-3, weight_decay=0.02, fused=True
+        [{"params": tower, "scale": 0.15}, {"params": rest, "scale": 1.0}],
+        lr=1e-3,
+        weight_decay=0.02,
+        fused=True,
     )
     generator, draw = torch.Generator().manual_seed(SEED + 4), random.Random(SEED + 5)
     count, begun = len(films) - held_out, time.monotonic()
 
-    def loss_of(chosen, augment):  # noqa: ANN001, ANN202
+    def loss_of(chosen, augment):
         pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
         longest = max(len(ids) for ids, _ in pairs)
         ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in pairs])
@@ -358,7 +413,7 @@ def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary
     print(f"captions: held-out loss {sum(held) / len(held):.4f}", flush=True)
 
 
-def write_weights(model, out: Path, vocabulary: int) -> None:  # noqa: ANN001
+def write_weights(model, out: Path, vocabulary: int) -> None:
     """bfloat16 shards under the original names, vocabulary rows only."""
     tensors = {}
     for name, parameter in model.named_parameters():

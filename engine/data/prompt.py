@@ -1,4 +1,4 @@
-"""How a sample becomes token ids: the `mistral_instruct` conversation of LLaVA-Med v1.5, with supervision on the answer.
+"""How a sample becomes token ids: the `mistral_instruct` conversation of LLaVA-Med v1.5, the answer supervised.
 
 The text around the image is tokenised in two pieces, as the original does, which never lets its tokenizer see the
 word `<image>`: `[INST] `, then N image tokens, then `\\n{prompt} [/INST]`. The answer follows as ` {target} </s>`.

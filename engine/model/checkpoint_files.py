@@ -36,7 +36,11 @@ class Audit:
         """One line that lists what is wrong by name."""
         parts = [
             f"{len(names)} {word}: {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
-            for word, names in (("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", self.reshaped))
+            for word, names in (
+                ("missing", self.missing),
+                ("unexpected", self.unexpected),
+                ("of another shape", self.reshaped),
+            )
             if names
         ]
         return "; ".join(parts)
@@ -54,7 +58,9 @@ def shards(directory: Path) -> list[Path]:
             raise UserError(f"{index}: names files outside the directory")
         absent = [name for name in names if not (directory / name).is_file()]
         if absent:
-            raise UserError(f"{directory}: {len(absent)} of {len(names)} shards are missing: {', '.join(absent)}; fetch them")
+            raise UserError(
+                f"{directory}: {len(absent)} of {len(names)} shards are missing: {', '.join(absent)}; fetch them"
+            )
         return [directory / name for name in names]
     single = directory / "model.safetensors"
     if single.is_file():
@@ -72,7 +78,9 @@ def headers(directory: Path) -> dict[str, tuple[Shape, str, Path]]:
                     view = file.get_slice(name)
                     found[name] = (tuple(view.get_shape()), str(view.get_dtype()), shard)
         except (SafetensorError, OSError) as error:
-            raise UserError(f"{shard}: cannot be read as safetensors ({error}); fetch the file again") from None
+            raise UserError(
+                f"{shard}: cannot be read as safetensors ({error}); fetch the file again"
+            ) from None
     return found
 
 
@@ -119,7 +127,9 @@ def refuse_unless_complete(original: OriginalConfig) -> Audit:
     return result
 
 
-def renamed_tensors(original: OriginalConfig, dtype: torch.dtype | None = None) -> Iterator[tuple[str, torch.Tensor]]:
+def renamed_tensors(
+    original: OriginalConfig, dtype: torch.dtype | None = None
+) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor under its transformers name, with rows for `<image>` and `<pad>` appended.
 
     The new input rows are the mean embedding (they are never looked up for their own sake); the new output rows

@@ -58,10 +58,12 @@ def _dominant_dtype(found: checkpoint_files.Audit) -> torch.dtype:
     return names.get(max(found.dtypes, key=lambda name: found.dtypes[name]), torch.float32)
 
 
-def _write_shards(original: OriginalConfig, out: Path, total: int, progress: Callable[[int, int], None] | None) -> None:
+def _write_shards(
+    original: OriginalConfig, out: Path, total: int, progress: Callable[[int, int], None] | None
+) -> None:
     groups: list[list[str]] = []
     pending: dict[str, torch.Tensor] = {}
-    size = bytes_in_all = written = 0
+    size = bytes_in_all = 0
 
     def flush() -> None:
         nonlocal pending, size
@@ -69,14 +71,13 @@ def _write_shards(original: OriginalConfig, out: Path, total: int, progress: Cal
         groups.append(list(pending))
         pending, size = {}, 0
 
-    for name, tensor in checkpoint_files.renamed_tensors(original):
+    for written, (name, tensor) in enumerate(checkpoint_files.renamed_tensors(original), 1):
         length = tensor.numel() * tensor.element_size()
         if pending and size + length > SHARD_BYTES:
             flush()
         pending[name] = tensor.contiguous()
         size += length
         bytes_in_all += length
-        written += 1
         if progress:
             progress(written, total)
     flush()
@@ -107,7 +108,9 @@ def _write_generation_config(original: OriginalConfig, out: Path) -> None:
 def _write_processor(original: OriginalConfig, out: Path) -> None:
     """Padding, patch size and the class token are said outright: each default is wrong for this model."""
     vision = original.llava.vision_config
-    processor = ImageProcessor.for_tower(original.directory / str(original.raw["mm_vision_tower"]), vision.image_size)
+    processor = ImageProcessor.for_tower(
+        original.directory / str(original.raw["mm_vision_tower"]), vision.image_size
+    )
     _write_json(
         out / "preprocessor_config.json",
         {
@@ -149,7 +152,9 @@ def _write_tokenizer(original: OriginalConfig, out: Path) -> None:
     tokenizer.add_special_tokens({"pad_token": AddedToken(PAD_TOKEN, special=True, normalized=False)})
     wanted = (original.llava.image_token_id, original.llava.text_config.pad_token_id)
     if (tokenizer.convert_tokens_to_ids(IMAGE_TOKEN), tokenizer.pad_token_id) != wanted:
-        raise UserError(f"{original.directory}: the tokenizer has {len(tokenizer) - 2} tokens, the model {original.vocabulary}")
+        raise UserError(
+            f"{original.directory}: the tokenizer has {len(tokenizer) - 2} tokens, the model {original.vocabulary}"
+        )
     tokenizer.save_pretrained(str(out))
 
 

@@ -35,7 +35,13 @@ def inspect_model(directory: Path) -> dict[str, Any]:
         "image": _image_facts(original),
         "text": {
             key: original.raw[key]
-            for key in ("hidden_size", "num_hidden_layers", "rope_theta", "rms_norm_eps", "max_position_embeddings")
+            for key in (
+                "hidden_size",
+                "num_hidden_layers",
+                "rope_theta",
+                "rms_norm_eps",
+                "max_position_embeddings",
+            )
         }
         | {"sliding_window": original.raw.get("sliding_window")},
         "tokenizer": [name for name in ("tokenizer.json", "tokenizer.model") if (directory / name).is_file()],
@@ -83,13 +89,18 @@ def _inspect_converted(directory: Path) -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> str:
     """The audit as lines for a person."""
-    lines = [f"{found['directory']}  ({found['format']}, {found['shards']} shards, {found['tensors']} tensors)"]
+    lines = [
+        f"{found['directory']}  ({found['format']}, {found['shards']} shards, {found['tensors']} tensors)"
+    ]
     if "parameters" in found:
         image, text = found["image"], found["text"]
         lines += [
-            f"  size     {found['parameters']:,} parameters, {found['bytes'] / 1e9:.2f} GB, {', '.join(found['dtypes'])}",
-            f"  image    {image['size']} px, patch {image['patch']}, {image['tokens']} tokens, tower {image['tower']}",
-            f"  text     {text['num_hidden_layers']} layers of {text['hidden_size']}, vocabulary {found['vocabulary']}, "
+            f"  size     {found['parameters']:,} parameters, {found['bytes'] / 1e9:.2f} GB, "
+            f"{', '.join(found['dtypes'])}",
+            f"  image    {image['size']} px, patch {image['patch']}, {image['tokens']} tokens, "
+            f"tower {image['tower']}",
+            f"  text     {text['num_hidden_layers']} layers of {text['hidden_size']}, "
+            f"vocabulary {found['vocabulary']}, "
             f"rope theta {text['rope_theta']:g}, eps {text['rms_norm_eps']:g}",
             f"  tokens   {', '.join(found['tokenizer']) or 'no tokenizer file'}",
         ]

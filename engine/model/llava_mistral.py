@@ -67,15 +67,21 @@ def read_config(directory: Path) -> OriginalConfig:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{directory}: no config.json; a model directory holds config.json and safetensors shards") from None
+        raise UserError(
+            f"{directory}: no config.json; a model directory holds config.json and safetensors shards"
+        ) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not valid JSON (line {error.lineno}); fetch the file again") from None
     if raw.get("model_type") != "llava_mistral":
         raise UserError(f"{path}: model_type is {raw.get('model_type')!r}, expected 'llava_mistral'")
     if raw.get("mm_projector_type") != "mlp2x_gelu":
-        raise UserError(f"{path}: mm_projector_type {raw.get('mm_projector_type')!r} is not supported, only 'mlp2x_gelu'")
+        raise UserError(
+            f"{path}: mm_projector_type {raw.get('mm_projector_type')!r} is not supported, only 'mlp2x_gelu'"
+        )
     if raw.get("mm_vision_select_feature", "patch") != "patch":
-        raise UserError(f"{path}: mm_vision_select_feature {raw['mm_vision_select_feature']!r} is not supported, only 'patch'")
+        raise UserError(
+            f"{path}: mm_vision_select_feature {raw['mm_vision_select_feature']!r} is not supported, only 'patch'"
+        )
     if raw.get("mm_use_im_start_end"):
         raise UserError(f"{path}: mm_use_im_start_end is set; this format is not supported")
     missing = [key for key in _TEXT_FIELDS if key not in raw]

@@ -54,30 +54,55 @@ def _load_original(directory: Path, dtype: torch.dtype) -> Base:
 def _load_converted(directory: Path, dtype: torch.dtype) -> Base:
     config = LlavaConfig.from_pretrained(str(directory))
     model = _from_pretrained(str(directory), config=config, dtype=dtype)
-    return _base(directory, model, config, int(config.image_token_id), directory, len(checkpoint_files.headers(directory)))
+    return _base(
+        directory,
+        model,
+        config,
+        int(config.image_token_id),
+        directory,
+        len(checkpoint_files.headers(directory)),
+    )
 
 
 def _from_pretrained(source: str | None, **options: Any) -> LlavaForConditionalGeneration:
     """transformers only warns of tensors it invents; here they are refused."""
     transformers_logging.disable_progress_bar()
     model, info = LlavaForConditionalGeneration.from_pretrained(
-        source, output_loading_info=True, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
+        source,
+        output_loading_info=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        **options,
     )
-    wrong = {word: sorted(map(str, info[word])) for word in ("missing_keys", "unexpected_keys", "mismatched_keys") if info[word]}
+    wrong = {
+        word: sorted(map(str, info[word]))
+        for word in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if info[word]
+    }
     if wrong:
-        listed = "; ".join(f"{len(names)} {word.replace('_', ' ')}: {', '.join(names[:4])}" for word, names in wrong.items())
+        listed = "; ".join(
+            f"{len(names)} {word.replace('_', ' ')}: {', '.join(names[:4])}" for word, names in wrong.items()
+        )
         raise UserError(f"{source or 'checkpoint'}: {listed}")
     model.eval()
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _base(
-    directory: Path, model: LlavaForConditionalGeneration, config: LlavaConfig, vocabulary: int, tower: Path, tensors: int
+    directory: Path,
+    model: LlavaForConditionalGeneration,
+    config: LlavaConfig,
+    vocabulary: int,
+    tower: Path,
+    tensors: int,
 ) -> Base:
     vision, text = config.vision_config, config.text_config
     tokenizer = load_tokenizer(directory)
     named = tokenizer.token_to_id(IMAGE_TOKEN)
-    if tokenizer.get_vocab_size(with_added_tokens=False) > vocabulary or (named is not None and named != vocabulary):
+    if tokenizer.get_vocab_size(with_added_tokens=False) > vocabulary or (
+        named is not None and named != vocabulary
+    ):
         raise UserError(f"{directory}: the tokenizer does not fit the model's vocabulary of {vocabulary}")
     encoder = PromptEncoder(
         tokenizer=tokenizer,
@@ -87,14 +112,19 @@ def _base(
         eos_id=int(text.eos_token_id),
     )
     pad = text.pad_token_id if text.pad_token_id is not None else vocabulary + 1
-    return Base(model, encoder, ImageProcessor.for_tower(tower, vision.image_size), vocabulary, int(pad), tensors)
+    return Base(
+        model, encoder, ImageProcessor.for_tower(tower, vision.image_size), vocabulary, int(pad), tensors
+    )
 
 
 def _model_type(directory: Path) -> str | None:
     path = directory / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8")).get("model_type")  # type: ignore[no-any-return]
+        model_type: str | None = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+        return model_type
     except FileNotFoundError:
-        raise UserError(f"{directory}: no model here (no config.json); set model.base to a model directory") from None
+        raise UserError(
+            f"{directory}: no model here (no config.json); set model.base to a model directory"
+        ) from None
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not valid JSON (line {error.lineno}); fetch the file again") from None

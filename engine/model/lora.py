@@ -15,7 +15,9 @@ from engine.errors import UserError
 PROJECTOR = "multi_modal_projector"
 
 
-def add_adapter(model: LlavaForConditionalGeneration, section: LoraSection, base_name: str, seed: int) -> PeftModel:
+def add_adapter(
+    model: LlavaForConditionalGeneration, section: LoraSection, base_name: str, seed: int
+) -> PeftModel:
     """Wrap `model` with a fresh adapter, its A matrices drawn from `seed`. B is zero, so the output is the base's."""
     torch.manual_seed(seed)
     config = LoraConfig(
@@ -32,12 +34,14 @@ def add_adapter(model: LlavaForConditionalGeneration, section: LoraSection, base
     try:
         adapted = get_peft_model(model, config)
     except ValueError as error:
-        raise UserError(f"lora.targets {section.targets!r} fits no module of the model ({str(error).splitlines()[0]})") from None
+        raise UserError(
+            f"lora.targets {section.targets!r} fits no module of the model ({str(error).splitlines()[0]})"
+        ) from None
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     refuse_stray_parameters(adapted, section)
-    return adapted  # type: ignore[return-value]
+    return adapted
 
 
 def refuse_stray_parameters(model: PeftModel, section: LoraSection) -> None:
@@ -53,7 +57,9 @@ def refuse_stray_parameters(model: PeftModel, section: LoraSection) -> None:
                 continue
         elif PROJECTOR in module and section.train_projector:
             continue
-        raise UserError(f"lora.targets {section.targets!r} reaches {module}, which the configuration does not name for training")
+        raise UserError(
+            f"lora.targets {section.targets!r} reaches {module}, which the configuration does not name for training"
+        )
 
 
 def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -77,7 +83,11 @@ def load_adapter(model: PeftModel, directory: Path) -> None:
     other = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if own != other:
         odd = sorted(set(own) ^ set(other)) or sorted(name for name in own if own[name] != other[name])
-        raise UserError(f"{directory}: the adapter does not fit this configuration's lora section: {', '.join(odd[:3])}")
+        raise UserError(
+            f"{directory}: the adapter does not fit this configuration's lora section: {', '.join(odd[:3])}"
+        )
     result: Any = set_peft_model_state_dict(model, tensors)
     if result.unexpected_keys:
-        raise UserError(f"{directory}: the adapter holds unexpected tensors: {', '.join(result.unexpected_keys[:3])}")
+        raise UserError(
+            f"{directory}: the adapter holds unexpected tensors: {', '.join(result.unexpected_keys[:3])}"
+        )

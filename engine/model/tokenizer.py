@@ -17,6 +17,13 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
     Raises `UserError` where neither is there or neither can be read.
     """
+    tokenizer = _read(directory)
+    # a report that holds "</s>" is text: it must not end a sequence or stand for an image
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _read(directory: Path) -> Tokenizer:
     ready = directory / "tokenizer.json"
     if ready.is_file():
         try:

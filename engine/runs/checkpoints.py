@@ -18,7 +18,7 @@ class Standing:
     stage: str
     step: int
     steps: int
-    ended: Literal["", "finished", "stopped"]
+    ended: Literal["", "finished", "stopped"] = ""
 
 
 def newest_checkpoint(paths: RunPaths) -> Path | None:
@@ -59,25 +59,30 @@ def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str
     partial = target.checkpoints / f".{name}.partial"
     try:
         shutil.copytree(source.checkpoints / name, partial)
-        _verify(partial, source.checkpoints / name)
+        if not verifies(partial):
+            raise UserError(
+                f"{source.checkpoints / name}: not a whole checkpoint, its manifest does not agree; choose another"
+            )
         partial.rename(target.checkpoints / name)
     except OSError as error:
         raise UserError(f"cannot copy checkpoint {name} of {source.name!r}: {error}") from None
     return name
 
 
-def _verify(copy: Path, original: Path) -> None:
+def verifies(checkpoint: Path) -> bool:
+    """Whether every file has the size and the digest that the manifest, written last, names."""
     try:
-        manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-        whole = bool(manifest) and all(
-            _digest(copy / file) == entry["blake2b"] for file, entry in manifest.items()
+        manifest = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
+        return bool(manifest) and all(
+            (checkpoint / file).stat().st_size == entry["bytes"]
+            and digest(checkpoint / file) == entry["blake2b"]
+            for file, entry in manifest.items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise UserError(f"{original}: not a whole checkpoint, its manifest does not agree; choose another")
+        return False
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """blake2b of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -27,18 +27,23 @@ def before_first_step(model: Any, base: Base, encoded: Sequence[Encoded], batch:
     wanted = base.encoder.image_tokens
     for one in encoded:
         if one.ids.count(base.encoder.image_id) != wanted:
-            raise UserError(f"sample {one.sample.id}: its text holds the image token itself; remove <image> from the prompt")
+            raise UserError(
+                f"sample {one.sample.id}: its text holds the image token itself; remove <image> from the prompt"
+            )
     device = next(model.parameters()).device
     with torch.no_grad():
         features = base.model.get_image_features(pixel_values=batch.pixels[:1].to(device)).pooler_output
     found = sum(part.reshape(-1, part.shape[-1]).shape[0] for part in features)
     if found != wanted:
-        raise AuditFailure(f"the vision tower yields {found} features for an image, the prompt has {wanted} places")
+        raise AuditFailure(
+            f"the vision tower yields {found} features for an image, the prompt has {wanted} places"
+        )
     supervised = sorted(one.supervised for one in encoded)
     count = sum(parameter.numel() for parameter in trainable(model).values())
     return (
-        f"audit: {len(encoded)} samples, {wanted} image tokens each, supervised tokens {supervised[0]} to {supervised[-1]} "
-        f"(median {supervised[len(supervised) // 2]}), no target cut, {count:,} trainable parameters"
+        f"audit: {len(encoded)} samples, {wanted} image tokens each, no target cut, supervised tokens "
+        f"{supervised[0]} to {supervised[-1]} (median {supervised[len(supervised) // 2]}), "
+        f"{count:,} trainable parameters"
     )
 
 
@@ -60,5 +65,7 @@ class MovementWatch:
         if still or odd:
             listed = ", ".join((still or odd)[:3])
             word = "has not moved" if still else "is not finite"
-            raise AuditFailure(f"after {self._steps} steps {len(still or odd)} of {len(now)} tensors: {listed} {word}")
+            raise AuditFailure(
+                f"after {self._steps} steps {len(still or odd)} of {len(now)} tensors: {listed} {word}"
+            )
         return f"audit: all {len(now)} trainable tensors have moved and are finite"

@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
@@ -16,7 +17,6 @@ from engine.data.images import open_image
 from engine.data.prompt import IGNORED_LABEL, PromptEncoder
 from engine.errors import UserError
 from engine.model.image_processor import ImageProcessor
-
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -51,8 +51,13 @@ class Batch:
     padding: float
 
     def to(self, device: torch.device) -> "Batch":
-        moved = (tensor.to(device, non_blocking=True) for tensor in (self.ids, self.mask, self.labels, self.pixels))
-        return Batch(*moved, self.supervised, self.padding)
+        return replace(
+            self,
+            ids=self.ids.to(device, non_blocking=True),
+            mask=self.mask.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            pixels=self.pixels.to(device, non_blocking=True),
+        )
 
 
 def encode_all(samples: Sequence[Sample], encoder: PromptEncoder, max_length: int) -> list[Encoded]:
@@ -66,12 +71,14 @@ def encode_all(samples: Sequence[Sample], encoder: PromptEncoder, max_length: in
     if too_long:
         length, name = max(too_long)
         raise UserError(
-            f"{len(too_long)} samples are longer than data.max_length {max_length}; the longest is {name} with {length} "
-            f"tokens: set data.max_length={length} or shorten them"
+            f"{len(too_long)} samples are longer than data.max_length {max_length}; "
+            f"the longest is {name} with {length} tokens: set data.max_length={length} or shorten them"
         )
     silent = [one.sample.id for one in encoded if not one.supervised]
     if silent:
-        raise UserError(f"{len(silent)} samples have no supervised token, e.g. {silent[0]}: their targets are empty")
+        raise UserError(
+            f"{len(silent)} samples have no supervised token, e.g. {silent[0]}: their targets are empty"
+        )
     return encoded
 
 
@@ -100,7 +107,11 @@ class Collator:
         ids, labels = np.full(shape, self._pad, np.int64), np.full(shape, IGNORED_LABEL, np.int64)
         mask = np.zeros(shape, np.int64)
         for row, one in enumerate(samples):
-            ids[row, : len(one.ids)], labels[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, one.labels, 1
+            ids[row, : len(one.ids)], labels[row, : len(one.ids)], mask[row, : len(one.ids)] = (
+                one.ids,
+                one.labels,
+                1,
+            )
         return Batch(
             torch.from_numpy(ids),
             torch.from_numpy(mask),
@@ -114,17 +125,27 @@ class Collator:
         """Left-padded prompts for generation; labels are empty."""
         asked = [encoder.prompt(sample.prompt) for sample in samples]
         length = max(map(len, asked))
-        ids, mask = np.full((len(asked), length), self._pad, np.int64), np.zeros((len(asked), length), np.int64)
+        ids, mask = (
+            np.full((len(asked), length), self._pad, np.int64),
+            np.zeros((len(asked), length), np.int64),
+        )
         for row, one in enumerate(asked):
             ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
         labels = torch.full(ids.shape, IGNORED_LABEL)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), labels, self.pixels(samples), 0, 1 - mask.mean().item())
+        return Batch(
+            torch.from_numpy(ids),
+            torch.from_numpy(mask),
+            labels,
+            self.pixels(samples),
+            0,
+            1 - mask.mean().item(),
+        )
 
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:
         """(samples, 3, size, size) float32."""
         return torch.from_numpy(np.stack([self._pixels_of(sample) for sample in samples]))
 
-    def _pixels_of(self, sample: Sample) -> np.ndarray:  # type: ignore[type-arg]
+    def _pixels_of(self, sample: Sample) -> npt.NDArray[np.float32]:
         image = open_image(self._root, sample.image)
         return self._processor(self._change(image) if self._change else image)
 

@@ -6,7 +6,6 @@ a word, so loading walks from the newest to the oldest and takes the first whose
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -20,28 +19,17 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from engine.model.lora import adapter_state, trainable
+from engine.runs.checkpoints import Standing, digest, verifies
+from engine.runs.layout import parse_checkpoint_name
 
 MANIFEST = "manifest.json"
 PROGRESS = "progress.json"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where in the curriculum a checkpoint stands.
-
-    ended: "" while the stage goes on, "finished" or "stopped" once it does not.
-    """
-
-    stage: str
-    step: int
-    steps: int
-    ended: str = ""
-
-
-@dataclass(frozen=True)
 class Checkpoint:
     path: Path
-    progress: Progress
+    standing: Standing
 
     @property
     def name(self) -> str:
@@ -49,9 +37,9 @@ class Checkpoint:
 
 
 def write_checkpoint(
-    directory: Path, name: str, model: PeftModel, optimizer: torch.optim.Optimizer, progress: Progress
+    directory: Path, name: str, model: PeftModel, optimizer: torch.optim.Optimizer, standing: Standing
 ) -> Checkpoint:
-    """Write `directory/name`, or replace it. Raises `OSError` (or safetensors' error) and leaves the old one in place."""
+    """Write or replace `directory/name`. Raises `OSError` or safetensors' error and leaves the old one in place."""
     target, partial = directory / name, directory / f".{name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(mode=0o700, parents=True)
@@ -59,12 +47,15 @@ def write_checkpoint(
         save_file(adapter_state(model), partial / "adapter_model.safetensors", metadata={"format": "pt"})
         model.peft_config["default"].save_pretrained(str(partial))
         save_file(_optimizer_tensors(model, optimizer), partial / "optimizer.safetensors")
-        _write_json(partial / PROGRESS, asdict(progress))
+        _write_json(partial / PROGRESS, asdict(standing))
         files = sorted(path.name for path in partial.iterdir())
         for file in files:
             os.chmod(partial / file, 0o600)
             _flush(partial / file)
-        manifest = {file: {"bytes": (partial / file).stat().st_size, "blake2b": _digest(partial / file)} for file in files}
+        manifest = {
+            file: {"bytes": (partial / file).stat().st_size, "blake2b": digest(partial / file)}
+            for file in files
+        }
         _write_json(partial / MANIFEST, manifest)
         _flush(partial / MANIFEST)
         if not verifies(partial):
@@ -80,19 +71,7 @@ def write_checkpoint(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return Checkpoint(target, progress)
-
-
-def verifies(path: Path) -> bool:
-    """Whether every file of a checkpoint has the size and the digest its manifest names."""
-    try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        return bool(manifest) and all(
-            (path / file).stat().st_size == entry["bytes"] and _digest(path / file) == entry["blake2b"]
-            for file, entry in manifest.items()
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    return Checkpoint(target, standing)
 
 
 def newest_valid(directory: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -107,7 +86,7 @@ def newest_valid(directory: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    return Checkpoint(path, Progress(**json.loads((path / PROGRESS).read_text(encoding="utf-8"))))
+    return Checkpoint(path, Standing(**json.loads((path / PROGRESS).read_text(encoding="utf-8"))))
 
 
 def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
@@ -115,7 +94,9 @@ def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.op
     tensors = load_file(checkpoint.path / "optimizer.safetensors")
     for name, parameter in trainable(model).items():
         prefix = f"{name}/"
-        state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        state = {
+            key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)
+        }
         optimizer.state[parameter] = {
             key: tensor if key == "step" else tensor.to(parameter.device) for key, tensor in state.items()
         }
@@ -123,7 +104,7 @@ def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.op
 
 def rotate(directory: Path, keep: int) -> list[str]:
     """Remove rolling checkpoints beyond the newest `keep`; those that end a stage stay. Returns the names removed."""
-    rolling = [path for path in _newest_first(directory) if not read_checkpoint(path).progress.ended]
+    rolling = [path for path in _newest_first(directory) if not read_checkpoint(path).standing.ended]
     for path in rolling[keep:]:
         shutil.rmtree(path)
     return [path.name for path in rolling[keep:]]
@@ -146,8 +127,11 @@ def _recover(directory: Path) -> None:
 
 def _newest_first(directory: Path) -> Iterator[Path]:
     """Checkpoint directories by stage and step: modification times do not survive a copy."""
-    found = [path for path in directory.glob("stage_*-*") if path.is_dir()] if directory.is_dir() else []
-    yield from sorted(found, key=lambda path: path.name, reverse=True)
+    there = directory.iterdir() if directory.is_dir() else iter(())
+    places = {path: parse_checkpoint_name(path.name) for path in there}
+    yield from sorted(
+        (path for path in places if places[path]), key=lambda path: places[path] or ("", 0), reverse=True
+    )
 
 
 def _optimizer_tensors(model: PeftModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -161,11 +145,6 @@ def _optimizer_tensors(model: PeftModel, optimizer: torch.optim.Optimizer) -> di
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     os.chmod(path, 0o600)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -47,11 +47,13 @@ class Control:
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def enter(self, state: str, message: str = "") -> None:
-        """Write the state, if it is another one."""
-        if state != self._state:
+    def enter(self, state: str, message: str = "") -> str:
+        """Write the state, if it is another one; returns the one before."""
+        before = self._state
+        if state != before:
             self._state = state
             self._writer.state(state, message)
+        return before
 
     def poll(self) -> None:
         """Carry out what is asked. Raises `Interrupt` for park and stop."""
@@ -75,11 +77,15 @@ class Control:
         elif command.verb == "continue":
             self._writer.finish_command(command.id, "not holding: nothing to continue", ok=True)
         elif self._busy:
-            self._writer.finish_command(command.id, f"busy with another command; ask for {command.verb} again", ok=False)
+            self._writer.finish_command(
+                command.id, f"busy with another command; ask for {command.verb} again", ok=False
+            )
         elif command.verb in self.actions:
             self._act(command)
         else:
-            self._writer.finish_command(command.id, f"cannot {command.verb} yet: training has not begun", ok=False)
+            self._writer.finish_command(
+                command.id, f"cannot {command.verb} yet: training has not begun", ok=False
+            )
 
     def _act(self, command: Command) -> None:
         """An action polls as well, so that a long one can be held or parked; a second action is refused."""
@@ -97,8 +103,7 @@ class Control:
             self._busy = False
 
     def _hold(self, command: Command) -> None:
-        before = self._state
-        self.enter("holding", f"asked by {command.who or 'someone'}")
+        before = self.enter("holding", f"asked by {command.who or 'someone'}")
         self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)
         while True:
             self._heed_signal()

@@ -15,7 +15,9 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device(next(name for name, present in there.items() if present))
     if not there[wanted]:
-        raise UserError(f"model.device is {wanted!r}, but torch {torch.__version__} sees no such device; set it to auto")
+        raise UserError(
+            f"model.device is {wanted!r}, but torch {torch.__version__} sees no such device; set it to auto"
+        )
     return torch.device(wanted)
 
 
@@ -33,7 +35,7 @@ def memory(device: torch.device) -> dict[str, float]:
         "memory/system_total": float(system.total),
     }
     if device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(device)
+        _, total = torch.cuda.mem_get_info(device)
         used["memory/device"] = float(torch.cuda.memory_allocated(device))
         used["memory/device_reserved"] = float(torch.cuda.memory_reserved(device))
         used["memory/device_limit"] = float(total)

@@ -31,25 +31,47 @@ class Evaluator:
     poll: Poll
 
     def rows(
-        self, samples: Sequence[Sample], purpose: str, checkpoint: str, step: int, *, blank_image: bool = False
+        self,
+        samples: Sequence[Sample],
+        purpose: str,
+        checkpoint: str,
+        step: int,
+        *,
+        blank_image: bool = False,
     ) -> list[Row]:
         """One row a sample, in the order of `samples`, with everything but the attempt."""
         settings = self.config.evaluation
         texts = generate(
-            self.model, self.base, samples, self.collator(blank_image), settings.batch_size, settings.max_new_tokens, self.poll
+            self.model,
+            self.base,
+            samples,
+            self.collator(blank_image),
+            settings.batch_size,
+            settings.max_new_tokens,
+            self.poll,
         )
-        return [row_of(sample, text, purpose, checkpoint, step) for sample, text in zip(samples, texts, strict=True)]
+        return [
+            row_of(sample, text, purpose, checkpoint, step)
+            for sample, text in zip(samples, texts, strict=True)
+        ]
 
     def loss(self, samples: Sequence[Sample], *, blank_image: bool = False) -> float:
         encoded = encode_all(samples, self.base.encoder, self.config.data.max_length)
         return validation_loss(
-            self.model, self.base, encoded, self.collator(blank_image), self.config.evaluation.batch_size, self.poll
+            self.model,
+            self.base,
+            encoded,
+            self.collator(blank_image),
+            self.config.evaluation.batch_size,
+            self.poll,
         )
 
     def collator(self, blank_image: bool = False) -> Collator:
         data = self.config.data
         change = blank_like if blank_image else None
-        return Collator(data.image_root, self.base.image_processor, self.base.pad_id, data.length_multiple, change)
+        return Collator(
+            data.image_root, self.base.image_processor, self.base.pad_id, data.length_multiple, change
+        )
 
 
 def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: int) -> Row:
@@ -97,7 +119,9 @@ def evaluate(
     by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGES}
     by_stage = {stage: own for stage, own in by_stage.items() if own}
 
-    def judged(purpose: str, *, blank_image: bool = False, change: Callable[[Sample], Sample] | None = None) -> Judged:
+    def judged(
+        purpose: str, *, blank_image: bool = False, change: Callable[[Sample], Sample] | None = None
+    ) -> Judged:
         report(purpose, conditions.index(purpose.removeprefix("baseline:")), len(conditions))
         rows: list[Row] = []
         losses: dict[str, float | None] = {}
@@ -121,7 +145,10 @@ def evaluate(
     ):
         report(name, conditions.index(name), len(conditions))
         baselines[name] = Judged(rows, score(rows, {}))
-    result = {"stages": real.scores, "baselines": {name: baseline.scores for name, baseline in baselines.items()}}
+    result = {
+        "stages": real.scores,
+        "baselines": {name: baseline.scores for name, baseline in baselines.items()},
+    }
     return result, real.rows + [row for baseline in baselines.values() for row in baseline.rows]
 
 

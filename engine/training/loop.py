@@ -85,15 +85,21 @@ class StageTrainer:
                 with nullcontext() if last else accelerator.no_sync(self.model):
                     # the sum over the window divided by the window's tokens: a mean of micro-batch means would weigh
                     # a token of a short answer more than one of a long one
-                    loss = loss_of(self.model, batch.to(accelerator.device), self.base.vocabulary) / supervised
+                    loss = (
+                        loss_of(self.model, batch.to(accelerator.device), self.base.vocabulary) / supervised
+                    )
                     accelerator.backward(loss)
                     total += loss.detach()
             norm = accelerator.clip_grad_norm_(parameters, self.schedule.section.max_grad_norm)
 
-            loss_value, norm_value = torch.stack([total, norm.to(total)]).tolist()  # the step's one wait for the device
+            loss_value, norm_value = torch.stack(
+                [total, norm.to(total)]
+            ).tolist()  # the step's one wait for the device
             if not (abs(loss_value) < float("inf") and norm_value < float("inf")):
                 optimizer.zero_grad()
-                raise NonFinite(f"step {step} of {self.schedule.stage}: loss {loss_value}, gradient norm {norm_value}")
+                raise NonFinite(
+                    f"step {step} of {self.schedule.stage}: loss {loss_value}, gradient norm {norm_value}"
+                )
             optimizer.step()
             optimizer.zero_grad()
             if watch and (line := watch.after_step(self.model)):
@@ -102,7 +108,9 @@ class StageTrainer:
             self.step = step
             now = time.monotonic()
             samples = sum(len(batch.ids) for batch in window)
-            padding = sum(batch.padding * batch.ids.numel() for batch in window) / sum(b.ids.numel() for b in window)
+            padding = sum(batch.padding * batch.ids.numel() for batch in window) / sum(
+                b.ids.numel() for b in window
+            )
             yield StepRecord(step, loss_value, norm_value, rate, supervised, padding, samples, now - begun)
             begun = time.monotonic()
 
@@ -120,7 +128,9 @@ class StageTrainer:
                             yield step, number + 1 == len(micros), [self.pool[index] for index in indices]
 
         window: list[Batch] = []
-        made = prefetched(micro_batches(), lambda item: (item[0], item[1], self.collator.training(item[2])), self.workers)
+        made = prefetched(
+            micro_batches(), lambda item: (item[0], item[1], self.collator.training(item[2])), self.workers
+        )
         for step, last, batch in made:
             window.append(batch)
             if last:

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with the data, found before the first step: phantoms made, samples read, films decoded."""
+"""What can be wrong with the data, found before the first step: phantoms made, samples read, films decoded."""
 
 import shutil
 import time
@@ -54,8 +54,13 @@ def _hold_against_expected(config: RunConfig, samples: Sequence[Sample]) -> None
     for stage in STAGES:
         for split in ("train", "val"):
             if not any(sample.stage == stage and sample.split == split for sample in samples):
-                raise UserError(f"{config.data.curriculum}: no {split} sample of {stage}; see `cxr-cockpit data build --help`")
-    sides = {split: {sample.subject_id for sample in samples if sample.split == split} for split in ("train", "val")}
+                raise UserError(
+                    f"{config.data.curriculum}: no {split} sample of {stage}; see `cxr-cockpit data build --help`"
+                )
+    sides = {
+        split: {sample.subject_id for sample in samples if sample.split == split}
+        for split in ("train", "val")
+    }
     shared = sides["train"] & sides["val"]
     if shared:
         raise UserError(
@@ -69,10 +74,14 @@ def _hold_against_expected(config: RunConfig, samples: Sequence[Sample]) -> None
     }
     for name, wanted in config.data.expected.model_dump().items():
         if wanted is not None and counted[name] != wanted:
-            raise UserError(f"{config.data.curriculum}: {counted[name]:,} {name} where data.expected.{name} says {wanted:,}")
+            raise UserError(
+                f"{config.data.curriculum}: {counted[name]:,} {name} where data.expected.{name} says {wanted:,}"
+            )
 
 
-def check_images(root: Path, samples: Sequence[Sample], workers: int, note: Note, poll: Callable[[], None]) -> int:
+def check_images(
+    root: Path, samples: Sequence[Sample], workers: int, note: Note, poll: Callable[[], None]
+) -> int:
     """Decode every film once: one that fails now costs a minute, at hour nine it costs the night.
 
     Returns how many there are. Raises `UserError` naming the first that is missing or unreadable, and how many are.
@@ -96,7 +105,9 @@ def check_images(root: Path, samples: Sequence[Sample], workers: int, note: Note
             if done % 200 == 0 or done == len(images):
                 poll()
                 rate = done / max(1e-9, time.monotonic() - begun)
-                note(f"films decoded {done}/{len(images)}, {rate:.0f}/s, {(len(images) - done) / rate:.0f} s left")
+                note(
+                    f"films decoded {done}/{len(images)}, {rate:.0f}/s, {(len(images) - done) / rate:.0f} s left"
+                )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     if failures:

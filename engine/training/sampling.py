@@ -24,13 +24,24 @@ def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tens
     wanted = targets.ne(-100)
     keep = torch.nn.functional.pad(wanted, (0, 1))  # position t predicts token t + 1
     logits = model(
-        input_ids=batch.ids, attention_mask=batch.mask, pixel_values=batch.pixels, logits_to_keep=keep, use_cache=False
+        input_ids=batch.ids,
+        attention_mask=batch.mask,
+        pixel_values=batch.pixels,
+        logits_to_keep=keep,
+        use_cache=False,
     ).logits
-    return cross_entropy(logits.reshape(-1, logits.shape[-1])[:, :vocabulary].float(), targets[wanted], reduction="sum")
+    return cross_entropy(
+        logits.reshape(-1, logits.shape[-1])[:, :vocabulary].float(), targets[wanted], reduction="sum"
+    )
 
 
 def validation_loss(
-    model: torch.nn.Module, base: Base, encoded: Sequence[Encoded], collator: Collator, batch_size: int, poll: Poll
+    model: torch.nn.Module,
+    base: Base,
+    encoded: Sequence[Encoded],
+    collator: Collator,
+    batch_size: int,
+    poll: Poll,
 ) -> float:
     """Mean cross-entropy per supervised token over `encoded`, in evaluation mode."""
     device = next(model.parameters()).device
@@ -76,7 +87,7 @@ def generate(
     return [answers[index] for index in range(len(samples))]
 
 
-class evaluation_mode:  # noqa: N801  (used as a statement)
+class evaluation_mode:
     """No dropout and no gradients inside the `with`; the mode it was in afterwards."""
 
     def __init__(self, model: torch.nn.Module) -> None:

@@ -76,7 +76,9 @@ class StageSchedule:
             draw.shuffle(chunk)
             micro_batches += chunk
         accumulation = self.section.accumulation
-        return [tuple(micro_batches[at : at + accumulation]) for at in range(0, len(micro_batches), accumulation)]
+        return [
+            tuple(micro_batches[at : at + accumulation]) for at in range(0, len(micro_batches), accumulation)
+        ]
 
     def step(self, step: int) -> Step:
         """The micro-batches of optimizer step `step` (counted from 1)."""

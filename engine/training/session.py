@@ -1,9 +1,11 @@
 """One engine's life: prepare, load, train what is left of the asked stages, and say truly how it ended."""
 
+import json
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, load_adapter, trainable
+from engine.runs.checkpoints import verifies
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
+from engine.runs.rows import Command
 from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
 from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
@@ -87,12 +91,16 @@ class _Session:
         stages = self._asked_stages(asked)
         position, left = where_to_go_on(self.paths.checkpoints, stages, same_stage)
         self.writer.begin_attempt(
-            position.stage, position.step, {**device.describe(self._device()), "asked": asked or ",".join(stages)}
+            position.stage,
+            position.step,
+            {**device.describe(self._device()), "asked": asked or ",".join(stages)},
         )
         for name in left:
             self.writer.event("alert", f"checkpoint {name} does not verify and is passed over", level="warn")
         if position.checkpoint:
-            self.writer.event("note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage)
+            self.writer.event(
+                "note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage
+            )
 
         control.enter("preparing")
         samples = prepare_curriculum(config, self._note, control.poll)
@@ -103,11 +111,16 @@ class _Session:
         control.enter("loading")
         loaded = load(config, self._device(), position.checkpoint)
         collator = Collator(
-            config.data.image_root, loaded.base.image_processor, loaded.base.pad_id, config.data.length_multiple
+            config.data.image_root,
+            loaded.base.image_processor,
+            loaded.base.pad_id,
+            config.data.length_multiple,
         )
         encoded = {
             split: encode_all(
-                [sample for sample in samples if sample.split == split], loaded.base.encoder, config.data.max_length
+                [sample for sample in samples if sample.split == split],
+                loaded.base.encoder,
+                config.data.max_length,
             )
             for split in ("train", "val")
         }
@@ -121,6 +134,7 @@ class _Session:
             step = position.step if name == position.stage else 0
             stage = self._stage(name, step, loaded, encoded, collator, optimizer_from)
             optimizer_from = None  # a later stage warms up afresh
+            control.actions["evaluate"] = partial(self._evaluate, stage, loaded, samples)
             try:
                 stage.run()
             except Interrupt as interrupt:
@@ -160,7 +174,7 @@ class _Session:
 
     def _schedule(self, name: str, train: list[Encoded]) -> tuple[StageSchedule, list[Encoded]]:
         """A stage's schedule and its pool: its own samples, then those of earlier stages that may be replayed."""
-        earlier = STAGES[: STAGES.index(name)]  # type: ignore[arg-type]
+        earlier = STAGES[: STAGES.index(name)]
         own = [one for one in train if one.sample.stage == name]
         pool = own + [one for one in train if one.sample.stage in earlier]
         section = self.config.stage(name)
@@ -207,6 +221,20 @@ class _Session:
             self.reader,
         )
 
+    def _evaluate(self, stage: StageRun, loaded: "Loaded", samples: list[Sample], command: Command) -> str:
+        """The weights in memory, made a checkpoint first so that the scores belong to something that stays."""
+        wanted = command.arguments.get("checkpoint")
+        current = stage.save()
+        if wanted not in (None, current.name):
+            raise UserError(f"the engine is at {current.name}; park the run to evaluate {wanted}")
+        split, limit = command.arguments.get("split") or "val", command.arguments.get("limit")
+        before = self.control.enter("evaluating")
+        result = score_checkpoint(
+            self.writer, loaded, self.config, samples, current, split, limit, self.control.poll
+        )
+        self.control.enter(before)
+        return json.dumps(result)
+
     def _end_interrupted(self, stage: StageRun, interrupt: Interrupt) -> None:
         self.control.enter("stopping", interrupt.reason)
         written = stage.interrupt(interrupt)
@@ -243,7 +271,9 @@ def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) 
     accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
     base = load_base(config.base_directory, precision)
     base.model.requires_grad_(False)
-    adapted = add_adapter(base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31)
+    adapted = add_adapter(
+        base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31
+    )
     if checkpoint:
         load_adapter(adapted, checkpoint.path)
     return Loaded(base, accelerator.prepare(adapted), accelerator)
@@ -257,28 +287,34 @@ def where_to_go_on(directory: Path, stages: Sequence[str], same_stage: bool) -> 
     newest, left = checkpoints.newest_valid(directory)
     if newest is None:
         return Position(stages[0], 0, None), left
-    progress = newest.progress
-    if not progress.ended or (progress.ended == "stopped" and same_stage):
-        if progress.stage not in stages:
-            raise UserError(f"{progress.stage} stands at step {progress.step} of {progress.steps}: `resume` it first, or stop it")
-        return Position(progress.stage, progress.step, newest), left
-    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(progress.stage)]  # type: ignore[arg-type]
+    standing = newest.standing
+    if not standing.ended or (standing.ended == "stopped" and same_stage):
+        if standing.stage not in stages:
+            raise UserError(
+                f"{standing.stage} stands at step {standing.step} of {standing.steps}: `resume` it first, or stop it"
+            )
+        return Position(standing.stage, standing.step, newest), left
+    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(standing.stage)]
     if following:
         return Position(following[0], 0, newest), left
-    if progress.ended == "finished":
-        return Position(progress.stage, progress.steps, newest), left
-    raise UserError(f"{progress.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it")
+    if standing.ended == "finished":
+        return Position(standing.stage, standing.steps, newest), left
+    raise UserError(
+        f"{standing.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it"
+    )
 
 
 def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
     """At most `limit` of the samples, always the same ones for a seed."""
     if limit is None or limit >= len(samples):
         return list(samples)
-    return sorted(sorted(samples, key=lambda one: seed_for(seed, "validation", one.id))[:limit], key=lambda one: one.id)
+    return sorted(
+        sorted(samples, key=lambda one: seed_for(seed, "validation", one.id))[:limit], key=lambda one: one.id
+    )
 
 
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
-    """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns the JSON of the command."""
+    """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns what to print."""
     with EngineLock.acquire(paths, purpose="evaluate"), open_writer(paths) as writer:
         config = frozen_config(paths)
         wanted = find_checkpoint(paths, checkpoint)
@@ -295,7 +331,7 @@ def score_checkpoint(
     wanted: Checkpoint,
     split: str,
     limit: int | None,
-    poll: Any,
+    poll: Callable[[], None],
 ) -> dict[str, Any]:
     """Score the loaded weights on `limit` samples a stage of `split` and store every generated sample."""
     of_split = [sample for sample in samples if sample.split == split]
@@ -311,8 +347,10 @@ def score_checkpoint(
         judged,
         [sample for sample in samples if sample.split == "train"],
         wanted.name,
-        wanted.progress.step,
-        lambda condition, done, total: log.info("evaluating %s: %s (%d of %d)", wanted.name, condition, done + 1, total),
+        wanted.standing.step,
+        lambda condition, done, total: log.info(
+            "evaluating %s: %s (%d of %d)", wanted.name, condition, done + 1, total
+        ),
     )
     for row in rows:
         writer.sample(row)
@@ -327,7 +365,13 @@ def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:
             raise UserError(f"run {paths.name!r} has no checkpoint yet")
         return newest
     path = paths.checkpoints / Path(name).name
-    if not checkpoints.verifies(path):
-        there = sorted(found.name for found in paths.checkpoints.glob("stage_*")) if paths.checkpoints.is_dir() else []
-        raise UserError(f"no whole checkpoint {name!r} in run {paths.name!r}; there are: {', '.join(there) or 'none'}")
+    if not verifies(path):
+        there = (
+            sorted(found.name for found in paths.checkpoints.glob("stage_*"))
+            if paths.checkpoints.is_dir()
+            else []
+        )
+        raise UserError(
+            f"no whole checkpoint {name!r} in run {paths.name!r}; there are: {', '.join(there) or 'none'}"
+        )
     return checkpoints.read_checkpoint(path)

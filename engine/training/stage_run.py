@@ -3,17 +3,19 @@
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from engine.cadence import Cadence
 from engine.config import RunConfig
 from engine.data.curriculum import Sample
+from engine.runs.checkpoints import Standing, verifies
 from engine.runs.layout import checkpoint_name
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
-from engine.training.checkpoint import Checkpoint, Progress
+from engine.training.checkpoint import Checkpoint
 from engine.training.control import Control, Interrupt
 from engine.training.device import memory
 from engine.training.evaluation import Evaluator, Row, score
@@ -38,7 +40,6 @@ class StageRun:
     reader: RunReader
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS), init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
-    _record: StepRecord | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.cases = sorted(self.validation, key=lambda one: seed_for(self.config.seed, "cases", one.id))
@@ -69,24 +70,26 @@ class StageRun:
         looked = time.monotonic()
         for record in self.trainer.steps():
             self._record_step(record)
+            self._show(record)
+            asked = time.monotonic()
             self.control.poll()
+            looked += time.monotonic() - asked  # a hold is not the time of a step
             self._after(record.step)
             now = time.monotonic()
             self._seconds.append(now - looked)
-            self._show(record)
-            looked = time.monotonic()
+            looked = now
         self._score()
-        self._write(Progress(self.name, steps, steps, ended="finished"))
+        self._write(Standing(self.name, steps, steps, ended="finished"))
 
     def interrupt(self, interrupt: Interrupt) -> Checkpoint | None:
         """Make the step done last safe, as park and stop do. None where no step was done and none was loaded."""
-        ended = "stopped" if interrupt.verb == "stop" else ""
+        ended: Literal["", "stopped"] = "stopped" if interrupt.verb == "stop" else ""
         if not self.step and not ended:
             return None
-        return self._write(Progress(self.name, self.step, self.trainer.schedule.steps, ended))
+        return self._write(Standing(self.name, self.step, self.trainer.schedule.steps, ended))
 
     def save(self) -> Checkpoint:
-        return self._write(Progress(self.name, self.step, self.trainer.schedule.steps))
+        return self._write(Standing(self.name, self.step, self.trainer.schedule.steps))
 
     def validate(self) -> None:
         """Loss on the validation samples, once a step."""
@@ -95,7 +98,9 @@ class StageRun:
         with self._evaluating():
             loss = self.evaluator.loss(self.validation)
             self.writer.scalars(self.name, self.step, {"val/loss": loss})
-            self.writer.event("validation", f"validation loss {loss:.3f}", stage=self.name, step=self.step, loss=loss)
+            self.writer.event(
+                "validation", f"validation loss {loss:.3f}", stage=self.name, step=self.step, loss=loss
+            )
 
     def sample_cases(self) -> int:
         """Reports for the fixed cases, once a step. Returns how many there are."""
@@ -114,17 +119,21 @@ class StageRun:
         if self._stored("evaluation") >= len(self.validation):
             return
         with self._evaluating():
-            rows = self.evaluator.rows(self.validation, "evaluation", checkpoint_name(self.name, self.step), self.step)
+            rows = self.evaluator.rows(
+                self.validation, "evaluation", checkpoint_name(self.name, self.step), self.step
+            )
             scores = score(rows, {})[self.name]
             self._store(rows)
             self.writer.scalars(self.name, self.step, _score_scalars(scores))
-            told = ", ".join(f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items())
+            told = ", ".join(
+                f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
+            )
             self.writer.event(
                 "validation", f"{told} on {len(rows)} samples", stage=self.name, step=self.step, scores=scores
             )
 
     def _after(self, step: int) -> None:
-        """What the cadences say is due after `step`; the validation's and the samples' own check makes this idempotent."""
+        """What the cadences say is due after `step`; duties that were done already do nothing."""
         if not step:
             return
         for name, cadence, duty in self._duties:
@@ -134,7 +143,6 @@ class StageRun:
                 self._last[name] = time.monotonic()
 
     def _record_step(self, record: StepRecord) -> None:
-        self._record = record
         values = record.scalars() | memory(self.trainer.accelerator.device)
         self.writer.scalars(self.name, record.step, values)
         if self.trainer.audited:
@@ -164,16 +172,20 @@ class StageRun:
         deviation = statistics.stdev(self._seconds) / len(self._seconds) ** 0.5
         return statistics.fmean(self._seconds) * remaining, deviation * remaining
 
-    def _write(self, progress: Progress) -> Checkpoint:
-        name = checkpoint_name(progress.stage, progress.step)
+    def _write(self, standing: Standing) -> Checkpoint:
+        name = checkpoint_name(standing.stage, standing.step)
         directory = self.writer.paths.checkpoints
         existing = directory / name
-        if existing.is_dir() and checkpoints.verifies(existing):
+        if existing.is_dir() and verifies(existing):
             there = checkpoints.read_checkpoint(existing)
-            if there.progress == progress:
+            if there.standing == standing:
                 return there
-        written = checkpoints.write_checkpoint(directory, name, self.trainer.model, self.trainer.optimizer, progress)
-        self.writer.checkpoint(name, progress.stage, progress.step, checkpoints.size_of(written.path), bool(progress.ended))
+        written = checkpoints.write_checkpoint(
+            directory, name, self.trainer.model, self.trainer.optimizer, standing
+        )
+        self.writer.checkpoint(
+            name, standing.stage, standing.step, checkpoints.size_of(written.path), bool(standing.ended)
+        )
         checkpoints.rotate(directory, self.config.checkpoints.keep)
         return written
 
@@ -184,22 +196,12 @@ class StageRun:
         for row in rows:
             self.writer.sample(row)
 
-    def _evaluating(self) -> "_State":
-        return _State(self.control)
-
-
-class _State:
-    """State `evaluating` inside the `with`, `training` after it."""
-
-    def __init__(self, control: Control) -> None:
-        self._control = control
-
-    def __enter__(self) -> None:
-        self._control.enter("evaluating")
-
-    def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            self._control.enter("training")
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """State `evaluating` inside the `with`; an interrupt in it leaves the state to whoever handles that."""
+        before = self.control.enter("evaluating")
+        yield
+        self.control.enter(before)
 
 
 def _score_scalars(scores: dict[str, Any]) -> dict[str, float]:

@@ -63,7 +63,22 @@ class PatientTruth:
 
 #: Diseases a phantom can have. The first group shows in the picture, the second only in the EHR,
 #: the third needs both: the picture alone, or the laboratory alone, does not tell it.
-IMAGE_CONDITIONS = ("effusion", "pneumothorax", "collapse", "rib_fracture", "lung_tumour", "paced_heart", "pleural_scar")
-EHR_CONDITIONS = ("kidney_injury", "diabetes", "anemia", "hyponatremia", "atrial_fibrillation", "hyperkalemia")
+IMAGE_CONDITIONS = (
+    "effusion",
+    "pneumothorax",
+    "collapse",
+    "rib_fracture",
+    "lung_tumour",
+    "paced_heart",
+    "pleural_scar",
+)
+EHR_CONDITIONS = (
+    "kidney_injury",
+    "diabetes",
+    "anemia",
+    "hyponatremia",
+    "atrial_fibrillation",
+    "hyperkalemia",
+)
 BOTH_CONDITIONS = ("heart_failure", "pneumonia")
 CONDITIONS = IMAGE_CONDITIONS + EHR_CONDITIONS + BOTH_CONDITIONS

@@ -1,0 +1,81 @@
+"""A curriculum of phantoms and the bundled base, small enough to train in a second."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.config import RunConfig, demo_config_path, load_config
+from engine.data.curriculum import Sample, write_curriculum
+from engine.data.labels import LABELS
+
+TARGETS = {
+    "No Finding": "No acute cardiopulmonary process.",
+    "Pleural Effusion": "Moderate left pleural effusion obscuring the hemidiaphragm.",
+    "Cardiomegaly": "Moderate cardiomegaly is noted. The lungs are clear, and there is no pneumothorax at all.",
+}
+
+
+def make_sample(number: int, stage: str, split: str) -> Sample:
+    label = sorted(TARGETS)[number % 3]
+    ehr = {"text": f"{40 + number} F. Sodium 1{number % 10}9 (low)."} if stage == "stage_b" else None
+    line = (
+        f"CheXpert: {label}" if stage == "stage_a" else "ICD: J90 Pleural effusion, not elsewhere classified"
+    )
+    return Sample(
+        id=f"s{number}-{stage[-1]}",
+        subject_id=f"p{number}",
+        study_id=f"s{number}",
+        stage=stage,
+        image=f"films/{number}.png",
+        prompt="List the labels." if ehr is None else f"Clinical context: {ehr['text']}\nGive the diagnoses.",
+        target=f"{TARGETS[label]}\n{line}",
+        labels={name: 1 if name == label else None for name in LABELS},
+        ehr=ehr,
+        icd=() if stage == "stage_a" else ("10:J90",),
+        split=split,
+    )
+
+
+@pytest.fixture(scope="session")
+def curriculum(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with curriculum.jsonl and its films: 12 training and 4 validation samples a stage."""
+    home = tmp_path_factory.mktemp("curriculum")
+    (home / "films").mkdir()
+    samples = []
+    for number in range(16):
+        noise = random.Random(number).randbytes(48 * 56)
+        Image.fromarray(np.frombuffer(noise, np.uint8).reshape(56, 48)).save(home / "films" / f"{number}.png")
+        split = "train" if number < 12 else "val"
+        samples += [make_sample(number, stage, split) for stage in ("stage_a", "stage_b")]
+    write_curriculum(home / "curriculum.jsonl", samples)
+    return home
+
+
+@pytest.fixture(scope="session")
+def config(curriculum: Path) -> RunConfig:
+    """Six steps in all; something is due after almost each."""
+    settings = {
+        "data.curriculum": str(curriculum / "curriculum.jsonl"),
+        "data.image_root": str(curriculum),
+        "data.phantom": None,
+        "model.threads": 1,
+        "lora.rank": 4,
+        "lora.dropout": 0.2,
+        "stages.stage_a.epochs": 2,
+        "stages.stage_b.epochs": 1,
+        "stages.stage_a.batch_size": 3,
+        "stages.stage_b.batch_size": 3,
+        "stages.stage_a.accumulation": 2,
+        "stages.stage_b.accumulation": 2,
+        "cadence.checkpoint": "1 step",
+        "cadence.validation": "2 steps",
+        "cadence.sample": "3 steps",
+        "evaluation.cases": 2,
+        "evaluation.max_new_tokens": 6,
+        "checkpoints.keep": 2,
+    }
+    return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in settings.items()])
