@@ -228,13 +228,19 @@ def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunCo
         config = RunConfig.model_validate(raw)
     except ValidationError as error:
         raise UserError(_complaint(error, path, node)) from None
-    base = path.parent.absolute()
+
+    def absolute(given: Path) -> Path:
+        return Path(os.path.normpath(path.parent.absolute() / given.expanduser()))
+
     data = config.data.model_copy(
-        update={"curriculum": base / config.data.curriculum, "image_root": base / config.data.image_root}
+        update={
+            "curriculum": absolute(config.data.curriculum),
+            "image_root": absolute(config.data.image_root),
+        }
     )
     model = config.model
     if model.base != "bundled":
-        model = model.model_copy(update={"base": str(base / Path(model.base).expanduser())})
+        model = model.model_copy(update={"base": str(absolute(Path(model.base)))})
     return config.model_copy(update={"data": data, "model": model})
 
 

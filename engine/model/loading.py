@@ -98,6 +98,7 @@ def _base(
     tensors: int,
 ) -> Base:
     vision, text = config.vision_config, config.text_config
+    model.name_or_path = str(directory)  # PEFT writes it into the adapter
     tokenizer = load_tokenizer(directory)
     named = tokenizer.token_to_id(IMAGE_TOKEN)
     if tokenizer.get_vocab_size(with_added_tokens=False) > vocabulary or (

@@ -63,7 +63,7 @@ def test_an_unknown_key_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["- a list", "seed: [", "\x00"])
 def test_what_is_no_configuration_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
-    with pytest.raises(UserError, match="c.yaml"):
+    with pytest.raises(UserError, match=r"c\.yaml"):
         load_config(tmp_path / "c.yaml")
 
 

@@ -1,0 +1,157 @@
+"""The loop's arithmetic: windows, the head on labels only, and what stops it."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from engine.config import RunConfig
+from engine.data.curriculum import read_curriculum
+from engine.errors import UserError
+from engine.model.lora import trainable
+from engine.training import loop
+from engine.training.audit import AuditFailure, MovementWatch
+from engine.training.batches import Collator, Encoded, encode_all, prefetched
+from engine.training.loop import NonFinite, StageTrainer
+from engine.training.sampling import loss_of
+from engine.training.schedule import StageSchedule
+from engine.training.session import Loaded, load
+
+
+@pytest.fixture
+def loaded(config: RunConfig) -> Loaded:
+    without_dropout = config.lora.model_copy(update={"dropout": 0.0})
+    return load(config.model_copy(update={"lora": without_dropout}), torch.device("cpu"), None)
+
+
+@pytest.fixture
+def encoded(config: RunConfig, loaded: Loaded) -> list[Encoded]:
+    """Stage B and stage A mixed: answers of different lengths."""
+    return encode_all(read_curriculum(config.data.curriculum)[:8], loaded.base.encoder, 512)
+
+
+@pytest.fixture
+def collator(config: RunConfig, loaded: Loaded) -> Collator:
+    return Collator(
+        config.data.image_root, loaded.base.image_processor, loaded.base.pad_id, length_multiple=32
+    )
+
+
+@pytest.fixture
+def trainer(
+    config: RunConfig, loaded: Loaded, encoded: list[Encoded], collator: Collator
+) -> Callable[..., StageTrainer]:
+    def make(batch_size: int, accumulation: int) -> StageTrainer:
+        section = config.stages.stage_a.model_copy(
+            update={"batch_size": batch_size, "accumulation": accumulation, "epochs": 1, "warmup": 0.0}
+        )
+        schedule = StageSchedule(0, "stage_a", section, [len(one.ids) for one in encoded], len(encoded))
+        optimizer = torch.optim.AdamW(trainable(loaded.model).values(), lr=1e-3)
+        return StageTrainer(
+            schedule, encoded, loaded.model, loaded.base, optimizer, loaded.accelerator, collator, workers=1
+        )
+
+    return make
+
+
+def gradients(
+    trainer: StageTrainer, monkeypatch: pytest.MonkeyPatch
+) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and gradients of the first step, before clipping and without the step being taken."""
+    found: dict[str, torch.Tensor] = {}
+
+    def remember() -> None:
+        found.update({n: p.grad.clone() for n, p in trainable(trainer.model).items() if p.grad is not None})
+
+    monkeypatch.setattr(trainer.optimizer, "step", remember)
+    monkeypatch.setattr(trainer.accelerator, "clip_grad_norm_", lambda parameters, norm: torch.zeros(()))
+    record = next(trainer.steps())
+    return record.loss, found
+
+
+def test_accumulation_weighs_every_token_alike(
+    trainer: Callable[..., StageTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_loss, whole = gradients(trainer(8, 1), monkeypatch)
+    split_loss, split = gradients(trainer(2, 4), monkeypatch)
+    assert split_loss == pytest.approx(whole_loss, rel=1e-5)
+    assert set(whole) == set(split)
+    for name in whole:
+        torch.testing.assert_close(split[name], whole[name], rtol=1e-3, atol=1e-6)
+
+
+def test_the_head_on_labels_only_gives_the_loss_of_all_logits(
+    loaded: Loaded, encoded: list[Encoded], collator: Collator
+) -> None:
+    batch = collator.training(encoded)
+    model = loaded.model.eval()
+    with torch.no_grad():
+        ours = loss_of(model, batch, loaded.base.vocabulary)
+        logits = model(input_ids=batch.ids, attention_mask=batch.mask, pixel_values=batch.pixels).logits
+    shifted = logits[:, :-1, : loaded.base.vocabulary].reshape(-1, loaded.base.vocabulary)
+    theirs = torch.nn.functional.cross_entropy(shifted, batch.labels[:, 1:].reshape(-1), reduction="sum")
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_follow(
+    trainer: Callable[..., StageTrainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = trainer(4, 1)
+    before = {name: tensor.detach().clone() for name, tensor in trainable(stage.model).items()}
+    monkeypatch.setattr(
+        loop, "loss_of", lambda model, batch, size: loss_of(model, batch, size) * float("nan")
+    )
+    with pytest.raises(NonFinite, match="step 1 of stage_a"):
+        next(stage.steps())
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainable(stage.model).items())
+
+
+def test_padding_goes_to_a_multiple_and_hides_nothing(encoded: list[Encoded], collator: Collator) -> None:
+    batch = collator.training(encoded)
+    assert batch.ids.shape[1] % 32 == 0
+    assert batch.supervised == int(batch.labels.ne(-100).sum()) == sum(one.supervised for one in encoded)
+    for row, one in enumerate(encoded):
+        assert batch.ids[row, : len(one.ids)].tolist() == list(one.ids)
+        assert int(batch.mask[row].sum()) == len(one.ids)
+        assert batch.labels[row, len(one.ids) :].eq(-100).all()
+
+
+def test_prompts_for_generation_are_padded_on_the_left(
+    config: RunConfig, loaded: Loaded, collator: Collator
+) -> None:
+    samples = read_curriculum(config.data.curriculum)[:4]
+    batch = collator.prompts(samples, loaded.base.encoder)
+    assert batch.mask[:, -1].all()
+    assert batch.ids[:, -1].tolist() == [loaded.base.encoder.prompt(one.prompt)[-1] for one in samples]
+
+
+def test_a_sample_that_is_too_long_is_refused_by_name(config: RunConfig, loaded: Loaded) -> None:
+    samples = read_curriculum(config.data.curriculum)[:2]
+    with pytest.raises(UserError, match=r"longer than data\.max_length 64; the longest is s0-[ab]"):
+        encode_all(samples, loaded.base.encoder, 64)
+
+
+def test_a_tensor_that_stands_still_is_named(loaded: Loaded) -> None:
+    watch = MovementWatch(loaded.model)
+    names = list(trainable(loaded.model))
+    assert watch.after_step(loaded.model) is None
+    assert watch.after_step(loaded.model) is None
+    with torch.no_grad():
+        for parameter in list(trainable(loaded.model).values())[1:]:
+            parameter += 1
+    with pytest.raises(AuditFailure, match="1 of") as caught:
+        watch.after_step(loaded.model)
+    assert names[0] in str(caught.value)
+
+
+def test_targets_that_reach_the_vision_tower_are_refused(config: RunConfig) -> None:
+    suffixes = config.lora.model_copy(update={"targets": r".*\.(q_proj|v_proj)"})
+    with pytest.raises(UserError, match="vision_tower"):
+        load(config.model_copy(update={"lora": suffixes}), torch.device("cpu"), None)
+
+
+def test_prefetching_keeps_the_order_and_passes_errors_on() -> None:
+    assert list(prefetched(range(50), lambda item: item * 2, workers=3)) == [item * 2 for item in range(50)]
+    made = prefetched(range(50), lambda item: 1 // (7 - item), workers=3)
+    with pytest.raises(ZeroDivisionError):
+        list(made)
