@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
+from cockpit.commands.opening import is_terminal
 from cockpit.machine import machine_line
 from cockpit.screens.feed import POLL_SECONDS, Source
 from cockpit.screens.flight import Flight
@@ -150,7 +150,7 @@ def run_app(
     """
     if images not in IMAGE_WAYS:
         raise UserError(f"images {images!r} cannot be shown: choose from {', '.join(IMAGE_WAYS)}")
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not is_terminal():
         raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(

@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--images",
         default="auto",
-        choices=["auto", "half", "kitty", "sixel", "none"],
+        choices=["auto", "half", "none"],
         help="how the app shows X-rays (default: auto)",
     )
     parser.add_argument("--ascii", action="store_true", help="draw the app with ASCII characters only")

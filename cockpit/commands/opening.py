@@ -35,8 +35,8 @@ def run_of(options: argparse.Namespace) -> RunPaths:
 
 
 def is_terminal() -> bool:
-    """Whether there is someone to show the app to."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether there is someone to show the app to: it reads standard input and draws on standard error."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def open_app(options: argparse.Namespace, paths: RunPaths | None = None) -> int:

@@ -1,11 +1,13 @@
 """The start screen, and how a run is opened from it."""
 
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from cockpit.app import CockpitApp, run_app
+from cockpit.app import IMAGE_WAYS, CockpitApp, run_app
+from cockpit.cli import main
+from cockpit.commands.opening import is_terminal
 from cockpit.machine import machine_line
 from cockpit.screens.flight import Flight
 from cockpit.screens.prompt import Prompt
@@ -83,6 +85,21 @@ def test_the_machine_in_one_line(tmp_path: Path) -> None:
 def test_what_the_app_cannot_do_is_refused(tmp_path: Path, options: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=words):
         run_app(None, tmp_path, **options)
+
+
+def test_the_command_line_offers_the_ways_of_images_that_the_app_has(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert f"--images {{{','.join(IMAGE_WAYS)}}}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])
+def test_a_terminal_is_needed_for_reading_and_for_drawing(monkeypatch, missing: str) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(f"sys.{name}", SimpleNamespace(isatty=lambda here=name: here != missing))
+    assert not is_terminal()
+    monkeypatch.setattr(f"sys.{missing}", SimpleNamespace(isatty=lambda: True))
+    assert is_terminal()
 
 
 def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
