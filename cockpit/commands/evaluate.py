@@ -79,7 +79,16 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
         for stage, values in stages.items():
             rows.append((condition, stage, *(_figure(values, keys) for _, keys in _COLUMNS)))
     right = tuple(range(2, 2 + len(_COLUMNS)))
-    return [f"{scores['run']}  {scores['checkpoint']}  {scores['split']}", *table(rows, right)]
+    heading = f"{scores['run']}  {scores['checkpoint']}  {scores['split']}"
+    return [heading, *table(rows, right), *_policies(scores["stages"])]
+
+
+def _policies(stages: dict[str, Any]) -> list[str]:
+    """What the figures mean: without it none of them can be held against another system's."""
+    lines = ["BLEU-4: sacrebleu, 13a, cased, on the prose alone; ICD F1: micro, whole codes"]
+    if "stage_a" in stages:
+        lines.append(f"labels F1: micro, 14 labels; {stages['stage_a']['chexpert']['policy']}")
+    return lines
 
 
 def _figure(values: Any, keys: tuple[str, ...]) -> str:

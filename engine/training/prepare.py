@@ -1,12 +1,15 @@
 """What can be wrong with the data, found before the first step: phantoms made, samples read, films decoded."""
 
+import fcntl
+import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
-from engine.config import STAGES, RunConfig
+from engine.config import STAGES, PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
@@ -18,20 +21,20 @@ Note = Callable[[str], None]
 def prepare_curriculum(config: RunConfig, note: Note, poll: Callable[[], None]) -> list[Sample]:
     """The run's samples; phantoms are made first if the configuration asks for some and they are not there."""
     data = config.data
-    if data.phantom and not data.curriculum.is_file():
-        _make_phantoms(config, note, poll)
+    if data.phantom:
+        _make_phantoms(data.phantom, data.curriculum, note, poll)
     samples = read_curriculum(data.curriculum)
     _hold_against_expected(config, samples)
     return samples
 
 
-def _make_phantoms(config: RunConfig, note: Note, poll: Callable[[], None]) -> None:
+def _make_phantoms(phantom: PhantomSection, curriculum: Path, note: Note, poll: Callable[[], None]) -> None:
+    """Phantoms and their curriculum, unless they are there. Raises `UserError` if others lie in their place."""
     from engine.data.build import build_curriculum
     from engine.data.phantom.dataset import write_dataset
 
-    phantom = config.data.phantom
-    assert phantom is not None
-    home = config.data.curriculum.parent.parent
+    home = curriculum.parent.parent
+    stamp = home / "phantom.json"
     begun = time.monotonic()
 
     def progress(done: int, total: int) -> None:
@@ -39,14 +42,35 @@ def _make_phantoms(config: RunConfig, note: Note, poll: Callable[[], None]) -> N
         rate = done / max(1e-9, time.monotonic() - begun)
         note(f"phantoms {done}/{total}, {rate:.0f}/s, {(total - done) / max(rate, 1e-9):.0f} s left")
 
-    if not home.is_dir():
-        write_dataset(home, phantom.patients, phantom.seed, phantom.size, progress=progress)
-    note("building the curriculum")
-    try:
-        build_curriculum(home, config.data.curriculum.parent, seed=phantom.seed)
-    except BaseException:
-        shutil.rmtree(config.data.curriculum.parent, ignore_errors=True)
-        raise
+    with _alone(home, poll):
+        if not home.exists():
+            making = home.with_name(f"{home.name}.making")
+            shutil.rmtree(making, ignore_errors=True)
+            write_dataset(making, phantom.patients, phantom.seed, phantom.size, progress=progress)
+            (making / stamp.name).write_text(phantom.model_dump_json() + "\n", encoding="utf-8")
+            making.rename(home)
+        if not stamp.is_file() or json.loads(stamp.read_text(encoding="utf-8")) != phantom.model_dump():
+            raise UserError(
+                f"{home}: holds other phantoms than data.phantom asks for; remove it or name another directory"
+            )
+        if not curriculum.is_file():
+            note("building the curriculum")
+            build_curriculum(home, curriculum.parent, seed=phantom.seed)
+
+
+@contextmanager
+def _alone(home: Path, poll: Callable[[], None]) -> Iterator[None]:
+    """Two engines that want the same phantoms make them once: the second waits for the first."""
+    home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with home.with_name(f"{home.name}.lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                poll()
+                time.sleep(0.2)
+        yield
 
 
 def _hold_against_expected(config: RunConfig, samples: Sequence[Sample]) -> None:
