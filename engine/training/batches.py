@@ -39,14 +39,18 @@ class Encoded:
 class Batch:
     """A micro-batch, right-padded.
 
-    ids, mask, labels: (samples, length) int64. pixels: (samples, 3, size, size) float32.
-    supervised: labels that count. padding: share of positions that hold nothing.
+    ids, mask: (samples, length) int64. pixels: (samples, 3, size, size) float32.
+    positions, targets: (samples, longest answer) int64: where a supervised token is predicted, and which; rows with
+    shorter answers repeat a position and have the target -100 there. They are found on the CPU: a boolean mask would
+    make the device wait to learn how many there are.
+    supervised: targets that count. padding: share of positions that hold nothing.
     """
 
     ids: torch.Tensor
     mask: torch.Tensor
-    labels: torch.Tensor
     pixels: torch.Tensor
+    positions: torch.Tensor
+    targets: torch.Tensor
     supervised: int
     padding: float
 
@@ -55,8 +59,9 @@ class Batch:
             self,
             ids=self.ids.to(device, non_blocking=True),
             mask=self.mask.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
             pixels=self.pixels.to(device, non_blocking=True),
+            positions=self.positions.to(device, non_blocking=True),
+            targets=self.targets.to(device, non_blocking=True),
         )
 
 
@@ -103,42 +108,40 @@ class Collator:
         """Right-padded to a multiple of the configured length."""
         longest = max(len(one.ids) for one in samples)
         length = -(-longest // self._multiple) * self._multiple
-        shape = (len(samples), length)
-        ids, labels = np.full(shape, self._pad, np.int64), np.full(shape, IGNORED_LABEL, np.int64)
-        mask = np.zeros(shape, np.int64)
+        answer = max(one.supervised for one in samples)
+        ids = np.full((len(samples), length), self._pad, np.int64)
+        mask = np.zeros((len(samples), length), np.int64)
+        positions = np.zeros((len(samples), answer), np.int64)
+        targets = np.full((len(samples), answer), IGNORED_LABEL, np.int64)
         for row, one in enumerate(samples):
-            ids[row, : len(one.ids)], labels[row, : len(one.ids)], mask[row, : len(one.ids)] = (
-                one.ids,
-                one.labels,
-                1,
-            )
+            supervised = [place for place, label in enumerate(one.labels) if label != IGNORED_LABEL]
+            ids[row, : len(one.ids)], mask[row, : len(one.ids)] = one.ids, 1
+            positions[row, : len(supervised)] = [
+                place - 1 for place in supervised
+            ]  # it predicts the token after it
+            targets[row, : len(supervised)] = [one.labels[place] for place in supervised]
         return Batch(
             torch.from_numpy(ids),
             torch.from_numpy(mask),
-            torch.from_numpy(labels),
             self.pixels([one.sample for one in samples]),
+            torch.from_numpy(positions),
+            torch.from_numpy(targets),
             sum(one.supervised for one in samples),
             1 - mask.mean().item(),
         )
 
     def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
-        """Left-padded prompts for generation; labels are empty."""
+        """Left-padded prompts for generation, without targets."""
         asked = [encoder.prompt(sample.prompt) for sample in samples]
         length = max(map(len, asked))
-        ids, mask = (
-            np.full((len(asked), length), self._pad, np.int64),
-            np.zeros((len(asked), length), np.int64),
-        )
+        ids = np.full((len(asked), length), self._pad, np.int64)
+        mask = np.zeros((len(asked), length), np.int64)
         for row, one in enumerate(asked):
             ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
-        labels = torch.full(ids.shape, IGNORED_LABEL)
+        none = torch.zeros((len(asked), 0), dtype=torch.int64)
+        padding = 1 - mask.mean().item()
         return Batch(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            labels,
-            self.pixels(samples),
-            0,
-            1 - mask.mean().item(),
+            torch.from_numpy(ids), torch.from_numpy(mask), self.pixels(samples), none, none, 0, padding
         )
 
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:

@@ -20,18 +20,15 @@ def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tens
     The language-model head runs only where a label is: the logits of 600 image and prompt tokens of a 32,000-word
     vocabulary would be most of the memory of a step. Rows behind the vocabulary were never trained and are left out.
     """
-    targets = batch.labels[:, 1:]
-    wanted = targets.ne(-100)
-    keep = torch.nn.functional.pad(wanted, (0, 1))  # position t predicts token t + 1
     logits = model(
         input_ids=batch.ids,
         attention_mask=batch.mask,
         pixel_values=batch.pixels,
-        logits_to_keep=keep,
+        logits_to_keep=batch.positions,
         use_cache=False,
     ).logits
     return cross_entropy(
-        logits.reshape(-1, logits.shape[-1])[:, :vocabulary].float(), targets[wanted], reduction="sum"
+        logits[..., :vocabulary].flatten(0, 1).float(), batch.targets.flatten(), reduction="sum"
     )
 
 

@@ -65,12 +65,14 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
     for one, label in zip(expected["input_ids"][0], expected["labels"][0], strict=True):
         ids += [image] * patches if one == -200 else [int(one)]
         labels += [-100] * patches if one == -200 else [int(label)]
+    supervised = [place for place, label in enumerate(labels) if label != -100]
     batch = Batch(
         torch.tensor([ids]),
         torch.ones(1, len(ids), dtype=torch.int64),
-        torch.tensor([labels]),
         torch.from_numpy(expected["pixel_values"]),
-        supervised=sum(label != -100 for label in labels),
+        positions=torch.tensor([[place - 1 for place in supervised]]),
+        targets=torch.tensor([[labels[place] for place in supervised]]),
+        supervised=len(supervised),
         padding=0.0,
     )
     with torch.no_grad():

@@ -89,7 +89,10 @@ def test_the_head_on_labels_only_gives_the_loss_of_all_logits(
         ours = loss_of(model, batch, loaded.base.vocabulary)
         logits = model(input_ids=batch.ids, attention_mask=batch.mask, pixel_values=batch.pixels).logits
     shifted = logits[:, :-1, : loaded.base.vocabulary].reshape(-1, loaded.base.vocabulary)
-    theirs = torch.nn.functional.cross_entropy(shifted, batch.labels[:, 1:].reshape(-1), reduction="sum")
+    labels = torch.full(batch.ids.shape, -100)
+    for row, one in enumerate(encoded):
+        labels[row, : len(one.labels)] = torch.tensor(one.labels)
+    theirs = torch.nn.functional.cross_entropy(shifted, labels[:, 1:].reshape(-1), reduction="sum")
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-4)
 
 
@@ -109,11 +112,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_follow(
 def test_padding_goes_to_a_multiple_and_hides_nothing(encoded: list[Encoded], collator: Collator) -> None:
     batch = collator.training(encoded)
     assert batch.ids.shape[1] % 32 == 0
-    assert batch.supervised == int(batch.labels.ne(-100).sum()) == sum(one.supervised for one in encoded)
+    assert batch.supervised == int(batch.targets.ne(-100).sum()) == sum(one.supervised for one in encoded)
     for row, one in enumerate(encoded):
         assert batch.ids[row, : len(one.ids)].tolist() == list(one.ids)
         assert int(batch.mask[row].sum()) == len(one.ids)
-        assert batch.labels[row, len(one.ids) :].eq(-100).all()
+        at, wanted = batch.positions[row, : one.supervised], batch.targets[row, : one.supervised]
+        assert batch.ids[row, at + 1].tolist() == wanted.tolist() == [i for i in one.labels if i != -100]
 
 
 def test_prompts_for_generation_are_padded_on_the_left(
