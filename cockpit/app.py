@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -21,9 +21,12 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
+from cockpit.actions.common import SCREENS
 from cockpit.commands.opening import is_terminal
 from cockpit.machine import machine_line
-from cockpit.screens.feed import POLL_SECONDS, Source
+from cockpit.screens.background import POLL_SECONDS
+from cockpit.screens.base import CockpitScreen
+from cockpit.screens.feed import Source
 from cockpit.screens.flight import Flight
 from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
@@ -33,26 +36,19 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
 
+if TYPE_CHECKING:
+    from cockpit.screens.samples_source import SamplesSource
+
 IMAGE_WAYS = ("auto", "half", "none")
 """Ways to show a radiograph: half cells (what auto means), or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
-    """A screen about a run, with a number key of its own; `build` makes it."""
+class Sources:
+    """What the screens read from; each is opened on the thread of its screen."""
 
-    key: str
-    name: str
-    label: str
-    build: Callable[[CockpitApp, RunPaths], Screen[Any]]
-
-
-def _flight(app: CockpitApp, paths: RunPaths) -> Screen[Any]:
-    return Flight(paths.name, lambda: app.open_source(paths), app.glyphs, app.poll_seconds)
-
-
-SCREENS = (Mode("1", "flight", "Flight", _flight),)
-"""Every screen about a run; the number keys follow from it."""
+    flight: Callable[[RunPaths], Source]
+    samples: Callable[[RunPaths], SamplesSource]
 
 
 class CockpitApp(App[None]):
@@ -61,13 +57,13 @@ class CockpitApp(App[None]):
     CSS_PATH = "cockpit.tcss"
     TITLE = "cxr-cockpit"
     BINDINGS: ClassVar[list[BindingType]] = [
-        (mode.key, f"show_screen('{mode.name}')", mode.label) for mode in SCREENS
+        (key, f"show_screen('{name}')", title) for key, name, title in SCREENS
     ]
 
     def __init__(
         self,
         paths: RunPaths | None,
-        open_source: Callable[[RunPaths], Source],
+        sources: Sources,
         offers: Offers,
         glyphs: Glyphs = UNICODE,
         theme: str | None = None,
@@ -78,10 +74,11 @@ class CockpitApp(App[None]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (52, "-towering")]
         self.paths = paths
-        self.open_source = open_source
+        self.sources = sources
         self.glyphs = glyphs
         self.poll_seconds = poll_seconds
         self._offers = offers
+        self._opened = 0
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
         self.register_theme(DARK)
@@ -95,11 +92,11 @@ class CockpitApp(App[None]):
         if self.paths is None:
             self.push_screen(Start(self._offers, self.glyphs))
         else:
-            self._open_run(self.paths)
+            self.open_run(self.paths)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
-        if isinstance(screen, (Flight, Start)):
+        if isinstance(screen, CockpitScreen):
             for action in screen.ACTIONS:
                 yield SystemCommand(action.label, action.help, partial(screen.action_take, action.id))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
@@ -112,20 +109,28 @@ class CockpitApp(App[None]):
 
     @on(Started)
     def _run_started(self, message: Started) -> None:
-        self._open_run(message.paths)
+        self.open_run(message.paths)
 
     def action_show_screen(self, name: str) -> None:
         """Go to another screen about the same run."""
         if self.paths is None:
             self.notify("there is no run yet: d flies the demo", severity="warning")
-        else:
-            self.switch_mode(name)
+        elif len(self.screen_stack) == 1:  # not from behind a box that asks something
+            self.switch_mode(self._mode(name))
 
-    def _open_run(self, paths: RunPaths) -> None:
+    def open_run(self, paths: RunPaths, screen: str = "flight") -> None:
+        """Show a run, on the given screen; the screens of the one shown before are closed."""
+        before = [] if self._opened == 0 else [self._mode(name) for _, name, _ in SCREENS]
         self.paths = paths
-        for mode in SCREENS:
-            self.add_mode(mode.name, partial(mode.build, self, paths))
-        self.switch_mode(SCREENS[0].name)
+        self._opened += 1
+        for _, name, _ in SCREENS:
+            self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
+        self.switch_mode(self._mode(screen))
+        for mode in before:
+            self.remove_mode(mode)
+
+    def _mode(self, name: str) -> str:
+        return f"{name}-{self._opened}"
 
     def _known_theme(self, name: str) -> str:
         wanted = {"dark": DARK.name, "light": LIGHT.name}.get(name, name)
@@ -134,6 +139,16 @@ class CockpitApp(App[None]):
                 f"no theme {name!r}: there are dark, light, {', '.join(sorted(self.available_themes))}"
             )
         return wanted
+
+
+def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
+    """The screen of that name about a run; all but Flight are imported when they are first gone to."""
+    beat = app.poll_seconds
+    if name == "samples":
+        from cockpit.screens.samples import Samples
+
+        return Samples(paths.name, lambda: app.sources.samples(paths), app.glyphs, beat)
+    return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat)
 
 
 def run_app(
@@ -155,7 +170,7 @@ def run_app(
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(
         paths or newest,
-        lambda run: _run_source(run, images != "none"),
+        sources_on(images != "none"),
         _offers(runs),
         ASCII if ascii else UNICODE,
         theme,
@@ -167,10 +182,20 @@ def run_app(
     return app.return_code or 0
 
 
-def _run_source(paths: RunPaths, pictures: bool) -> Source:
-    from cockpit.screens.run_source import RunSource
+def sources_on(pictures: bool) -> Sources:
+    """The run directories themselves; with or without their films."""
 
-    return RunSource(paths, pictures)
+    def flight(paths: RunPaths) -> Source:
+        from cockpit.screens.run_source import RunSource
+
+        return RunSource(paths, pictures)
+
+    def samples(paths: RunPaths) -> SamplesSource:
+        from cockpit.screens.samples_source import SamplesSource
+
+        return SamplesSource(paths, pictures)
+
+    return Sources(flight, samples)
 
 
 def _offers(runs: Path) -> Offers:

@@ -54,10 +54,19 @@ ROLES = (
     "mean",
     "mark",
     "key",
+    "differs",
+    "curve_1",
+    "curve_2",
+    "curve_3",
+    "curve_4",
 )
 """text and strong for what is read; dim for names of things, faint for rules and rails; accent for what goes
 on; warn and bad for what deserves a look and what needs a hand; raw, mean and mark for the curves; key for
-keys."""
+keys; differs for words that two texts do not share; curve_1 … curve_4 for runs beside each other, in hues that
+colour-blind eyes tell apart."""
+
+_CURVES_DARK = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442")
+_CURVES_LIGHT = ("#0072b2", "#b35900", "#a0457e", "#6b6b00")
 
 
 def palette(app: App[object]) -> dict[str, Style]:
@@ -95,6 +104,11 @@ def _blended_palette(theme: Theme) -> dict[str, Style]:
         "mean": style(accent, bold=True),
         "mark": style(ink, bold=True),
         "key": style(accent),
+        "differs": style(warn) + Style(underline=True),
+        **{
+            f"curve_{number}": style(Color.parse(colour), bold=True)
+            for number, colour in enumerate(_CURVES_DARK if theme.dark else _CURVES_LIGHT, start=1)
+        },
     }
 
 
@@ -113,4 +127,9 @@ def _ansi_palette() -> dict[str, Style]:
         "mean": Style.parse("bold cyan"),
         "mark": Style.parse("bold default"),
         "key": Style.parse("cyan"),
+        "differs": Style.parse("underline yellow"),
+        "curve_1": Style.parse("bold cyan"),
+        "curve_2": Style.parse("bold yellow"),
+        "curve_3": Style.parse("bold magenta"),
+        "curve_4": Style.parse("bold green"),
     }

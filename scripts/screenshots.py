@@ -14,10 +14,9 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from cockpit.app import CockpitApp
+from cockpit.app import CockpitApp, sources_on
 from cockpit.machine import machine_line
 from cockpit.screens.flight import Flight
-from cockpit.screens.run_source import RunSource
 from cockpit.screens.start import Offers
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
@@ -33,7 +32,7 @@ def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
         raise UserError("screenshots start no run")
 
     offers = Offers(refuse, lambda _path: refuse(), lambda: machine_line(Path.cwd()))
-    return CockpitApp(paths, lambda run: RunSource(run, pictures=True), offers, theme=theme, poll_seconds=0.1)
+    return CockpitApp(paths, sources_on(True), offers, theme=theme, poll_seconds=0.1)
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:

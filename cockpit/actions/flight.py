@@ -1,58 +1,17 @@
-"""Every action of the cockpit, once. Bindings, footer, palette and help are read from this registry.
-
-An action that cannot work now says why (`reason`): no key is ever silent.
-"""
+"""What can be done on the Flight screen and on the start screen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-from textual.binding import Binding
-
+from cockpit.actions.common import HELP, LEAVE
+from cockpit.actions.record import Action
 from cockpit.screens.flight_state import FlightState
 
 Condition = Callable[[FlightState | None], str]
-"""Why an action cannot work in this state; empty if it can. None is the start screen, without a run."""
-
-
-def _always(_state: FlightState | None) -> str:
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing a key can do.
-
-    `verb` is the command that the engine gets, where the action is one. The highest `rank` gives way first in
-    a narrow footer. A dangerous action asks its `question` before. `label_now` renames the key with the state.
-    A companion shares the line of the action before it, in the footer and in the help.
-    """
-
-    id: str
-    key: str
-    label: str
-    help: str
-    rank: int
-    shown_key: str = ""
-    verb: str = ""
-    dangerous: bool = False
-    reason: Condition = _always
-    label_now: Callable[[FlightState], str] | None = None
-    question: tuple[str, ...] = ()
-    companion: bool = False
-
-    def label_for(self, state: FlightState | None) -> str:
-        """What the key does in this state, in a word or two."""
-        return self.label_now(state) if self.label_now and state else self.label
-
-    @property
-    def key_name(self) -> str:
-        return self.shown_key or self.key
-
-    def binding(self) -> Binding:
-        """The key, bound to the screen's `action_take`; the id lets a keymap move it."""
-        return Binding(self.key, f"take('{self.id}')", self.label, id=self.id, tooltip=self.help)
+"""Why an action cannot work in this state; empty if it can. None before the first look at the run."""
+FlightAction = Action[FlightState | None]
 
 
 def _needs_steps(what: str) -> Condition:
@@ -86,7 +45,13 @@ def _resume_reason(state: FlightState | None) -> str:
     return ""
 
 
-def _resume_label(state: FlightState) -> str:
+def _hold_label(state: FlightState | None) -> str:
+    return "continue" if state and state.state == "holding" else "hold"
+
+
+def _resume_label(state: FlightState | None) -> str:
+    if state is None:
+        return "resume"
     if state.state == "holding":
         return "continue"
     return "next stage" if state.state == "stopped" and state.stage_ahead else "resume"
@@ -100,7 +65,7 @@ def _case_reason(state: FlightState | None) -> str:
     return "" if state and len(state.cases) > 1 else "there are no other cases yet"
 
 
-HOLD = Action(
+HOLD: FlightAction = Action(
     "hold",
     "space",
     "hold",
@@ -108,9 +73,9 @@ HOLD = Action(
     0,
     verb="hold",
     reason=_needs_steps("hold"),
-    label_now=lambda state: "continue" if state.state == "holding" else "hold",
+    label_now=_hold_label,
 )
-RESUME = Action(
+RESUME: FlightAction = Action(
     "resume",
     "s",
     "resume",
@@ -119,7 +84,7 @@ RESUME = Action(
     reason=_resume_reason,
     label_now=_resume_label,
 )
-PARK = Action(
+PARK: FlightAction = Action(
     "park",
     "p",
     "park",
@@ -128,7 +93,7 @@ PARK = Action(
     verb="park",
     reason=_needs_steps("park"),
 )
-STOP = Action(
+STOP: FlightAction = Action(
     "stop",
     "x",
     "stop",
@@ -142,7 +107,7 @@ STOP = Action(
     ),
     reason=_needs_steps("stop"),
 )
-SAVE = Action(
+SAVE: FlightAction = Action(
     "save",
     "c",
     "checkpoint",
@@ -151,7 +116,7 @@ SAVE = Action(
     verb="save",
     reason=_needs_steps("save"),
 )
-SAMPLE = Action(
+SAMPLE: FlightAction = Action(
     "sample",
     "g",
     "sample",
@@ -160,7 +125,7 @@ SAMPLE = Action(
     verb="sample",
     reason=_needs_steps("sample"),
 )
-ZOOM = Action(
+ZOOM: FlightAction = Action(
     "zoom",
     "z",
     "zoom",
@@ -168,7 +133,7 @@ ZOOM = Action(
     7,
     reason=_curve_reason,
 )
-SMOOTHER = Action(
+SMOOTHER: FlightAction = Action(
     "smoother",
     "plus",
     "smooth",
@@ -177,7 +142,7 @@ SMOOTHER = Action(
     shown_key="+/-",
     reason=_curve_reason,
 )
-ROUGHER = Action(
+ROUGHER: FlightAction = Action(
     "rougher",
     "minus",
     "rougher",
@@ -187,7 +152,7 @@ ROUGHER = Action(
     companion=True,
     reason=_curve_reason,
 )
-NEXT_CASE = Action(
+NEXT_CASE: FlightAction = Action(
     "next_case",
     "n",
     "next case",
@@ -195,32 +160,23 @@ NEXT_CASE = Action(
     11,
     reason=_case_reason,
 )
-HELP = Action("help", "question_mark", "help", "Every key, and why some do not work now.", 8, shown_key="?")
-LEAVE = Action("leave", "q", "leave", "Leave the cockpit; the engine keeps training.", 4)
-DEMO = Action("demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0)
-OPEN = Action("open", "o", "open a config", "Start a run from a configuration file.", 1)
+DEMO: Action[object] = Action(
+    "demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0
+)
+OPEN: Action[object] = Action("open", "o", "open a config", "Start a run from a configuration file.", 1)
 
-FLIGHT_ACTIONS = (HOLD, RESUME, PARK, STOP, SAVE, SAMPLE, ZOOM, SMOOTHER, ROUGHER, NEXT_CASE, HELP, LEAVE)
-START_ACTIONS = (DEMO, OPEN, HELP, LEAVE)
-
-
-def by_id(id: str) -> Action:
-    """The action of that id."""
-    return _BY_ID[id]
-
-
-_BY_ID = {action.id: action for action in (*FLIGHT_ACTIONS, *START_ACTIONS)}
-
-
-def keys_that_work(actions: tuple[Action, ...], state: FlightState | None) -> list[tuple[str, str, int]]:
-    """(key, label, rank) of the actions that can be taken now, for the footer."""
-    return [
-        (action.key_name, action.label_for(state), action.rank)
-        for action in actions
-        if not action.companion and not action.reason(state) and not _twin(action, state)
-    ]
-
-
-def _twin(action: Action, state: FlightState | None) -> bool:
-    """While the run holds, space and s do the same: one is enough in the footer."""
-    return action is RESUME and state is not None and state.state == "holding"
+FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
+    HOLD,
+    RESUME,
+    PARK,
+    STOP,
+    SAVE,
+    SAMPLE,
+    ZOOM,
+    SMOOTHER,
+    ROUGHER,
+    NEXT_CASE,
+    HELP,
+    LEAVE,
+)
+START_ACTIONS: tuple[Action[Any], ...] = (DEMO, OPEN, HELP, LEAVE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,7 +19,7 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("enter,y", "answer(True)"), ("escape,n,q", "answer(False)")]
 
-    def __init__(self, action: Action) -> None:
+    def __init__(self, action: Action[Any]) -> None:
         super().__init__()
         self._action = action
         self._bindings.bind(action.key, "answer(True)")
@@ -32,7 +32,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-def confirm_lines(action: Action) -> Frame:
+def confirm_lines(action: Action[Any]) -> Frame:
     """The question and its answers."""
     question: Frame = [[(line, "text")] for line in action.question]
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from cockpit.actions import Action
+from cockpit.actions.common import SCREENS
 from cockpit.screens.flight_state import FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line
@@ -21,7 +22,7 @@ class Help(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,enter,space", "dismiss")]
 
-    def __init__(self, actions: tuple[Action, ...], state: FlightState | None, glyphs: Glyphs) -> None:
+    def __init__(self, actions: tuple[Action[Any], ...], state: Any, glyphs: Glyphs) -> None:
         super().__init__()
         self._actions = actions
         self._state = state
@@ -32,7 +33,7 @@ class Help(ModalScreen[None]):
             yield LinesView(help_lines(self._actions, self._state, self._glyphs))
 
 
-def help_lines(actions: tuple[Action, ...], state: FlightState | None, glyphs: Glyphs) -> Frame:
+def help_lines(actions: tuple[Action[Any], ...], state: Any, glyphs: Glyphs) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = [[("Keys", "strong"), ("   ctrl+p finds them by name, esc goes back", "dim")], []]
     for action in actions:
@@ -46,7 +47,14 @@ def help_lines(actions: tuple[Action, ...], state: FlightState | None, glyphs: G
                 (reason or action.help, "dim"),
             ]
         )
-    return [*lines, [], _legend(glyphs)] if state else lines
+    return [*lines, [], _screens(), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
+
+
+def _screens() -> Line:
+    line: Line = [("Screens   ", "strong")]
+    for key, _, title in SCREENS:
+        line += [(key, "key"), (f" {title}   ", "dim")]
+    return line
 
 
 def _legend(glyphs: Glyphs) -> Line:

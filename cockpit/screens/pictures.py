@@ -1,4 +1,4 @@
-"""Image files as thumbnails; imported with the first picture, since Pillow takes its time."""
+"""Image files as small grey pictures; imported with the first one, since Pillow takes its time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from PIL import Image
 from cockpit.screens.flight_state import Thumbnail
 from cockpit.widgets.xray import LONG_SIDE
 from engine.data.images import open_image
+from engine.errors import UserError
 
 
-def thumbnail(root: Path, relative: str) -> Thumbnail:
-    """The image in grey, its longer side at most LONG_SIDE pixels. UserError if it cannot be shown."""
+def thumbnail(root: Path, relative: str, long_side: int = LONG_SIDE) -> Thumbnail:
+    """The image in grey, its longer side at most `long_side` pixels. UserError if it cannot be shown."""
     image = open_image(root, relative)
-    image.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.BOX)
+    image.thumbnail((long_side, long_side), Image.Resampling.BOX)
     grey = image.convert("L")
     return Thumbnail(grey.width, grey.height, grey.tobytes())
+
+
+def film_or_reason(root: Path, relative: str, long_side: int) -> Thumbnail | str:
+    """The picture, or why there is none."""
+    try:
+        return thumbnail(root, relative, long_side)
+    except UserError as error:
+        return str(error)

@@ -14,19 +14,22 @@ from textual.widgets import Input
 from cockpit.widgets.lines_view import LinesView
 
 
-class Prompt(ModalScreen[str]):
-    """Dismissed with the text, or with an empty string by escape."""
+class Prompt(ModalScreen[str | None]):
+    """Dismissed with the text, or with None by escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up")]
 
-    def __init__(self, question: str, preset: str = "") -> None:
+    def __init__(self, question: str, preset: str = "", does: str = "starts") -> None:
         super().__init__()
         self._question = question
         self._preset = preset
+        self._does = does
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
-            yield LinesView([[(self._question, "strong"), ("   enter starts, esc goes back", "dim")], []])
+            yield LinesView(
+                [[(self._question, "strong"), (f"   enter {self._does}, esc goes back", "dim")], []]
+            )
             field = Input(self._preset, select_on_focus=False, compact=True)
             field.cursor_blink = False
             yield field
@@ -36,4 +39,4 @@ class Prompt(ModalScreen[str]):
         self.dismiss(event.value.strip())
 
     def action_give_up(self) -> None:
-        self.dismiss("")
+        self.dismiss(None)

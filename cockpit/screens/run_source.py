@@ -10,7 +10,9 @@ from typing import Any
 
 from cockpit.screens import reduce
 from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumbnail
+from cockpit.screens.image_root import image_root_of
 from cockpit.widgets.curves import StageCurve
+from cockpit.widgets.xray import LONG_SIDE
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
@@ -180,14 +182,13 @@ class RunSource:
                 self._pictures[name] = self._decode(name)
 
     def _decode(self, name: str) -> Thumbnail | str:
-        from cockpit.screens.pictures import thumbnail
+        from cockpit.screens.pictures import film_or_reason
 
         try:
-            if self._image_root is None:
-                self._image_root = _image_root(self._paths)
-            return thumbnail(self._image_root, name)
+            self._image_root = self._image_root or image_root_of(self._paths)
         except UserError as error:
             return str(error)
+        return film_or_reason(self._image_root, name, LONG_SIDE)
 
 
 def _state_without_database(paths: RunPaths) -> FlightState:
@@ -224,14 +225,3 @@ def _machine(total: float | None, device: bool) -> str:
     host = platform.node().split(".")[0]
     memory = f"{total / 1024**3:.0f} GB" if total else ""
     return "  ".join(part for part in (host, memory, "GPU" if device else "CPU") if part)
-
-
-def _image_root(paths: RunPaths) -> Path:
-    """Where the run's images lie, from its frozen configuration."""
-    import yaml
-
-    try:
-        config = yaml.safe_load(paths.config.read_text(encoding="utf-8"))
-        return Path(config["data"]["image_root"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise UserError(f"{paths.config}: cannot tell where the images are ({error})") from None

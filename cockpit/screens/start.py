@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
 
-from cockpit import actions
-from cockpit.actions import START_ACTIONS
-from cockpit.screens.help import Help
+from cockpit.actions import START_ACTIONS, Action, flight
+from cockpit.screens.base import CockpitScreen, bindings
 from cockpit.screens.prompt import Prompt
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
@@ -52,41 +50,34 @@ class Failed(Message):
         self.reason = reason
 
 
-class Start(Screen[None]):
+class Start(CockpitScreen):
     """Shown where there is no run yet."""
 
-    ACTIONS = START_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = [action.binding() for action in START_ACTIONS]
+    ACTIONS: ClassVar[tuple[Action[Any], ...]] = START_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(START_ACTIONS)
 
     def __init__(self, offers: Offers, glyphs: Glyphs) -> None:
-        super().__init__()
+        super().__init__(glyphs)
         self._offers = offers
-        self._glyphs = glyphs
         self._busy = False
 
     def compose(self) -> ComposeResult:
         with Container(id="start"):
             yield LinesView(start_lines(""), id="offers")
-        yield KeyBar(self._glyphs, id="keys")
+        yield KeyBar(self.glyphs, id="keys")
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show(actions.keys_that_work(START_ACTIONS, None))
+        self.show_keys()
         self.call_after_refresh(self._show_machine)
 
     def _show_machine(self) -> None:
         self.query_one("#offers", LinesView).show(start_lines(self._offers.machine()))
 
-    def action_take(self, id: str) -> None:
-        """Carry out an action of the registry."""
-        action = actions.by_id(id)
-        if action is actions.DEMO:
+    def carry_out(self, action: Action[Any]) -> None:
+        if action is flight.DEMO:
             self._begin(self._offers.start_demo, "starting the demo")
-        elif action is actions.OPEN:
-            self.app.push_screen(Prompt("Configuration file"), self._open)
-        elif action is actions.HELP:
-            self.app.push_screen(Help(START_ACTIONS, None, self._glyphs))
         else:
-            self.app.exit()
+            self.app.push_screen(Prompt("Configuration file"), self._open)
 
     def _open(self, path: str | None) -> None:
         if path:

@@ -30,6 +30,11 @@ class Glyphs:
     missed: str
     invented: str
     neither: str
+    lacking: str
+    pointer: str
+    left: str
+    right: str
+    marked: str
     alert: str
     separator: str
     gauge_edges: str
@@ -67,6 +72,11 @@ UNICODE = Glyphs(
     missed="✖",
     invented="+",
     neither="·",
+    lacking="−",
+    pointer="▸",
+    left="◂",
+    right="▸",
+    marked="●",
     alert="⚠",
     separator="·",
     gauge_edges="▕▏",
@@ -108,6 +118,11 @@ ASCII = Glyphs(
     missed="x",
     invented="+",
     neither=".",
+    lacking="-",
+    pointer=">",
+    left="<",
+    right=">",
+    marked="*",
     alert="!",
     separator="-",
     gauge_edges="[]",

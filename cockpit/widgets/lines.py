@@ -96,10 +96,32 @@ def cut(text: str, width: int, ellipsis: str = "…") -> str:
     return kept.rstrip() + ellipsis
 
 
+def clip(line: Line, width: int) -> Line:
+    """The line without what lies beyond `width` cells."""
+    if width_of(line) <= width:
+        return line
+    clipped: Line = []
+    room = width
+    for text, paint in line:
+        kept = ""
+        for char in text:
+            room -= get_character_cell_size(char)
+            if room < 0:
+                return [*clipped, (kept, paint)]
+            kept += char
+        clipped.append((kept, paint))
+    return clipped
+
+
 def pad(line: Line, width: int) -> Line:
     """The line filled with blanks up to `width`, for what shall start at a fixed column after it."""
     missing = width - width_of(line)
     return [*line, (" " * missing, "text")] if missing > 0 else line
+
+
+def in_role(texts: Iterable[str], role: str) -> Frame:
+    """A line of one role for each text."""
+    return [[(text, role)] for text in texts]
 
 
 def both_ends(left: Line, right: Line, width: int) -> Line:
@@ -159,7 +181,7 @@ def columns(blocks: Sequence[tuple[Frame, int]], gap: int = 2) -> Frame:
         row: Line = []
         for index, (frame, width) in enumerate(blocks):
             line = frame[y] if y < len(frame) else []
-            row.extend(pad(line, width))
+            row.extend(pad(clip(line, width), width))
             if index < len(blocks) - 1:
                 row.append((" " * gap, "text"))
         rows.append(row)

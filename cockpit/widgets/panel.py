@@ -1,27 +1,28 @@
-"""`Panel`: a `Still` whose content is a plain function of the run's state."""
+"""`Panel`: a `Still` whose content is a plain function of what the screen knows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
-from cockpit.screens.flight_state import FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame
 from cockpit.widgets.still import Still
 
-Draw = Callable[[FlightState, int, int, Glyphs], Frame]
+S = TypeVar("S")
+Draw = Callable[[S, int, int, Glyphs], Frame]
 
 
-class Panel(Still):
+class Panel(Still, Generic[S]):
     """Shows `draw(state, width, height, glyphs)`; before the first state it is empty."""
 
-    def __init__(self, draw: Draw, glyphs: Glyphs, *, id: str) -> None:
+    def __init__(self, draw: Draw[S], glyphs: Glyphs, *, id: str) -> None:
         super().__init__(id=id)
         self._draw = draw
         self._glyphs = glyphs
-        self._state: FlightState | None = None
+        self._state: S | None = None
 
-    def show(self, state: FlightState) -> None:
+    def show(self, state: S) -> None:
         self._state = state
         self.redraw()
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cockpit import actions
-from cockpit.actions import FLIGHT_ACTIONS, START_ACTIONS, by_id, keys_that_work
+from cockpit.actions import FLIGHT_ACTIONS, GROUPS, START_ACTIONS, by_id, keys_that_work
+from cockpit.actions import flight as actions
 from cockpit.screens.flight_state import LIVE, FlightState, StageView
 
 STATES = (*sorted(LIVE), "parked", "stopped", "finished", "failed", "crashed", "unread")
@@ -22,13 +22,13 @@ def words(state: FlightState | None, group=FLIGHT_ACTIONS) -> dict[str, str]:
 
 
 def test_ids_and_keys_are_unique() -> None:
-    for group in (FLIGHT_ACTIONS, START_ACTIONS):
+    for group in GROUPS.values():
         assert len({action.id for action in group}) == len(group)
         assert len({action.key for action in group}) == len(group)
 
 
 def test_every_action_has_words_that_fit_the_help_at_eighty_columns() -> None:
-    for action in (*FLIGHT_ACTIONS, *START_ACTIONS):
+    for action in (action for group in GROUPS.values() for action in group):
         assert action.help.endswith(".")
         assert len(action.help) <= 54
         assert len(action.label) <= 13

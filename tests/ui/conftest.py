@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
-from cockpit.app import CockpitApp
+from cockpit.app import CockpitApp, sources_on
 from cockpit.screens.flight_state import CaseView, EventView, FlightState, Memory, Pace, StageView, Thumbnail
 from cockpit.screens.start import Offers
 from cockpit.widgets.curves import StageCurve
@@ -134,7 +134,24 @@ def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
     """The app on a source; None opens the start screen."""
     paths = RunPaths(Path("night-run-3")) if source else None
     offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GB memory")
-    return CockpitApp(paths, lambda _paths: source, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type,return-value]
+    sources = replace(sources_on(True), flight=lambda _paths: source)  # type: ignore[arg-type,return-value]
+    return CockpitApp(paths, sources, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
+
+
+def app_on_run(paths: RunPaths, **options: object) -> CockpitApp:
+    """The app on a recorded run, as the program opens it."""
+    offers = Offers(refuse, lambda _path: refuse(), lambda: "")
+    return CockpitApp(paths, sources_on(True), offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
+
+
+def shown(app: CockpitApp) -> str:
+    """What stands on the screen."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def said(app: CockpitApp) -> list[str]:
+    """What was notified."""
+    return [notification.message for notification in app._notifications]
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 5.0) -> None:

@@ -243,7 +243,7 @@ async def test_a_hidden_screen_is_not_read(kit: ModuleType) -> None:
     app = kit.app_on(source)
     async with app.run_test() as pilot:
         await settled(kit, pilot)
-        feed = flight(app)._feed
+        feed = flight(app).feed
         await pilot.press("question_mark")
         await kit.until(pilot, lambda: not feed._seen.is_set())
         await pilot.press("escape")

@@ -1,11 +1,12 @@
 """The start screen, and how a run is opened from it."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from cockpit.app import IMAGE_WAYS, CockpitApp, run_app
+from cockpit.app import IMAGE_WAYS, CockpitApp, run_app, sources_on
 from cockpit.cli import main
 from cockpit.commands.opening import is_terminal
 from cockpit.machine import machine_line
@@ -31,7 +32,7 @@ async def test_it_offers_the_demo_and_the_configs(kit: ModuleType) -> None:
 async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
     source = kit.FakeSource(kit.a_state())
     offers = Offers(lambda: RunPaths(tmp_path / "demo"), lambda _path: kit.refuse(), lambda: "")
-    app = CockpitApp(None, lambda _paths: source, offers, poll_seconds=0.03)
+    app = CockpitApp(None, replace(sources_on(True), flight=lambda _paths: source), offers, poll_seconds=0.03)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d")
         await kit.until(pilot, lambda: isinstance(app.screen, Flight) and "● training" in shown(app))
@@ -45,7 +46,7 @@ async def test_a_config_is_asked_for(kit: ModuleType, tmp_path: Path) -> None:
         opened.append(path)
         raise UserError(f"{path}:3: unknown key lora.rnak; did you mean rank?")
 
-    app = CockpitApp(None, lambda _paths: kit.refuse(), Offers(kit.refuse, start, lambda: ""))
+    app = CockpitApp(None, sources_on(True), Offers(kit.refuse, start, lambda: ""))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("o")
         await kit.until(pilot, lambda: isinstance(app.screen, Prompt))

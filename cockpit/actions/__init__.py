@@ -1,0 +1,37 @@
+"""Every action of the cockpit, once. Bindings, footer, palette and help are read from this registry.
+
+An action that cannot work now says why (`reason`): no key is ever silent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
+from cockpit.actions.record import Action, keys_that_work
+from cockpit.actions.samples import SAMPLES_ACTIONS
+
+__all__ = [
+    "FLIGHT_ACTIONS",
+    "GROUPS",
+    "SAMPLES_ACTIONS",
+    "START_ACTIONS",
+    "Action",
+    "by_id",
+    "keys_that_work",
+]
+
+GROUPS: dict[str, tuple[Action[Any], ...]] = {
+    "start": START_ACTIONS,
+    "flight": FLIGHT_ACTIONS,
+    "samples": SAMPLES_ACTIONS,
+}
+"""The actions of every screen, in the order of its footer."""
+
+
+def by_id(id: str) -> Action[Any]:
+    """The action of that id."""
+    return _BY_ID[id]
+
+
+_BY_ID = {action.id: action for group in GROUPS.values() for action in group}

@@ -1,0 +1,155 @@
+"""What the screens have in common: keys from the registry, help, a thread that reads, a smallest size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.events import Resize, ScreenResume, ScreenSuspend
+from textual.screen import Screen
+from textual.widget import Widget
+
+from cockpit import actions
+from cockpit.actions import Action
+from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
+from cockpit.screens.help import Help
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.keys import KeyBar
+from cockpit.widgets.notice import Notice
+
+SMALLEST = (60, 20)
+"""Columns and rows below which only a line says that the terminal is too small."""
+
+S = TypeVar("S", bound=Readable)
+
+
+def bindings(group: Iterable[Action[Any]]) -> list[BindingType]:
+    """The keys of a screen, for its BINDINGS."""
+    return [action.binding() for action in group]
+
+
+class CockpitScreen(Screen[None]):
+    """A screen whose keys come from the registry."""
+
+    ACTIONS: ClassVar[tuple[Action[Any], ...]] = ()
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+
+    def known(self) -> Any:
+        """What the actions of this screen are asked with."""
+        return None
+
+    def carry_out(self, action: Action[Any]) -> None:
+        """Do what the action says; it has no reason against it."""
+        raise NotImplementedError
+
+    def action_take(self, id: str) -> None:
+        """Carry out an action of the registry, or say why it cannot be."""
+        action = actions.by_id(id)
+        reason = action.reason(self.known())
+        if reason:
+            self.say(reason)
+        elif action is HELP:
+            self.app.push_screen(Help(self.ACTIONS, self.known(), self.glyphs))
+        elif action is LEAVE:
+            self.app.exit()
+        else:
+            self.carry_out(action)
+
+    def say(self, text: str) -> None:
+        """Why something cannot be."""
+        self.app.notify(text, severity="warning", markup=False)
+
+    def show_keys(self) -> None:
+        self.query_one(KeyBar).show(actions.keys_that_work(self.ACTIONS, self.known()))
+
+
+class RunScreen(CockpitScreen, Generic[S]):
+    """A screen with a thread that reads for it while it is seen."""
+
+    def __init__(self, open_source: Callable[[], S], glyphs: Glyphs, poll_seconds: float) -> None:
+        super().__init__(glyphs)
+        self.background = self.make_background(open_source, poll_seconds)
+        self.trouble = ""
+
+    def make_background(self, open_source: Callable[[], S], poll_seconds: float) -> Background[S]:
+        return Background(open_source, self.post_message, poll_seconds)
+
+    def body(self) -> Iterable[Widget]:
+        """Everything between the edges of the screen."""
+        raise NotImplementedError
+
+    def arrived(self, state: Any) -> None:
+        """Something new was read."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Bring what is known to the screen."""
+        raise NotImplementedError
+
+    def back_out(self) -> bool:
+        """Leave what is open on this screen; False if there is nothing."""
+        return False
+
+    def action_take(self, id: str) -> None:
+        if actions.by_id(id) is not BACK:
+            super().action_take(id)
+        elif not self.back_out():
+            cast(Any, self.app).action_show_screen("flight")
+
+    def compose(self) -> ComposeResult:
+        yield from self.body()
+        yield KeyBar(self.glyphs, id="keys")
+        yield Notice(id="small")
+
+    def on_mount(self) -> None:
+        self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
+        self.background.start()
+
+    def on_unmount(self) -> None:
+        self.background.close()
+
+    @on(ScreenSuspend)
+    def _hidden(self) -> None:
+        self.background.hide()
+
+    @on(ScreenResume)
+    def _seen(self) -> None:
+        self.background.show()
+
+    @on(Resize)
+    def _fit(self, event: Resize) -> None:
+        columns, rows = SMALLEST
+        self.set_class(event.size.width < columns or event.size.height < rows, "-tiny")
+
+    @on(Arrived)
+    def _arrived(self, message: Arrived) -> None:
+        self.arrived(message.state)
+        self._draw()
+
+    @on(Answered)
+    def _answered(self, message: Answered) -> None:
+        self.answered(message.ok)
+        self._draw()
+        self.app.notify(
+            message.text, severity="information" if message.ok else "error", timeout=4, markup=False
+        )
+
+    def answered(self, ok: bool) -> None:
+        """A request has its answer."""
+
+    @on(Trouble)
+    def _troubled(self, message: Trouble) -> None:
+        self.trouble = message.text
+        self._draw()
+
+    def _draw(self) -> None:
+        with self.app.batch_update():
+            self.draw()
+            self.show_keys()

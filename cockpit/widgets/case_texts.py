@@ -1,0 +1,108 @@
+"""What was written about a case beside what should have been: word by word, then labels or diagnoses."""
+
+from __future__ import annotations
+
+from cockpit.screens import reduce
+from cockpit.screens.samples_choice import Listed, SamplesView
+from cockpit.widgets.curves import stage_letter
+from cockpit.widgets.diff import marked_lines, shortened, word_difference
+from cockpit.widgets.figures import count
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.label_table import POLICY, code_lines, label_marks, label_table, titles_of
+from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, wrap
+
+SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
+GUTTER = 7
+
+
+def case_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs, roomy: bool) -> Frame:
+    """The shown case; where there is little room, the names of the texts stand in the margin."""
+    shown = view.shown
+    if shown is None:
+        return []
+    known = machine_part(shown, width, glyphs, roomy)
+    head: Frame = [
+        [
+            (cut(clean(shown.case.case), width - 18, glyphs.ellipsis), "strong"),
+            (f"   written by {stage_letter(shown.written.weights[0])} ", "dim"),
+            (count(shown.written.weights[1]), "text"),
+        ],
+        scores_line(shown, width, glyphs),
+    ]
+    room = height - len(head) - len(known) - (3 if roomy else 2)
+    texts = two_texts(view, width if roomy else width - GUTTER, room - (2 if roomy else 0), glyphs)
+    frame = [*head, *([[]] if roomy else [])]
+    for name, lines in texts:
+        if roomy:
+            frame += [[(name, "dim")], *lines, []]
+        else:
+            short = name.split(" ", 1)[0][: GUTTER - 1]
+            frame += [
+                [(f"{short if index == 0 else '':<{GUTTER}}", "dim"), *line]
+                for index, line in enumerate(lines)
+            ]
+    if not roomy:
+        frame.append([])
+    frame += known
+    if roomy and not view.blanked and view.blank_text is not None and height - len(frame) > 3:
+        said, _ = word_difference(view.blank_text, shown.written.prose)
+        lines = marked_lines(said, glyphs.invented, width, glyphs.ellipsis)
+        frame += [[], [("with the image blanked, against what it said", "dim")]]
+        frame += shortened(lines, height - len(frame), width, glyphs.ellipsis)
+    return frame[:height]
+
+
+def two_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> list[tuple[str, Frame]]:
+    """(name, lines) of the generated text and of the one it is held against, in `height` lines together."""
+    shown = view.shown
+    if shown is None:
+        return []
+    other_name, other = "truth (reference)", shown.case.reference
+    if view.blanked and view.blank_text is not None:
+        other_name, other = "blank image", view.blank_text
+    ours, theirs = word_difference(shown.written.prose, other)
+    mine = marked_lines(ours, glyphs.invented, width, glyphs.ellipsis)
+    wanted = marked_lines(theirs, glyphs.lacking, width, glyphs.ellipsis)
+    top = min(len(mine), max(height - len(wanted), (height + 1) // 2))
+    return [
+        ("said (generated)", shortened(mine, top, width, glyphs.ellipsis) or [[("nothing", "dim")]]),
+        (other_name, shortened(wanted, height - top, width, glyphs.ellipsis)),
+    ]
+
+
+def scores_line(shown: Listed, width: int, glyphs: Glyphs) -> Line:
+    """This case's own scores."""
+    known = dict(shown.written.scores)
+    parts = [f"{name} {known[key]:.2f}" for key, name in SCORE_NAMES.items() if key in known]
+    return [(cut("   ".join(parts) or "not scored", width, glyphs.ellipsis), "dim")]
+
+
+def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Frame:
+    """The labels of stage A with the policy they are judged by, or the diagnoses of stage B."""
+    if shown.case.labels:
+        policy = wrap(POLICY, width, 2 if roomy else 1, glyphs.ellipsis)
+        table: Frame = label_table(label_marks(shown.case.labels, shown.written.labels), width, glyphs)
+        if shown.written.labels is None:
+            policy = ["the label line is not readable: it counts as no labels"]
+        heading: Frame = [_legend("labels", glyphs)] if roomy else []
+        return [*heading, *table, *in_role(policy, "dim")]
+    if not shown.case.codes and not shown.written.codes:
+        return []
+    if shown.written.codes is None:
+        wanted = "  ".join(shown.case.codes)
+        return [[("ICD line not readable", "warn")], [("wanted  ", "dim"), (wanted, "text")]]
+    marks = reduce.marks(shown.written.codes, shown.case.codes)
+    titles = titles_of(shown.case.reference_text, shown.written.text)
+    return [_legend("diagnoses", glyphs), *code_lines(marks, titles, width, glyphs)]
+
+
+def _legend(name: str, glyphs: Glyphs) -> Line:
+    return [
+        (f"{name}   ", "dim"),
+        (glyphs.hit, "accent"),
+        (" hit  ", "dim"),
+        (glyphs.missed, "warn"),
+        (" missed  ", "dim"),
+        (glyphs.invented, "warn"),
+        (" invented", "dim"),
+    ]
