@@ -37,6 +37,7 @@ from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
 
 if TYPE_CHECKING:
+    from cockpit.screens.log_source import LogSource
     from cockpit.screens.samples_source import SamplesSource
 
 IMAGE_WAYS = ("auto", "half", "none")
@@ -49,6 +50,7 @@ class Sources:
 
     flight: Callable[[RunPaths], Source]
     samples: Callable[[RunPaths], SamplesSource]
+    log: Callable[[RunPaths], LogSource]
 
 
 class CockpitApp(App[None]):
@@ -148,6 +150,10 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
         from cockpit.screens.samples import Samples
 
         return Samples(paths.name, lambda: app.sources.samples(paths), app.glyphs, beat)
+    if name == "log":
+        from cockpit.screens.log import Log
+
+        return Log(paths.name, lambda: app.sources.log(paths), app.glyphs, beat)
     return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat)
 
 
@@ -195,7 +201,12 @@ def sources_on(pictures: bool) -> Sources:
 
         return SamplesSource(paths, pictures)
 
-    return Sources(flight, samples)
+    def log(paths: RunPaths) -> LogSource:
+        from cockpit.screens.log_source import LogSource
+
+        return LogSource(paths)
+
+    return Sources(flight, samples, log)
 
 
 def _offers(runs: Path) -> Offers:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
+from cockpit.actions.log import LOG_ACTIONS
 from cockpit.actions.record import Action, keys_that_work
 from cockpit.actions.samples import SAMPLES_ACTIONS
 
 __all__ = [
     "FLIGHT_ACTIONS",
     "GROUPS",
+    "LOG_ACTIONS",
     "SAMPLES_ACTIONS",
     "START_ACTIONS",
     "Action",
@@ -25,6 +27,7 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "start": START_ACTIONS,
     "flight": FLIGHT_ACTIONS,
     "samples": SAMPLES_ACTIONS,
+    "log": LOG_ACTIONS,
 }
 """The actions of every screen, in the order of its footer."""
 

@@ -232,3 +232,5 @@ SAMPLES_ACTIONS: tuple[SamplesAction, ...] = (
     HELP,
     LEAVE,
 )
+FILM_KEYS: tuple[SamplesAction, ...] = (CLOSER, NARROWER, BRIGHTER, INVERT, EARLIER, NEXT, BACK, HELP)
+"""What the footer names while the film is open."""

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from cockpit.actions import SAMPLES_ACTIONS, Action
+from cockpit.actions import SAMPLES_ACTIONS, Action, keys_that_work
 from cockpit.actions import samples as keys
 from cockpit.screens import samples_choice as choices
 from cockpit.screens.base import RunScreen, bindings
@@ -27,6 +27,7 @@ from cockpit.screens.samples_source import SamplesSource, empty_book
 from cockpit.screens.samples_text import full_text
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
+from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.samples_board import samples_frame
@@ -77,6 +78,10 @@ class Samples(RunScreen[SamplesSource]):
         self.view = replace(self.view, book=replace(self.view.book, brief=brief))
         self.query_one("#header", Panel).show(brief)
         self.query_one("#board", Panel).show(self.view)
+
+    def show_keys(self) -> None:
+        group = keys.FILM_KEYS if self.view.film_open else self.ACTIONS
+        self.query_one(KeyBar).show(keys_that_work(group, self.view))
 
     def choose(self, choice: Choice) -> None:
         """Show another choice."""

@@ -31,7 +31,8 @@ def _heading(view: SamplesView, width: int, glyphs: Glyphs) -> Line:
     number = count(total) if shown == total else f"{count(shown)} of {count(total)}"
     noun = "case" if total == 1 else "cases"
     name = f"{number} {noun}"
-    return [(name, "strong"), (cut(f"  {view.choice.order}", width - len(name), ""), "dim")]
+    order = f"  {view.choice.order}"
+    return [(name, "strong"), (order if len(name) + len(order) <= width else "", "dim")]
 
 
 def _filters(view: SamplesView) -> str:

@@ -8,7 +8,7 @@ from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.diff import marked_lines, shortened, word_difference
 from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.label_table import POLICY, code_lines, label_marks, label_table, titles_of
+from cockpit.widgets.label_table import POLICY, POLICY_SHORT, code_lines, label_marks, label_table, titles_of
 from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, wrap
 
 SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
@@ -80,7 +80,7 @@ def scores_line(shown: Listed, width: int, glyphs: Glyphs) -> Line:
 def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Frame:
     """The labels of stage A with the policy they are judged by, or the diagnoses of stage B."""
     if shown.case.labels:
-        policy = wrap(POLICY, width, 2 if roomy else 1, glyphs.ellipsis)
+        policy = wrap(POLICY, width, 2, glyphs.ellipsis) if roomy else [POLICY_SHORT]
         table: Frame = label_table(label_marks(shown.case.labels, shown.written.labels), width, glyphs)
         if shown.written.labels is None:
             policy = ["the label line is not readable: it counts as no labels"]
