@@ -26,6 +26,7 @@ from cockpit.commands.opening import is_terminal
 from cockpit.machine import machine_line
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
+from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
 from cockpit.screens.flight import Flight
 from cockpit.screens.start import Offers, Start, Started
@@ -38,6 +39,7 @@ from engine.runs.lock import lock_holder
 
 if TYPE_CHECKING:
     from cockpit.screens.log_source import LogSource
+    from cockpit.screens.runs_source import RunsSource
     from cockpit.screens.samples_source import SamplesSource
 
 IMAGE_WAYS = ("auto", "half", "none")
@@ -50,6 +52,7 @@ class Sources:
 
     flight: Callable[[RunPaths], Source]
     samples: Callable[[RunPaths], SamplesSource]
+    runs: Callable[[RunPaths], RunsSource]
     log: Callable[[RunPaths], LogSource]
 
 
@@ -113,6 +116,10 @@ class CockpitApp(App[None]):
     def _run_started(self, message: Started) -> None:
         self.open_run(message.paths)
 
+    @on(Chosen)
+    def _run_chosen(self, message: Chosen) -> None:
+        self.open_run(message.paths)
+
     def action_show_screen(self, name: str) -> None:
         """Go to another screen about the same run."""
         if self.paths is None:
@@ -122,12 +129,33 @@ class CockpitApp(App[None]):
 
     def open_run(self, paths: RunPaths, screen: str = "flight") -> None:
         """Show a run, on the given screen; the screens of the one shown before are closed."""
-        before = [] if self._opened == 0 else [self._mode(name) for _, name, _ in SCREENS]
+        before = (
+            [] if self.paths is None or self._opened == 0 else [self._mode(name) for _, name, _ in SCREENS]
+        )
         self.paths = paths
         self._opened += 1
         for _, name, _ in SCREENS:
             self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
         self.switch_mode(self._mode(screen))
+        for mode in before:
+            self.remove_mode(mode)
+
+    def run_replaced(self, old: RunPaths, new: RunPaths | None) -> None:
+        """A run was renamed or, without a new name, deleted; the open one is followed or left."""
+        if old != self.paths:
+            return
+        following = new or next(iter(list_runs(old.root.parent)), None)
+        if following is not None:
+            self.open_run(following, "runs")
+        else:
+            self._open_start()
+
+    def _open_start(self) -> None:
+        before = [self._mode(name) for _, name, _ in SCREENS]
+        self.paths = None
+        self._opened += 1
+        self.add_mode(self._mode("start"), lambda: Start(self._offers, self.glyphs))
+        self.switch_mode(self._mode("start"))
         for mode in before:
             self.remove_mode(mode)
 
@@ -150,6 +178,10 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
         from cockpit.screens.samples import Samples
 
         return Samples(paths.name, lambda: app.sources.samples(paths), app.glyphs, beat)
+    if name == "runs":
+        from cockpit.screens.runs import Runs
+
+        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat)
     if name == "log":
         from cockpit.screens.log import Log
 
@@ -176,7 +208,7 @@ def run_app(
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(
         paths or newest,
-        sources_on(images != "none"),
+        sources_on(runs, images != "none"),
         _offers(runs),
         ASCII if ascii else UNICODE,
         theme,
@@ -188,8 +220,8 @@ def run_app(
     return app.return_code or 0
 
 
-def sources_on(pictures: bool) -> Sources:
-    """The run directories themselves; with or without their films."""
+def sources_on(directory: Path, pictures: bool = True) -> Sources:
+    """The run directories themselves; `directory` is where the other runs are."""
 
     def flight(paths: RunPaths) -> Source:
         from cockpit.screens.run_source import RunSource
@@ -206,7 +238,12 @@ def sources_on(pictures: bool) -> Sources:
 
         return LogSource(paths)
 
-    return Sources(flight, samples, log)
+    def runs(paths: RunPaths) -> RunsSource:
+        from cockpit.screens.runs_source import RunsSource
+
+        return RunsSource(directory, paths)
+
+    return Sources(flight, samples, runs, log)
 
 
 def _offers(runs: Path) -> Offers:

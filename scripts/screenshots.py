@@ -32,7 +32,7 @@ def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
         raise UserError("screenshots start no run")
 
     offers = Offers(refuse, lambda _path: refuse(), lambda: machine_line(Path.cwd()))
-    return CockpitApp(paths, sources_on(True), offers, theme=theme, poll_seconds=0.1)
+    return CockpitApp(paths, sources_on(runs_dir()), offers, theme=theme, poll_seconds=0.1)
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:

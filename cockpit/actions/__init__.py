@@ -10,12 +10,14 @@ from typing import Any
 from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
 from cockpit.actions.log import LOG_ACTIONS
 from cockpit.actions.record import Action, keys_that_work
+from cockpit.actions.runs import RUNS_ACTIONS
 from cockpit.actions.samples import SAMPLES_ACTIONS
 
 __all__ = [
     "FLIGHT_ACTIONS",
     "GROUPS",
     "LOG_ACTIONS",
+    "RUNS_ACTIONS",
     "SAMPLES_ACTIONS",
     "START_ACTIONS",
     "Action",
@@ -27,6 +29,7 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "start": START_ACTIONS,
     "flight": FLIGHT_ACTIONS,
     "samples": SAMPLES_ACTIONS,
+    "runs": RUNS_ACTIONS,
     "log": LOG_ACTIONS,
 }
 """The actions of every screen, in the order of its footer."""

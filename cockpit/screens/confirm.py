@@ -19,22 +19,24 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("enter,y", "answer(True)"), ("escape,n,q", "answer(False)")]
 
-    def __init__(self, action: Action[Any]) -> None:
+    def __init__(self, action: Action[Any], question: tuple[str, ...] = ()) -> None:
+        """`question` takes the place of the action's own where it depends on what is asked about."""
         super().__init__()
         self._action = action
+        self._question = question or action.question
         self._bindings.bind(action.key, "answer(True)")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):
-            yield LinesView(confirm_lines(self._action))
+            yield LinesView(confirm_lines(self._action, self._question))
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
 
 
-def confirm_lines(action: Action[Any]) -> Frame:
+def confirm_lines(action: Action[Any], asked: tuple[str, ...]) -> Frame:
     """The question and its answers."""
-    question: Frame = [[(line, "text")] for line in action.question]
+    question: Frame = [[(line, "text")] for line in asked]
     return [
         [(f"{action.label}?", "strong")],
         [],

@@ -68,12 +68,15 @@ def _children(directory: Path) -> Iterator[RunPaths]:
 
 
 def _last_write(paths: RunPaths) -> float:
+    # Not the directory's own time, nor an empty WAL's: whoever reads the database changes both.
     times = [0.0]
-    for path in (paths.db, paths.db.with_name("run.db-wal"), paths.lock, paths.root):
+    for path in (paths.db, paths.db.with_name("run.db-wal"), paths.lock, paths.config):
         try:
-            times.append(path.stat().st_mtime)
+            about = path.stat()
         except OSError:
             continue
+        if about.st_size or path == paths.lock:
+            times.append(about.st_mtime)
     return max(times)
 
 

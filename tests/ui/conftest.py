@@ -134,14 +134,14 @@ def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
     """The app on a source; None opens the start screen."""
     paths = RunPaths(Path("night-run-3")) if source else None
     offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GB memory")
-    sources = replace(sources_on(True), flight=lambda _paths: source)  # type: ignore[arg-type,return-value]
+    sources = replace(sources_on(Path("runs")), flight=lambda _paths: source)  # type: ignore[arg-type,return-value]
     return CockpitApp(paths, sources, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
 
 
 def app_on_run(paths: RunPaths, **options: object) -> CockpitApp:
     """The app on a recorded run, as the program opens it."""
     offers = Offers(refuse, lambda _path: refuse(), lambda: "")
-    return CockpitApp(paths, sources_on(True), offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
+    return CockpitApp(paths, sources_on(paths.root.parent), offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
 
 
 def shown(app: CockpitApp) -> str:

@@ -32,7 +32,9 @@ async def test_it_offers_the_demo_and_the_configs(kit: ModuleType) -> None:
 async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
     source = kit.FakeSource(kit.a_state())
     offers = Offers(lambda: RunPaths(tmp_path / "demo"), lambda _path: kit.refuse(), lambda: "")
-    app = CockpitApp(None, replace(sources_on(True), flight=lambda _paths: source), offers, poll_seconds=0.03)
+    app = CockpitApp(
+        None, replace(sources_on(tmp_path), flight=lambda _paths: source), offers, poll_seconds=0.03
+    )
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d")
         await kit.until(pilot, lambda: isinstance(app.screen, Flight) and "● training" in shown(app))
@@ -46,7 +48,7 @@ async def test_a_config_is_asked_for(kit: ModuleType, tmp_path: Path) -> None:
         opened.append(path)
         raise UserError(f"{path}:3: unknown key lora.rnak; did you mean rank?")
 
-    app = CockpitApp(None, sources_on(True), Offers(kit.refuse, start, lambda: ""))
+    app = CockpitApp(None, sources_on(tmp_path), Offers(kit.refuse, start, lambda: ""))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("o")
         await kit.until(pilot, lambda: isinstance(app.screen, Prompt))

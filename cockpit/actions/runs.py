@@ -1,0 +1,100 @@
+"""What can be done on the Runs screen."""
+
+from __future__ import annotations
+
+from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.record import Action
+from cockpit.screens.runs_state import MOST_MARKED, RunsView
+
+RunsAction = Action[RunsView]
+
+
+def _needs_run(view: RunsView) -> str:
+    return "" if view.row else "there is no run"
+
+
+def _mark_reason(view: RunsView) -> str:
+    full = len(view.marked) >= MOST_MARKED and view.row is not None and view.row.name not in view.marked
+    return f"{MOST_MARKED} curves are as many as can be told apart" if full else _needs_run(view)
+
+
+def _mark_label(view: RunsView) -> str:
+    return "unmark" if view.row and view.row.name in view.marked else "mark"
+
+
+def _compare_reason(view: RunsView) -> str:
+    return "" if view.compared else "mark one run with space and go to another, or mark two"
+
+
+def _resume_reason(view: RunsView) -> str:
+    if view.row is None:
+        return _needs_run(view)
+    if view.row.state == "finished":
+        return "finished: every stage of this run is done"
+    if view.row.live:
+        return f"already under way: {view.row.state}; enter opens it"
+    return ""
+
+
+def _change_reason(view: RunsView) -> str:
+    if view.row is None:
+        return _needs_run(view)
+    return f"an engine lives in it ({view.row.state}): park or stop it first" if view.row.live else ""
+
+
+OPEN: RunsAction = Action(
+    "runs.open", "enter", "open", "Show this run on every screen.", 0, reason=_needs_run
+)
+MARK: RunsAction = Action(
+    "runs.mark",
+    "space",
+    "mark",
+    "Lay the curves of marked runs over each other.",
+    1,
+    reason=_mark_reason,
+    label_now=_mark_label,
+)
+COMPARE: RunsAction = Action(
+    "runs.compare", "d", "difference", "What two configurations set differently.", 2, reason=_compare_reason
+)
+RESUME: RunsAction = Action(
+    "runs.resume", "s", "resume", "A new engine goes on with this run.", 3, reason=_resume_reason
+)
+RENAME: RunsAction = Action(
+    "runs.rename", "r", "rename", "Give this run another name.", 5, reason=_change_reason
+)
+DELETE: RunsAction = Action(
+    "runs.delete",
+    "D,delete",
+    "delete",
+    "Delete the run with its checkpoints. Asks.",
+    6,
+    shown_key="D",
+    dangerous=True,
+    question=("The run is deleted with its checkpoints.",),
+    reason=_change_reason,
+)
+DOWN: RunsAction = Action(
+    "runs.down", "j,down", "run", "Next and previous run; arrows, too.", 7, shown_key="j k", reason=_needs_run
+)
+UP: RunsAction = Action(
+    "runs.up", "k,up", "previous", "The run before.", 7, reason=_needs_run, companion=True
+)
+FIRST: RunsAction = Action("runs.first", "g,home", "first", "The first run.", 7, companion=True)
+LAST: RunsAction = Action("runs.last", "G,end", "last", "The last run.", 7, companion=True)
+
+RUNS_ACTIONS: tuple[RunsAction, ...] = (
+    OPEN,
+    MARK,
+    COMPARE,
+    RESUME,
+    RENAME,
+    DELETE,
+    DOWN,
+    UP,
+    FIRST,
+    LAST,
+    BACK,
+    HELP,
+    LEAVE,
+)

@@ -1,0 +1,254 @@
+"""The Runs screen: every run, their curves over each other, and what can be done with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, ClassVar, cast
+
+from textual import on
+from textual.binding import BindingType
+from textual.message import Message
+from textual.widget import Widget
+
+from cockpit.actions import RUNS_ACTIONS, Action
+from cockpit.actions import runs as keys
+from cockpit.screens import runs_changes
+from cockpit.screens.background import Answered
+from cockpit.screens.base import RunScreen, bindings
+from cockpit.screens.brief import Brief
+from cockpit.screens.chosen import Chosen
+from cockpit.screens.confirm import Confirm
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.reading import Reading
+from cockpit.screens.run_source import RunSource
+from cockpit.screens.runs_changes import Difference
+from cockpit.screens.runs_source import RunsSource
+from cockpit.screens.runs_state import RunRow, RunsState, RunsView
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.header import header_of
+from cockpit.widgets.lines import Frame, clean, cut
+from cockpit.widgets.overlay import Overlay, OverlayData
+from cockpit.widgets.panel import Panel
+from cockpit.widgets.runs_table import runs_frame, size_words
+from engine.runs.layout import RunPaths
+
+
+class Compared(Message):
+    """What two runs were told differently."""
+
+    def __init__(self, first: str, second: str, differences: list[Difference]) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+        self.differences = differences
+
+
+class Replaced(Message):
+    """A run bears another name now, or is gone."""
+
+    def __init__(self, old: RunPaths, new: RunPaths | None) -> None:
+        super().__init__()
+        self.old = old
+        self.new = new
+
+
+class Runs(RunScreen[RunsSource]):
+    """The table above, the curves below."""
+
+    ACTIONS: ClassVar[tuple[Action[Any], ...]] = RUNS_ACTIONS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUNS_ACTIONS)
+
+    def __init__(
+        self,
+        paths: RunPaths,
+        open_source: Callable[[], RunsSource],
+        glyphs: Glyphs,
+        poll_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(open_source, glyphs, poll_seconds)
+        self._clock = clock
+        self._chosen = paths.name
+        self.view = RunsView(RunsState(Brief(paths.name)))
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(header_of("runs"), self.glyphs, id="header")
+        yield Panel(runs_frame, self.glyphs, id="table")
+        yield Overlay(self.glyphs, id="overlay")
+
+    def known(self) -> RunsView:
+        return self.view
+
+    def arrived(self, state: Any) -> None:
+        names = [row.name for row in state.rows]
+        selected = (
+            names.index(self._chosen)
+            if self._chosen in names
+            else min(self.view.selected, max(0, len(names) - 1))
+        )
+        marked = tuple(name for name in self.view.marked if name in names)
+        drawn = self.view.drawn
+        self.view = RunsView(state, selected, marked)
+        if self.view.drawn != drawn or not state.curves:
+            self._want_curves()
+
+    def draw(self) -> None:
+        brief = replace(self.view.state.brief, trouble=self.trouble)
+        view = replace(self.view, state=replace(self.view.state, brief=brief), now=self._clock())
+        self.query_one("#header", Panel).show(brief)
+        table = self.query_one("#table", Panel)
+        table.styles.height = min(len(view.state.rows) + 2, max(6, self.size.height * 2 // 5))
+        table.show(view)
+        by_name = {curves.run: curves for curves in self.view.state.curves}
+        drawn = tuple(by_name[name] for name in self.view.drawn if name in by_name)
+        if len(drawn) == len(self.view.drawn):  # until they are read, the ones before stay
+            self.query_one(Overlay).show(OverlayData(drawn, bool(self.view.marked)))
+
+    def back_out(self) -> bool:
+        if not self.view.marked:
+            return False
+        self._change(marked=())
+        return True
+
+    def carry_out(self, action: Action[Any]) -> None:
+        row = self.view.row
+        far = len(self.view.state.rows)
+        moves = {keys.DOWN.id: 1, keys.UP.id: -1, keys.FIRST.id: -far, keys.LAST.id: far}
+        if action.id in moves:
+            self._move(moves[action.id])
+        elif row is None:
+            self.say("there is no run")
+        elif action is keys.OPEN:
+            name = row.name
+            self.background.do(lambda source: Chosen(source.paths(name)))
+        elif action is keys.MARK:
+            marked = self.view.marked
+            known = row.name in marked
+            self._change(
+                marked=tuple(one for one in marked if one != row.name) if known else (*marked, row.name)
+            )
+        elif action is keys.COMPARE:
+            self._compare()
+        elif action is keys.RESUME:
+            self._resume(row.name)
+        elif action is keys.RENAME:
+            self.app.push_screen(
+                Prompt(f"Another name for {clean(row.name)}", row.name, "renames"),
+                lambda name: self._rename(row.name, name),
+            )
+        else:
+            self.app.push_screen(
+                Confirm(action, deletion_question(row)), lambda yes: self._delete(row.name) if yes else None
+            )
+
+    def _move(self, by: int) -> None:
+        rows = self.view.state.rows
+        if rows:
+            selected = min(max(self.view.selected + by, 0), len(rows) - 1)
+            self._chosen = rows[selected].name
+            self._change(selected=selected)
+
+    def _change(self, **changes: Any) -> None:
+        drawn = self.view.drawn
+        self.view = replace(self.view, **changes)
+        if self.view.drawn != drawn:
+            self._want_curves()
+        self._draw()
+
+    def _want_curves(self) -> None:
+        names = self.view.drawn
+
+        def job(source: RunsSource) -> None:
+            source.draw(names)
+
+        self.background.do(job)
+
+    def _compare(self) -> None:
+        pair = self.view.compared
+        if pair is not None:
+            first, second = pair
+            self.background.do(
+                lambda source: Compared(
+                    first,
+                    second,
+                    runs_changes.differences(source.paths(first), source.paths(second)),
+                )
+            )
+
+    def _resume(self, name: str) -> None:
+        def job(source: RunsSource) -> Message:
+            run = RunSource(source.paths(name), pictures=False)
+            try:
+                return Answered(True, f"{name}: {run.launch()}")
+            finally:
+                run.close()
+
+        self.background.do(job)
+
+    def _rename(self, old: str, new: str | None) -> None:
+        if new and new != old:
+            self._chosen = new
+
+            def job(source: RunsSource) -> Message:
+                paths = source.paths(old)
+                return Replaced(paths, runs_changes.rename(paths, new))
+
+            self.background.do(job)
+
+    def _delete(self, name: str) -> None:
+        def job(source: RunsSource) -> Message:
+            paths = source.paths(name)
+            runs_changes.delete(paths)
+            return Replaced(paths, None)
+
+        self.background.do(job)
+
+    @on(Compared)
+    def _compared(self, message: Compared) -> None:
+        if not message.differences:
+            self.app.notify("both were told the same", markup=False)
+            return
+        self.app.push_screen(
+            Reading(
+                "What the configurations set differently",
+                lambda width: difference_lines(message, width, self.glyphs),
+                self.glyphs,
+            )
+        )
+
+    @on(Replaced)
+    def _replaced(self, message: Replaced) -> None:
+        cast(Any, self.app).run_replaced(message.old, message.new)
+
+
+def deletion_question(row: RunRow) -> tuple[str, ...]:
+    """What is lost."""
+    noun = "checkpoint" if row.checkpoints == 1 else "checkpoints"
+    return (
+        f"{clean(row.name)}, {size_words(row.bytes)} with {row.checkpoints} {noun},",
+        "is deleted. It cannot be brought back.",
+    )
+
+
+def difference_lines(message: Compared, width: int, glyphs: Glyphs) -> Frame:
+    """Key, value here, value there."""
+    key_width = min(max(len(key) for key, _, _ in message.differences), width // 2)
+    room = max(4, (width - key_width - 8) // 2)
+
+    def cell(text: str) -> str:
+        return f"{cut(clean(text), room, glyphs.ellipsis):<{room}}"
+
+    frame: Frame = [
+        [(f"  {'':<{key_width}}  {cell(message.first)}  {cell(message.second)}", "dim")],
+    ]
+    for key, left, right in message.differences:
+        frame.append(
+            [
+                (f"  {cut(clean(key), key_width, glyphs.ellipsis):<{key_width}}  ", "text"),
+                (f"{cell(left or '-')}  ", "accent"),
+                (cell(right or "-"), "warn"),
+            ]
+        )
+    return frame

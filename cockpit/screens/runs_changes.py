@@ -1,0 +1,70 @@
+"""Renaming and deleting runs, and holding their configurations against each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+from engine.runs.layout import RunPaths, check_name
+from engine.runs.lock import EngineLock
+
+RETRY_SECONDS = 0.5
+Difference = tuple[str, str, str]
+"""A key, and its value in either configuration; an empty value where it is not set."""
+
+
+def rename(paths: RunPaths, name: str) -> RunPaths:
+    """Give the run another name. UserError if that is taken or unfit, or if an engine lives in the run."""
+    target = RunPaths(paths.root.with_name(check_name(name)))
+    lock = EngineLock.take(paths, RETRY_SECONDS)
+    try:
+        if target.root.exists():
+            raise UserError(f"there is a {name!r} already")
+        os.rename(paths.root, target.root)
+    except OSError as error:
+        raise UserError(f"cannot rename {paths.root}: {error.strerror}") from None
+    finally:
+        lock.close()
+    return target
+
+
+def delete(paths: RunPaths) -> None:
+    """Delete the run with everything in it. UserError if an engine lives in it."""
+    lock = EngineLock.take(paths, RETRY_SECONDS)
+    try:
+        # Out of sight in one step: a run half deleted must never look like a run.
+        doomed = paths.root.with_name(f".{paths.name}.deleted")
+        os.rename(paths.root, doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise UserError(f"cannot delete {paths.root}: {error.strerror}") from None
+    finally:
+        lock.close()
+
+
+def differences(first: RunPaths, second: RunPaths) -> list[Difference]:
+    """The keys in which two runs' frozen configurations differ, in their order."""
+    left, right = dict(_flat(_read(first.config))), dict(_flat(_read(second.config)))
+    keys = list(dict.fromkeys([*left, *right]))
+    return [(key, left.get(key, ""), right.get(key, "")) for key in keys if left.get(key) != right.get(key)]
+
+
+def _read(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, "null" if value is None else str(value)

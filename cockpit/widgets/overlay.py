@@ -1,0 +1,101 @@
+"""The loss of several runs over each other, each with a letter of its own besides its colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cockpit.screens.runs_state import RunCurves
+from cockpit.widgets import curves, figures, plot
+from cockpit.widgets.curves import StageCurve
+from cockpit.widgets.glyphs import UNICODE, Glyphs
+from cockpit.widgets.lines import Frame, Line, clean, clip, cut
+from cockpit.widgets.loss_chart import FURNITURE, LABEL_WIDTH, floor, merge
+from cockpit.widgets.runs_table import MARKS
+from cockpit.widgets.still import Still
+
+SMOOTHING = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayData:
+    """`marked` tells whether these runs were chosen, or only lie under the cursor."""
+
+    runs: tuple[RunCurves, ...] = ()
+    marked: bool = False
+
+
+class Overlay(Still):
+    """Draws again only for other data: the drawing is the dearest thing on its screen."""
+
+    DEFAULT_CSS = "Overlay { height: 1fr; min-height: 3; }"
+
+    def __init__(self, glyphs: Glyphs = UNICODE, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._data = OverlayData()
+
+    def show(self, data: OverlayData) -> None:
+        if data != self._data:
+            self._data = data
+            self.redraw()
+
+    def frame(self, width: int, height: int) -> Frame:
+        return overlay_frame(self._data, width, height, self._glyphs)
+
+
+def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """A legend, then the means over a common axis of steps and losses."""
+    legend = clip(_legend(data, glyphs), width)
+    longest = max((run.curves for run in data.runs), key=_steps, default=())
+    everything = [curve for run in data.runs for curve in run.curves]
+    needed = curves.needed_range(everything, SMOOTHING)
+    axis = curves.y_axis(needed, None, max(1, height - FURNITURE))
+    canvas = plot.Canvas(width - LABEL_WIDTH - 1, height - FURNITURE, float(_steps(longest)), axis)
+    if canvas.width < 4 or canvas.height < 1:
+        return [legend][:height]
+    if needed is None:
+        empty: Frame = [legend, [], [(" no loss recorded yet", "dim")]]
+        return empty[:height]
+    rows = merge(
+        [layer for index, run in enumerate(data.runs) for layer in _layers(run, index, canvas, glyphs)],
+        canvas,
+    )
+    labels = {canvas.height - 1 - row: figures.tick(value, axis.step) for row, value in axis.ticks()}
+    frame: Frame = [legend]
+    for y, row in enumerate(rows):
+        label = labels.get(y)
+        edge = glyphs.axis_tick if label else glyphs.axis
+        frame.append([(f"{label or '':>{LABEL_WIDTH - 1}} ", "dim"), (edge, "faint"), *row])
+    return [*frame, *floor(longest, canvas, glyphs)]
+
+
+def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> list[tuple[list[str], str]]:
+    """The mean of one run, and its letter where it ends."""
+    pixels = canvas.width * (2 if glyphs.blocks else 1)
+    lines: list[curves.Points] = []
+    for curve in run.curves:
+        mean = [(step, value, value) for step, value in curves.smooth(curve.raw, SMOOTHING)]
+        lines += curves.thin(mean, curve.offset, canvas.total, pixels)
+    role = f"curve_{index % len(MARKS) + 1}"
+    ends = [line[-1] for line in lines[-1:] if line]
+    return [
+        (plot.draw(lines, canvas, glyphs.mean), role),
+        (plot.draw([ends], canvas, MARKS[index % len(MARKS)], joined=False), role),
+    ]
+
+
+def _legend(data: OverlayData, glyphs: Glyphs) -> Line:
+    line: Line = [(" loss, mean 0.9   ", "strong")]
+    for index, run in enumerate(data.runs):
+        name = cut(clean(run.run), 24, glyphs.ellipsis)
+        line += [
+            (f"{MARKS[index % len(MARKS)]} {glyphs.mean_sample}", f"curve_{index % len(MARKS) + 1}"),
+            (f" {name}   ", "text"),
+        ]
+    if not data.marked:
+        line.append(("space marks runs to lay over each other", "dim"))
+    return line
+
+
+def _steps(stages: tuple[StageCurve, ...]) -> int:
+    return sum(stage.steps for stage in stages)

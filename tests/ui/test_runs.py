@@ -1,0 +1,289 @@
+"""The Runs screen on recorded runs, and the pure functions behind it."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from cockpit.actions import runs as keys
+from cockpit.screens.brief import Brief
+from cockpit.screens.confirm import Confirm
+from cockpit.screens.runs import Runs
+from cockpit.screens.runs_changes import delete, differences, rename
+from cockpit.screens.runs_source import RunsSource, flown_seconds
+from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
+from cockpit.screens.start import Start
+from cockpit.widgets.curves import StageCurve
+from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.widgets.lines import Frame, width_of
+from cockpit.widgets.overlay import OverlayData, overlay_frame
+from cockpit.widgets.runs_table import age_words, runs_frame, size_words
+from engine.errors import UserError
+from engine.runs.layout import RunPaths, list_runs
+from engine.runs.lock import EngineLock
+from engine.runs.rows import Bucket, Event
+from engine.runs.store import open_reader
+
+
+def text(frame: Frame) -> str:
+    return "\n".join("".join(part for part, _ in line) for line in frame)
+
+
+def state_event(attempt: int, wall: float, name: str) -> Event:
+    return Event(0, attempt, wall, "state", "info", None, None, name, "", {})
+
+
+@pytest.fixture
+def two(record) -> tuple[RunPaths, RunPaths]:
+    """`first` was parked, `second` has crashed and was told another rank."""
+    first, second = record("first"), record("second", end=None)
+    for paths, rank in ((first, 16), (second, 32)):
+        config = yaml.safe_load(paths.config.read_text()) | {"lora": {"rank": rank, "alpha": 32}}
+        paths.config.write_text(yaml.safe_dump(config))
+    os.utime(first.db, (2e9, 2e9))  # written last
+    return first, second
+
+
+def source_on(paths: RunPaths) -> RunsSource:
+    return RunsSource(paths.root.parent, paths)
+
+
+def test_every_run_is_a_row(two) -> None:
+    rows = source_on(two[0]).read().rows
+    first = next(row for row in rows if row.name == "first")
+    assert (first.state, first.stage, first.step, first.loss, first.f1) == (
+        "parked",
+        "stage_b",
+        50,
+        1.2,
+        0.78,
+    )
+    assert next(row for row in rows if row.name == "second").state == "crashed"
+    assert first.bytes > 10_000 and first.icd_f1 is None
+
+
+def test_a_run_that_did_not_change_is_not_opened_again(two, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def counted(paths: RunPaths):
+        opened.append(paths.name)
+        return open_reader(paths)
+
+    monkeypatch.setattr("cockpit.screens.runs_source.open_reader", counted)
+    source = source_on(two[0])
+    source.draw(("first",))
+    assert source.read() == source.read()
+    assert sorted(opened) == ["first", "first", "second"]
+
+
+def test_reading_runs_does_not_change_which_was_written_last(two) -> None:
+    before = [paths.name for paths in list_runs(two[0].root.parent)]
+    source_on(two[0]).read()
+    assert [paths.name for paths in list_runs(two[0].root.parent)] == before == ["first", "second"]
+
+
+def test_a_damaged_run_says_so_in_its_row(two) -> None:
+    two[1].db.write_bytes(b"no database at all" * 100)
+    rows = source_on(two[0]).read().rows
+    assert "damaged" in next(row.trouble for row in rows if row.name == "second")
+
+
+def test_time_between_engines_is_not_counted() -> None:
+    states = [
+        state_event(1, 10, "training"),
+        state_event(1, 20, "parked"),
+        state_event(2, 1000, "training"),
+    ]
+    assert flown_seconds(states, 1030) == 40
+    assert flown_seconds([*states, state_event(2, 1005, "finished")], 9999) == 15
+    assert flown_seconds([], 1) is None
+
+
+def test_renaming_and_deleting_need_a_run_without_engine(two) -> None:
+    first, second = two
+    with EngineLock.take(first):
+        for change in (lambda: rename(first, "new"), lambda: delete(first)):
+            with pytest.raises(UserError):
+                change()
+    with pytest.raises(UserError, match="there is a 'second' already"):
+        rename(first, "second")
+    with pytest.raises(UserError, match="cannot be used"):
+        rename(first, "../elsewhere")
+    renamed = rename(first, "new")
+    assert renamed.is_run() and not first.root.exists()
+    delete(second)
+    assert [path.name for path in renamed.root.parent.iterdir()] == ["new"]
+
+
+def test_configurations_are_held_against_each_other_key_by_key(two) -> None:
+    assert differences(*two) == [("lora.rank", "16", "32")]
+
+
+def bucket(step: int, value: float) -> Bucket:
+    return Bucket(step, step, value, value, value)
+
+
+def curves(name: str, values: list[float]) -> RunCurves:
+    raw = tuple(bucket(step, value) for step, value in enumerate(values, start=1))
+    return RunCurves(name, (StageCurve("stage_a", 0, 100, None, raw), StageCurve("stage_b", 100, 50, None)))
+
+
+@pytest.mark.parametrize("size", [(60, 10), (120, 24), (6, 3)])
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_curves_lie_over_each_other_with_a_letter_each(size: tuple[int, int], glyphs) -> None:
+    runs = (curves("one", [3.0, math.nan, 2.0]), curves("\x1btwo", [1.0] * 90), curves("none", []))
+    shown = text(overlay_frame(OverlayData(runs, True), *size, glyphs))
+    assert "\x1b" not in shown
+    if size[0] >= 60:
+        assert "a " in shown and "b " in shown and "none" in shown
+        assert (
+            sum(line.rstrip().endswith("b") or " b " in line or "b" in line for line in shown.split("\n"))
+            >= 2
+        )
+    if glyphs is ASCII:
+        assert all(ord(char) < 128 for char in shown.replace("\ufffd", ""))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_fits_its_width(width: int) -> None:
+    rows = tuple(
+        RunRow(
+            f"run-{number}-{'x' * 60}",
+            "evaluating",
+            False,
+            "stage_b",
+            1_000_000,
+            1_000_000,
+            1.5,
+            0.5,
+            0.4,
+            1e6,
+            10**13,
+        )
+        for number in range(100)
+    )
+    view = RunsView(RunsState(Brief("n"), (*rows, RunRow("bad", trouble="x" * 300))), 60, (rows[60].name,))
+    frame = runs_frame(view, width, 12, UNICODE)
+    assert len(frame) == 12 and all(width_of(line) <= width for line in frame)
+    assert "▸ a run-60" in text(frame)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 kB"),
+        (812_000, "812 kB"),
+        (13_400_000, "13.4 MB"),
+        (999_000_000, "999 MB"),
+        (1_200_000_000, "1.2 GB"),
+    ],
+)
+def test_sizes(size: int, words: str) -> None:
+    assert size_words(size) == words
+
+
+def test_ages() -> None:
+    assert age_words(30) == "just now" and age_words(600) == "10 min ago" and age_words(7300) == "2 h 00 ago"
+
+
+def test_reasons() -> None:
+    live = RunsView(RunsState(Brief("n"), (RunRow("a", "training"), RunRow("b", "finished"))))
+    assert "park or stop it first" in keys.RENAME.reason(live) and "already under way" in keys.RESUME.reason(
+        live
+    )
+    assert keys.COMPARE.reason(live) and keys.MARK.reason(live) == ""
+    full = RunsView(live.state, 1, ("w", "x", "y", "z"))
+    assert "as many as can be told apart" in keys.MARK.reason(full)
+
+
+async def open_runs(kit: ModuleType, pilot, app) -> Runs:
+    await pilot.press("5")
+    await kit.until(pilot, lambda: isinstance(app.screen, Runs) and len(app.screen.view.state.rows) > 0)
+    await kit.until(pilot, lambda: "state" in kit.shown(app))
+    return app.screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_marks_lay_curves_over_each_other(kit: ModuleType, two, size) -> None:
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=size) as pilot:
+        screen = await open_runs(kit, pilot, app)
+        await kit.until(pilot, lambda: "◌ parked" in kit.shown(app) and "✖ crashed" in kit.shown(app))
+        await kit.until(pilot, lambda: "a ━━ first" in kit.shown(app))
+        await pilot.press("d")
+        assert any("mark one run" in words for words in kit.said(app))
+        await pilot.press("space", "j", "space")
+        await kit.until(pilot, lambda: "a ━━ first   b ━━ second" in kit.shown(app))
+        await pilot.press("d")
+        await kit.until(pilot, lambda: "lora.rank" in kit.shown(app))
+        await pilot.press("escape", "escape")
+        await kit.until(pilot, lambda: screen.view.marked == () and isinstance(app.screen, Runs))
+
+
+async def test_another_run_is_opened_on_every_screen(kit: ModuleType, two) -> None:
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(kit, pilot, app)
+        await pilot.press("j", "enter")
+        await kit.until(pilot, lambda: app.paths == two[1] and "✖ crashed" in kit.shown(app))
+        await pilot.press("6")
+        await kit.until(pilot, lambda: "training.log" in kit.shown(app) and "second" in kit.shown(app))
+
+
+async def test_resuming_starts_an_engine(kit: ModuleType, two, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[str] = []
+    monkeypatch.setattr("engine.runs.process.launch", lambda paths, _argv: launched.append(paths.name))
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(kit, pilot, app)
+        await pilot.press("j", "s")
+        await kit.until(pilot, lambda: "second: a new engine goes on from stage_b-000050" in kit.said(app))
+        assert launched == ["second"]
+
+
+async def test_renaming_the_open_run_follows_it(kit: ModuleType, two) -> None:
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(kit, pilot, app)
+        await pilot.press("r", *"-2", "enter")
+        await kit.until(pilot, lambda: app.paths is not None and app.paths.name == "first-2")
+        await kit.until(pilot, lambda: isinstance(app.screen, Runs) and "first-2" in kit.shown(app))
+
+
+async def test_deleting_asks_and_goes_on_with_another_run(kit: ModuleType, two) -> None:
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(kit, pilot, app)
+        await pilot.press("D")
+        await kit.until(
+            pilot, lambda: isinstance(app.screen, Confirm) and "cannot be brought back" in kit.shown(app)
+        )
+        await pilot.press("escape")
+        await kit.until(pilot, lambda: isinstance(app.screen, Runs))
+        assert two[0].is_run()
+        await pilot.press("D", "enter")
+        await kit.until(pilot, lambda: app.paths == two[1])
+        assert not two[0].root.exists()
+        await kit.until(pilot, lambda: isinstance(app.screen, Runs) and len(app.screen.view.state.rows) == 1)
+        await pilot.press("D", "enter")
+        await kit.until(pilot, lambda: isinstance(app.screen, Start) and app.paths is None)
+
+
+async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleType, record) -> None:
+    paths: RunPaths = record(end=None)
+    with EngineLock.take(paths):
+        app = kit.app_on_run(paths)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await open_runs(kit, pilot, app)
+            await pilot.press("D", "r", "s")
+            reason = "an engine lives in it (training): park or stop it first"
+            assert kit.said(app) == [reason, reason, "already under way: training; enter opens it"]
+
+
+def test_no_directory_is_no_error(tmp_path: Path) -> None:
+    assert RunsSource(tmp_path / "gone", RunPaths(tmp_path / "gone" / "x")).read().rows == ()
