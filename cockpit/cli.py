@@ -37,6 +37,7 @@ COMMANDS = {
     "scalars": ("scalars", "print the recorded curves"),
     "samples": ("samples", "print the generated samples"),
     "evaluate": ("evaluate", "generate and score, with baselines"),
+    "check": ("check", "say what is wrong with a Python, the machine or a configuration, and mend it"),
     "data": ("data", "make phantom data, build or import a curriculum"),
     "model": ("model", "inspect or convert a base model"),
 }

@@ -1,0 +1,228 @@
+"""`check`: what is wrong with an interpreter, the machine or a configuration, why, and the command that mends it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cockpit.commands.console import one_line, print_json
+from cockpit.commands.opening import add_runs, runs_of
+from engine.errors import UserError
+
+if TYPE_CHECKING:
+    from engine.setup_check.check import Check
+    from engine.setup_check.finding import Finding
+    from engine.setup_check.plan import Plan
+    from engine.setup_check.target import Target
+
+MARKS = {"ok": "✔ ok  ", "info": "· info", "warn": "! warn", "fail": "✖ fail"}
+WIDTH = 100
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--python", metavar="EXE", help="the interpreter to look at (default: the cockpit's own)"
+    )
+    parser.add_argument("--config", metavar="CONFIG", type=Path, help="a configuration to check as well")
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    changes = parser.add_mutually_exclusive_group()
+    changes.add_argument("--mend", action="store_true", help="show what would mend it, ask, and do it")
+    changes.add_argument("--undo", action="store_true", help="take the last mend back, byte for byte")
+    parser.add_argument("--yes", action="store_true", help="with --mend or --undo: do not ask")
+    add_runs(parser)
+    parser.epilog = (
+        "Exit code 1 if anything fails.\n\n"
+        "examples:\n  cxr-cockpit check\n  cxr-cockpit check --python ~/old/.venv/bin/python --mend"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.yes and not (options.mend or options.undo):
+        raise UserError("--yes says yes to --mend or --undo; give one of them")
+    try:
+        from engine.setup_check.check import Check
+        from engine.setup_check.target import find_target
+    except Exception as error:  # whatever a broken installation raises is what this command is to tell
+        return _own_packages(error, options.json)
+    target = find_target(options.python)
+    if options.undo:
+        return _undo(target, options)
+    check = Check(target, options.config, runs_of(options))
+    _look(check, options.json)
+    if options.mend:
+        return _mend(check, options)
+    if options.json:
+        print_json(check.as_json())
+    return 0 if check.ok else 1
+
+
+def _look(check: Check, as_json: bool) -> None:
+    """Run the check: what is well is told as it comes, what is not at the end, worst first."""
+    told: set[str] = set()
+    for finding in check.run():
+        if not as_json and finding.status in ("ok", "info") and finding.id not in told:
+            told.add(finding.id)
+            print(_line(finding), flush=True)
+    if as_json:
+        return
+    bad = [one for one in check.findings if one.status in ("fail", "warn")]
+    for finding in bad:
+        print()
+        print("\n".join(_block(finding)))
+    counts = {status: sum(one.status == status for one in check.findings) for status in MARKS}
+    print(f"\n{counts['fail']} fail, {counts['warn']} warn, {counts['info']} info, {counts['ok']} ok")
+
+
+def _mend(check: Check, options: argparse.Namespace) -> int:
+    from engine.setup_check.mend import carry_out
+
+    plan = check.plan
+    if check.ok or plan is None:
+        if options.json:
+            print_json(check.as_json())
+        elif check.ok:
+            print("nothing to mend")
+        else:
+            print("nothing here can be mended by a command: see why above")
+        return 0 if check.ok else 1
+    say = _to_stderr if options.json else _to_stdout
+    for line in _plan_lines(plan):
+        say(line)
+    if not _agreed("Do this?", options.yes):
+        say("nothing was changed")
+        return 1
+    well, kept = carry_out(plan, check.facts, say)
+    if not well:
+        say("a command failed; what it changed is taken back with --undo")
+    from engine.setup_check.check import Check
+
+    again = Check(check.target, check.config, check.runs)
+    _look(again, options.json)
+    worse = again.fails - check.fails
+    if options.json:
+        print_json(again.as_json())
+    if worse:
+        say(f"worse than before: {', '.join(sorted(worse))}")
+    undo = ["cxr-cockpit", "check", "--python", check.target.executable, "--undo"]
+    say(f"{len(kept.kept)} files are kept as they were; `{shlex.join(undo)}` puts them back")
+    return 0 if again.ok and well else 1
+
+
+def _undo(target: Target, options: argparse.Namespace) -> int:
+    from engine.setup_check.snapshot import newest, undo
+    from engine.setup_check.target import prefix_of
+
+    prefix = prefix_of(target)
+    last = newest(prefix)
+    if last is None:
+        raise UserError(f"{prefix}: there is no mend to undo")
+    say = _to_stderr if options.json else _to_stdout
+    say(f"puts {len(last.kept)} files back as they were before: {', '.join(last.names)}")
+    if not _agreed("Do this?", options.yes):
+        say("nothing was changed")
+        return 1
+    count = undo(last)
+    if options.json:
+        print_json({"python": target.executable, "restored": count, "packages": last.names})
+    else:
+        print(f"{count} files are as they were")
+    return 0
+
+
+def _agreed(question: str, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UserError("nothing is changed without a yes: answer in a terminal, or add --yes")
+    print(f"{question} [y/N] ", end="", flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _plan_lines(plan: Plan) -> Iterable[str]:
+    yield ""
+    yield "would run:"
+    yield from (f"  {shlex.join(command)}" for command in plan.commands)
+    if plan.changes:
+        yield "would change:"
+    for change in plan.changes:
+        after = "again" if change.after == change.before else f"→ {change.after or 'removed'}"
+        yield f"  {change.name} {change.before or 'new'} {after}"
+    yield f"shown to fit together by {plan.proof}" if plan.changes else plan.proof
+
+
+def _line(finding: Finding) -> str:
+    return f"{MARKS[finding.status]}  {one_line(finding.title)}"
+
+
+def _block(finding: Finding) -> Iterable[str]:
+    yield _line(finding)
+    for label, text in (
+        ("found", finding.found),
+        ("expected", finding.expected),
+        ("why", finding.why),
+        *(("leads to", text) for text in finding.consequences),
+        ("source", finding.source),
+    ):
+        if text:
+            yield from _wrapped(label, text)
+    for command in finding.fix:
+        yield f"        {'mend':<9}{one_line(shlex.join(command))}"
+
+
+def _wrapped(label: str, text: str) -> Iterable[str]:
+    import textwrap
+
+    lines = textwrap.wrap(one_line(text), WIDTH - 17, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        yield f"        {label if number == 0 else '':<9}{line}"
+
+
+def _own_packages(error: Exception, as_json: bool) -> int:
+    """The check itself needs a few packages; without them it can at least say so."""
+    fix = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--force-reinstall",
+        "packaging",
+        "pydantic",
+        "pyyaml",
+        "psutil",
+    ]
+    name = getattr(error, "name", None) or type(error).__name__
+    finding = {
+        "id": "cockpit-packages",
+        "group": "packages",
+        "status": "fail",
+        "title": f"cxr-cockpit's own environment is damaged: {name}",
+        "found": one_line(f"{type(error).__name__}: {error}"),
+        "expected": "packaging, pydantic, pyyaml and psutil",
+        "why": "The check itself needs them.",
+        "consequences": [],
+        "fix": [fix],
+        "source": "seen here",
+    }
+    if as_json:
+        print(
+            json.dumps(
+                {"python": sys.executable, "platform": sys.platform, "ok": False, "findings": [finding]}
+            )
+        )
+    else:
+        print(f"{MARKS['fail']}  {finding['title']}\n        found    {finding['found']}")
+        print(f"        mend     {shlex.join(fix)}")
+    return 1
+
+
+def _to_stdout(line: str) -> None:
+    print(one_line(line), flush=True)
+
+
+def _to_stderr(line: str) -> None:
+    print(one_line(line), file=sys.stderr, flush=True)

@@ -1,0 +1,276 @@
+"""Explanations for failed imports that no known mismatch covers, from what the failure itself says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from engine.setup_check import trace
+from engine.setup_check.facts import Distribution, Facts, Import
+from engine.setup_check.finding import Finding, Repair
+from engine.setup_check.knowledge import Knowledge
+from engine.setup_check.metadata import SEEN, Unmet, ways_to_meet
+from engine.setup_check.stack import PACKAGES, title
+from engine.setup_check.trace import Shadow
+from engine.setup_check.versions import canonical, requirement, satisfies
+
+_REFUSED = re.compile(
+    r"(?P<wanted>[A-Za-z][\w.-]*\s*(?:[<>=!~]=?[^\s,]+,?)+) is required for a normal functioning of this module,?"
+    r"(?: but found (?P<name>[\w.-]+)==(?P<found>\S+?)\.?(?:\s|$))?"
+)
+_NOT_FOUND = re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)")
+_NO_NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
+_LIBRARY = re.compile(
+    r"cannot open shared object|undefined symbol|dlopen|Symbol not found|DLL load failed|wrong ELF class"
+    r"|incompatible architecture|GLIBC(XX)?_|numpy\.dtype size changed|multiarray failed to import|_ARRAY_API not found"
+    r"|invalid ELF header|file too short"
+)
+
+
+def shadowed(shadow: Shadow, one: Import) -> Finding:
+    """A file of one's own took the place of a module."""
+    return Finding(
+        id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
+        group="imports",
+        status="fail",
+        title=f"{Path(shadow.file).name} hides the module {shadow.module}",
+        found=f"{shadow.module} comes from {shadow.file}",
+        expected=f"{shadow.module} from the environment",
+        why="What lies in the working folder or on PYTHONPATH is imported before what is installed. "
+        "Rename the file or the folder, or take its folder out of PYTHONPATH."
+        + (" Isolated from both, the import works." if one.isolated and one.isolated.ok else ""),
+        source=SEEN,
+    )
+
+
+def missing_package(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
+    """A package that is not installed, or of which only an empty folder is left."""
+    name = _missing_name(one, facts)
+    if name is None:
+        return None
+    wanted = _asked_for(name, facts)
+    return Finding(
+        id=f"missing-{name}",
+        group="packages",
+        status="fail",
+        title=f"{name} is not installed",
+        found=_remains(one) or trace.telling_line(one),
+        expected=" and ".join(f"{name}{spec} (for {who})" for who, spec in wanted) or f"{name} installed",
+        why=f"{_importer(one, facts)} imports it.",
+        source=SEEN,
+        repairs=_ways_to_install(name, wanted, facts, known),
+    )
+
+
+def _missing_name(one: Import, facts: Facts) -> str | None:
+    root = one.root
+    if root is None:
+        return None
+    installed = facts.installed()
+    if root.type == "ModuleNotFoundError" and root.name:
+        name = trace.distribution_for(root.name)
+        return None if name in installed else name
+    not_found = _NOT_FOUND.search(root.message) if root.type == "PackageNotFoundError" else None
+    if not_found:
+        return canonical(not_found.group(1))
+    if one.is_namespace and trace.distribution_for(one.module) not in installed:
+        return trace.distribution_for(one.module)
+    return None
+
+
+def _remains(one: Import) -> str:
+    return f"only an empty folder of it: {one.module} has no __init__.py" if one.is_namespace else ""
+
+
+def _asked_for(name: str, facts: Facts) -> list[tuple[str, str]]:
+    """(who, range) for each installed package of the stack that wants it."""
+    found = []
+    for key, one in facts.installed().items():
+        for text in one.requires:
+            wanted = requirement(text)
+            plain = wanted is not None and (wanted.marker is None or wanted.marker.evaluate(_markers(facts)))
+            if wanted and plain and canonical(wanted.name) == name and key in PACKAGES:
+                found.append((key, str(wanted.specifier)))
+    return found
+
+
+def _markers(facts: Facts) -> dict[str, str]:
+    return facts.markers | {"extra": ""}
+
+
+def _ways_to_install(
+    name: str, wanted: list[tuple[str, str]], facts: Facts, known: Knowledge
+) -> tuple[Repair, ...]:
+    """The newest that fits what others ask for, then releases that are known, newest first."""
+    spans = [span for _, span in wanted if span]
+    first = name + ",".join(spans)
+    releases = [
+        version
+        for version, release in known.releases.get(name, {}).items()
+        if satisfies(facts.python, release.python) and all(satisfies(version, span) for span in spans)
+    ]
+    return tuple(Repair(install=(text,)) for text in (first, *(f"{name}=={v}" for v in reversed(releases))))
+
+
+def refused_version(one: Import, facts: Facts) -> Finding | None:
+    """A library that looked at another's version and refused it."""
+    said = _REFUSED.search(one.root.message) if one.root else None
+    wanted = requirement(said.group("wanted").rstrip(",")) if said else None
+    if said is None or wanted is None:
+        return None
+    name = canonical(wanted.name)
+    found = facts.installed().get(name)
+    who = next(
+        (facts.installed()[key] for key in trace.involved(one, facts) if key in facts.installed()), None
+    )
+    version = said.group("found") or (found.version if found else None)
+    repairs = ways_to_meet(Unmet(who, wanted, version)) if who else (Repair(install=(str(wanted),)),)
+    asker = f"{who.name} {who.version}" if who else title(one.id)
+    return Finding(
+        id=f"requires-{who.key if who else one.id}-{name}",
+        group="packages",
+        status="fail",
+        title=f"{asker} refuses {name} {version or ''}".rstrip(),
+        found=f"{name} {version or 'not installed'}",
+        expected=str(wanted),
+        why="It checks the version when it is imported. Its advice, to upgrade itself, jumps to the newest release.",
+        source=SEEN,
+        repairs=repairs,
+    )
+
+
+def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
+    """A name or a module that the installed release of a package does not have."""
+    root = one.root
+    if root is None or root.type not in ("ImportError", "ModuleNotFoundError"):
+        return None
+    said = _NO_NAME.search(root.message)
+    module = said.group("module") if said else (root.name or "")
+    provider = facts.installed().get(trace.distribution_for(module)) if module else None
+    if provider is None:
+        return None
+    what = said.group("name") if said else module
+    spans = _ranges(module, root.statement, what, known)
+    importer = _importer(one, facts)
+    works = f"{provider.name} {' and '.join(spans)}" if spans else f"a {provider.name} that has {what}"
+    repairs = (Repair(install=(f"{provider.name}{','.join(spans)}",)),) if spans else ()
+    return Finding(
+        id=f"no-name-{provider.key}-{what.rpartition('.')[2].lower().replace('_', '-')}",
+        group="imports",
+        status="fail",
+        title=f"{provider.name} {provider.version} has no {what}, which {importer} imports",
+        found=f"{provider.name} {provider.version}; {trace.telling_line(one)}",
+        expected=works,
+        why=f"{importer} and {provider.name} {provider.version} do not belong together: "
+        f"one is too old or too new for the other. The line is `{root.statement or 'not known'}`.",
+        source=SEEN,
+        repairs=repairs or _either_newer(one, provider, facts),
+    )
+
+
+def _either_newer(one: Import, provider: Distribution, facts: Facts) -> tuple[Repair, ...]:
+    """Where no range is known: a newer provider, else a newer importer."""
+    importer = facts.owner(one.root.frames[-1][0]) if one.root and one.root.frames else None
+    sides = [provider, importer] if importer and importer.key != provider.key else [provider]
+    return tuple(Repair(install=(f"{side.name}>{side.version}",)) for side in sides)
+
+
+def _ranges(module: str, statement: str | None, name: str, known: Knowledge) -> list[str]:
+    """Ranges of the provider that have all the names that the failing statement asks for, where they are known."""
+    names = [name]
+    try:
+        for node in ast.walk(ast.parse(statement or "")):
+            if isinstance(node, ast.ImportFrom):
+                names += [alias.name for alias in node.names]
+    except SyntaxError:
+        pass
+    found = [known.symbol(module, one) for one in dict.fromkeys(names)]
+    return list(dict.fromkeys(one.has for one in found if one))
+
+
+def library(one: Import, facts: Facts) -> Finding | None:
+    """A compiled module that cannot be loaded."""
+    root = one.root
+    if root is None or not _LIBRARY.search(root.message):
+        return None
+    owner = _owner(one, facts)
+    if owner is None:
+        return None
+    name, version = owner
+    return Finding(
+        id=f"library-{name}",
+        group="imports",
+        status="fail",
+        title=f"A compiled part of {name} {version} cannot be loaded",
+        found=trace.telling_line(one),
+        expected=f"{name} built for this Python, this system and the packages it was built against",
+        why="It was built for another Python, another processor or another release of a library it uses, "
+        "or its file is damaged.",
+        source=SEEN,
+        repairs=(Repair(reinstall=(f"{name}=={version}",)),),
+    )
+
+
+def ended(one: Import, facts: Facts) -> Finding | None:
+    """An import that ends its process, or does not end."""
+    exits = one.root is not None and one.root.type in ("SystemExit", "KeyboardInterrupt")
+    if one.root is not None and not exits:
+        return None
+    owner = _owner(one, facts)
+    name = owner[0] if owner else one.id
+    label = f"{owner[0]} {owner[1]}" if owner else title(one.id)
+    if one.outcome == "hang":
+        word, what = "hangs", f"Importing {label} does not end"
+    elif exits or one.how.startswith("ended"):
+        word, what = "exits", f"Importing {label} ends the whole process"
+    else:
+        word, what = "crashes", f"Importing {label} crashes the interpreter"
+    return Finding(
+        id=f"{word}-{name}",
+        group="imports",
+        status="fail",
+        title=what,
+        found=trace.telling_line(one),
+        expected="an import that returns",
+        why="Nothing that loads it can start. A damaged installation is the usual reason."
+        if word != "hangs"
+        else "It waits for something: a network, a lock, a device. The stack says where.",
+        source=SEEN,
+        repairs=(Repair(reinstall=(f"{owner[0]}=={owner[1]}",)),) if owner else (),
+    )
+
+
+def unknown(one: Import, facts: Facts) -> Finding:
+    """Nothing fits: the failure in its own words."""
+    owner = _owner(one, facts)
+    label = f"{owner[0]} {owner[1]}" if owner else title(one.id)
+    last = one.root.frames[-1] if one.root and one.root.frames else None
+    doing = "works" if one.step == "use" else "imports"
+    return Finding(
+        id=f"import-{owner[0] if owner else one.id}",
+        group="imports",
+        status="fail",
+        title=f"{title(one.id)} no longer {doing}: {one.root.type if one.root else one.outcome} in {label}",
+        found=trace.telling_line(one),
+        expected=f"{title(one.id)} {doing}",
+        why=(f"It happens at {last[0]}:{last[1]}: `{one.root.statement or ''}`." if last and one.root else "")
+        + " No known mismatch fits; a fresh installation of the package is the first thing to try.",
+        source=SEEN,
+        repairs=(Repair(reinstall=(f"{owner[0]}=={owner[1]}",)),) if owner else (),
+    )
+
+
+def _owner(one: Import, facts: Facts) -> tuple[str, str] | None:
+    """Name and version of the package whose code was running."""
+    for file in trace.frames(one):
+        found = facts.owner(file)
+        if found:
+            return found.key, found.version
+    mine = facts.installed().get(trace.distribution_for(one.module))
+    return (mine.key, mine.version) if mine else None
+
+
+def _importer(one: Import, facts: Facts) -> str:
+    owner = facts.owner(one.root.frames[-1][0]) if one.root and one.root.frames else None
+    return f"{owner.name} {owner.version}" if owner else "the training stack"

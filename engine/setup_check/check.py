@@ -1,0 +1,133 @@
+"""The whole check, as a stream: findings come as soon as they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.config import RunConfig
+from engine.setup_check.diagnose import COCKPIT_PACKAGE, package_findings, working
+from engine.setup_check.facts import Facts
+from engine.setup_check.finding import Finding, worst_first
+from engine.setup_check.installer import Resolver, find_installer
+from engine.setup_check.interpreter import interpreter_findings
+from engine.setup_check.knowledge import knowledge
+from engine.setup_check.machine import device_findings, machine_findings
+from engine.setup_check.plan import Plan, Planner, with_fixes
+from engine.setup_check.project import project_findings, read_config, runs_findings
+from engine.setup_check.target import IMPORT_SECONDS, Target, ask
+from engine.setup_check.terminal import look_at_terminal
+
+
+@dataclass(slots=True)
+class Check:
+    """One check of one interpreter. Iterate `run` for findings as they come; the rest is filled on the way."""
+
+    target: Target
+    config: Path | None = None
+    runs: Path = Path("runs")
+    seconds: float = IMPORT_SECONDS
+    resolver: Resolver | None = None
+    """Stands in for pip's dry run, for tests."""
+    facts: Facts = field(default_factory=Facts)
+    plan: Plan | None = None
+    _config: RunConfig | None = None
+    _findings: dict[str, Finding] = field(default_factory=dict)
+
+    def run(self) -> Iterator[Finding]:
+        """Findings as they become known. One that comes again with the same id replaces the earlier one:
+        failing ones come first without, then with the command that mends them. Closing the iterator ends the probe.
+        """
+        for finding in self._all():
+            if self._findings.get(finding.id) != finding or finding.fix:
+                self._findings[finding.id] = finding
+                yield finding
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is known so far, worst first."""
+        return worst_first(list(self._findings.values()))
+
+    @property
+    def ok(self) -> bool:
+        return not any(one.status == "fail" for one in self._findings.values())
+
+    @property
+    def fails(self) -> set[str]:
+        return {one.id for one in self._findings.values() if one.status == "fail"}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "python": self.target.executable,
+            "platform": self.facts.interpreter.get("platform"),
+            "ok": self.ok,
+            "findings": [one.as_json() for one in self.findings],
+        }
+
+    def _all(self) -> Iterator[Finding]:
+        self.facts = Facts(own=self.target.own)
+        if not self.target.can_be_probed:
+            yield _too_old(self.target)
+            return
+        parts = ask(self.target, self.seconds)
+        for part, value in parts:
+            self.facts.take(part, value)
+            if part == "start":
+                yield from interpreter_findings(self.facts)
+                # the imports are on their way in the other process; these cost little here
+                yield from self._surroundings()
+            elif part == "imports" and self.facts.imports[value["id"]].ok:
+                yield working(self.facts.imports[value["id"]], self.facts)
+        found = package_findings(self.facts, knowledge(), _cockpit_requires())
+        yield from found
+        if self._config is not None:
+            yield from device_findings(self._config, self.facts)
+        mends = with_fixes(found, self._planner(), self.facts, knowledge())
+        self.plan = mends.plan
+        yield from (one for one in mends.findings if one.fix)
+
+    def _surroundings(self) -> Iterator[Finding]:
+        if not self.target.own and self.config is None:
+            yield from machine_findings(None, self.runs)
+            return
+        yield from look_at_terminal()
+        if self.config is not None:
+            self._config, finding = read_config(self.config)
+            yield finding
+        yield from machine_findings(self._config, self.runs)
+        if self._config is None:
+            yield from runs_findings(self.runs)
+        else:
+            yield from project_findings(self._config, self.runs)
+
+    def _planner(self) -> Planner | None:
+        installer = find_installer(self.facts)
+        if installer is None:
+            return None
+        return Planner(self.facts, knowledge(), installer, self.resolver)
+
+
+def _cockpit_requires() -> list[str]:
+    """What cxr-cockpit declares; nothing where it runs from a bare checkout."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        return [text for text in requires(COCKPIT_PACKAGE) or [] if "extra ==" not in text]
+    except PackageNotFoundError:
+        return []
+
+
+def _too_old(target: Target) -> Finding:
+    version = ".".join(str(number) for number in target.version)
+    return Finding(
+        id="python-too-old",
+        group="interpreter",
+        status="fail",
+        title=f"Python {version} is too old to be looked into",
+        found=f"{target.executable}: Python {version}",
+        expected="Python 3.8 at least, 3.11 for what is current",
+        why="No release of the training stack from the last years runs on it.",
+        source="wheel: Requires-Python of torch, transformers and peft",
+    )

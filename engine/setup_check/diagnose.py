@@ -1,0 +1,177 @@
+"""From the facts of an interpreter to findings. Pure: everything is in the facts and the knowledge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from engine.setup_check import metadata
+from engine.setup_check.facts import Facts, Import
+from engine.setup_check.failures import Diagnosis, diagnose_imports
+from engine.setup_check.finding import Finding, Repair, worst_first
+from engine.setup_check.interpreter import interpreter_findings
+from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
+from engine.setup_check.metadata import SEEN, Suspect, Unmet
+from engine.setup_check.stack import PACKAGES, title
+from engine.setup_check.versions import applies as counts
+from engine.setup_check.versions import canonical, requirement, satisfies
+
+COCKPIT_PACKAGE = "cxr-cockpit"
+
+
+def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
+    """Every finding about the interpreter and its packages, worst first.
+
+    `cockpit_requires` are the requirements of cxr-cockpit itself: in its own interpreter an unmet one is a
+    `fail`, elsewhere a note. Trials that the facts do not have are judged from versions alone.
+    """
+    findings = list(interpreter_findings(facts))
+    findings += [working(one, facts) for one in facts.imports.values() if one.ok]
+    findings += package_findings(facts, known, cockpit_requires)
+    return worst_first(findings)
+
+
+def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
+    """What is wrong with the packages, each cause once."""
+    world = World.of(facts)
+    suspects = list(metadata.suspects(facts))
+    conflicts = metadata.unmet(facts.versions(), facts.installed(), facts.markers)
+    imports = diagnose_imports(facts, known, suspects, conflicts)
+    findings = [
+        *imports.findings,
+        *_known(facts, known, world, imports),
+        *_suspects(suspects, imports),
+        *_conflicts(facts, conflicts, imports, known, world),
+        *_cockpit(facts, cockpit_requires, imports),
+        *metadata.python_too_old(facts),
+        *metadata.leftovers(facts),
+        *_not_tried(facts),
+    ]
+    return _interpreter_first(findings, world, known)
+
+
+def working(one: Import, facts: Facts) -> Finding:
+    """An import that went well."""
+    version = one.version or facts.versions().get(canonical(one.module), "")
+    words = "work together" if " with " in title(one.id) else "imports and works"
+    said = f"{title(one.id)} {words}" if " with " in title(one.id) else f"{title(one.id)} {version} {words}"
+    return Finding(
+        id=f"import-{one.id}",
+        group="imports",
+        status="ok",
+        title=said.replace("  ", " "),
+        found=f"{one.file or ''} in {one.seconds:.1f} s",
+        source=SEEN,
+    )
+
+
+def _known(facts: Facts, known: Knowledge, world: World, imports: Diagnosis) -> Iterator[Finding]:
+    """Known mismatches that the versions prove, and that no import has disproved or told of already."""
+    for entry in known.entries:
+        if entry.by_symptom or entry.id in imports.entries or not applies(entry, world):
+            continue
+        tried = facts.imports.get(entry.imports) if entry.imports else None
+        if tried is None or not tried.ok:
+            yield described(entry, world)
+
+
+def _suspects(suspects: list[Suspect], imports: Diagnosis) -> Iterator[Finding]:
+    for one in suspects:
+        if one.finding.id not in imports.suspects:
+            yield one.finding
+
+
+def _conflicts(
+    facts: Facts, conflicts: list[Unmet], imports: Diagnosis, known: Knowledge, world: World
+) -> Iterator[Finding]:
+    """Unmet requirements that nothing has failed on: a warning within the stack, a note elsewhere."""
+    matter = metadata.closure(facts)
+    told = {
+        frozenset(canonical(name) for name in entry.when.packages)
+        for entry in known.entries
+        if applies(entry, world)
+    }
+    missing = {one.id for one in imports.findings}
+    for one in conflicts:
+        pair = (one.requirer.key, one.name)
+        if one.requirer.key == COCKPIT_PACKAGE or pair in imports.unmet or frozenset(pair) in told:
+            continue
+        if f"missing-{one.name}" not in missing:
+            yield metadata.conflict(one, "warn" if one.requirer.key in matter else "info")
+
+
+def _cockpit(facts: Facts, requires: Iterable[str], imports: Diagnosis) -> Iterator[Finding]:
+    """What cxr-cockpit itself asks for."""
+    versions = facts.versions()
+    unmet: list[tuple[str, str, str]] = []
+    for text in requires:
+        wanted = requirement(text)
+        if wanted is None or not counts(wanted, facts.markers):
+            continue
+        name = canonical(wanted.name)
+        version = versions.get(name)
+        if version is None or not satisfies(version, wanted.specifier):
+            unmet.append((name, f"{wanted.name}{wanted.specifier}", version or "not installed"))
+    told = {one.id for one in imports.findings}
+    if facts.own:
+        for name, text, version in unmet:
+            if f"missing-{name}" not in told:
+                yield Finding(
+                    id=f"requires-{COCKPIT_PACKAGE}-{name}",
+                    group="packages",
+                    status="fail",
+                    title=f"cxr-cockpit needs {text}, found {version}",
+                    found=f"{name} {version}",
+                    expected=text,
+                    why="The cockpit and its engine were tested with this range.",
+                    source=f"metadata of {COCKPIT_PACKAGE}",
+                    repairs=(Repair(install=(text,)),),
+                )
+    elif unmet and versions:
+        yield Finding(
+            id="not-for-cockpit",
+            group="packages",
+            status="info",
+            title="cxr-cockpit itself would need other packages than these",
+            found=", ".join(f"{name} {version}" for name, _, version in unmet),
+            expected=", ".join(text for _, text, _ in unmet),
+            why="This interpreter is judged as a training stack; the cockpit runs in its own.",
+            source=f"metadata of {COCKPIT_PACKAGE}",
+        )
+
+
+def _not_tried(facts: Facts) -> Iterator[Finding]:
+    """Packages of the stack that are not there, where no import was tried."""
+    if facts.imports or not facts.distributions:
+        return
+    installed = facts.installed()
+    for name in ("torch", "transformers", "peft", "accelerate"):
+        if name not in installed:
+            yield Finding(
+                id=f"missing-{name}",
+                group="packages",
+                status="fail",
+                title=f"{name} is not installed",
+                found="not installed",
+                expected=f"one of {', '.join(PACKAGES[:4])} and the others",
+                source=SEEN,
+                repairs=(Repair(install=(name,)),),
+            )
+
+
+def _interpreter_first(findings: list[Finding], world: World, known: Knowledge) -> list[Finding]:
+    """Where the interpreter holds the packages back, it is the first cause of what is wrong with them."""
+    behind = [one for one in known.entries if one.id in ("python-39", "python-38") and applies(one, world)]
+    if not behind:
+        return findings
+    first = f"The interpreter comes first: {_sentence(behind[0], world)} "
+    return [
+        replace(one, why=first + one.why)
+        if one.status == "fail" and one.group in ("packages", "imports")
+        else one
+        for one in findings
+    ]
+
+
+def _sentence(entry: Entry, world: World) -> str:
+    return f"Python {world.python}. {entry.cause}"

@@ -1,0 +1,200 @@
+"""What the probe saw of an interpreter, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.setup_check.versions import canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """One metadata folder on the path."""
+
+    name: str
+    version: str
+    folder: str = ""
+    place: str = ""
+    problem: str | None = None
+    requires: tuple[str, ...] = ()
+    requires_python: str | None = None
+    editable: bool = False
+    missing: tuple[str, ...] = ()
+    """Some of the recorded files that are not there."""
+    missing_count: int = 0
+    tops: tuple[str, ...] = ()
+    """Top-level modules it recorded."""
+
+    @property
+    def key(self) -> str:
+        return canonical(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One exception of a chain, and where it was raised: (file, line, function), the innermost frame last."""
+
+    type: str
+    message: str
+    name: str | None = None
+    path: str | None = None
+    frames: tuple[tuple[str, int, str], ...] = ()
+    statement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """How the import of one package went. `outcome`: ok, failed, died, hang or skipped."""
+
+    id: str
+    module: str
+    outcome: str
+    seconds: float = 0.0
+    step: str = ""
+    """How far it came: import, use or done."""
+    chain: tuple[Link, ...] = ()
+    how: str = ""
+    """For one that died or hung: in what way."""
+    because: str | None = None
+    stderr: str = ""
+    file: str | None = None
+    version: str | None = None
+    is_namespace: bool = False
+    outside: dict[str, str] = field(default_factory=dict)
+    """Modules that came from the working folder or PYTHONPATH, with their files."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    isolated: Import | None = None
+    """The same with the working folder, PYTHON* variables and the user's site folder left out, if that was tried."""
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+    @property
+    def root(self) -> Link | None:
+        """The exception that the others came from."""
+        return self.chain[-1] if self.chain else None
+
+
+@dataclass(slots=True)
+class Facts:
+    """All that is known of an interpreter; what has not been seen yet is empty."""
+
+    interpreter: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
+    distributions: list[Distribution] = field(default_factory=list)
+    leftovers: list[str] = field(default_factory=list)
+    folder: dict[str, Any] = field(default_factory=dict)
+    imports: dict[str, Import] = field(default_factory=dict)
+    own: bool = False
+    """Whether this is the cockpit's own interpreter."""
+
+    @property
+    def python(self) -> str:
+        return str(self.interpreter.get("version", ""))
+
+    @property
+    def executable(self) -> str:
+        return str(self.interpreter.get("executable", ""))
+
+    @property
+    def system(self) -> str:
+        return str(self.interpreter.get("system", ""))
+
+    @property
+    def markers(self) -> dict[str, str]:
+        return dict(self.interpreter.get("markers", {}))
+
+    def installed(self) -> dict[str, Distribution]:
+        """The distribution that counts for each name: the first readable one on the path."""
+        first: dict[str, Distribution] = {}
+        for one in self.distributions:
+            if one.problem is None:
+                first.setdefault(one.key, one)
+        return first
+
+    def versions(self) -> dict[str, str]:
+        return {name: one.version for name, one in self.installed().items()}
+
+    def owner(self, file: str) -> Distribution | None:
+        """The distribution that a module's file belongs to, by its folder and recorded names."""
+        path = Path(file)
+        for one in self.distributions:
+            place = Path(one.place)
+            if one.place and path.is_relative_to(place):
+                top = path.relative_to(place).parts[0].split(".")[0]
+                if top in one.tops or canonical(top) == one.key:
+                    return one
+        return None
+
+    def take(self, part: str, value: Any) -> None:
+        """Add one part of the probe's document."""
+        if part == "imports":
+            self.imports[value["id"]] = _import(value)
+        elif part == "distributions":
+            self.distributions = [_distribution(one) for one in value]
+        elif part in ("interpreter", "environment", "start", "leftovers", "folder"):
+            setattr(self, part, value)
+
+
+def facts_from(document: dict[str, Any], own: bool = False) -> Facts:
+    """Facts of a whole document of the probe."""
+    facts = Facts(own=own)
+    for part, value in document.items():
+        if part == "imports":
+            for one in value:
+                facts.take(part, one)
+        else:
+            facts.take(part, value)
+    return facts
+
+
+def _distribution(value: dict[str, Any]) -> Distribution:
+    return Distribution(
+        name=value["name"],
+        version=value["version"],
+        folder=value.get("folder", ""),
+        place=value.get("place", ""),
+        problem=value.get("problem"),
+        requires=tuple(value.get("requires", ())),
+        requires_python=value.get("requires_python"),
+        editable=bool(value.get("editable")),
+        missing=tuple(value.get("missing", ())),
+        missing_count=value.get("missing_count", 0),
+        tops=tuple(value.get("tops", ())),
+    )
+
+
+def _import(value: dict[str, Any]) -> Import:
+    module = value.get("module") or {}
+    return Import(
+        id=value["id"],
+        module=value["module_name"],
+        outcome=value["outcome"],
+        seconds=value.get("seconds", 0.0),
+        step=value.get("step", ""),
+        chain=tuple(_link(link) for link in value.get("error") or ()),
+        how=value.get("how", ""),
+        because=value.get("because"),
+        stderr=value.get("stderr", ""),
+        file=module.get("file"),
+        version=module.get("version"),
+        is_namespace=bool(module) and module.get("file") is None,
+        outside=value.get("outside", {}),
+        notes=value.get("notes", {}),
+        isolated=_import(value["isolated"]) if value.get("isolated") else None,
+    )
+
+
+def _link(value: dict[str, Any]) -> Link:
+    return Link(
+        type=value["type"],
+        message=value["message"],
+        name=value.get("name"),
+        path=value.get("path"),
+        frames=tuple((file, line, function) for file, line, function in value.get("frames", ())),
+        statement=value.get("statement"),
+    )

@@ -1,0 +1,194 @@
+"""From imports that failed to the few things that are wrong: each cause once, what it takes down as consequences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from engine.setup_check import causes, metadata, trace
+from engine.setup_check.facts import Facts, Import
+from engine.setup_check.finding import Finding
+from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
+from engine.setup_check.metadata import Suspect, Unmet
+from engine.setup_check.stack import STACK, title
+from engine.setup_check.versions import canonical
+
+_AFTER = {trial.id: trial.after for trial in STACK}
+
+
+@dataclass(slots=True)
+class Fault:
+    """Imports that fail for one and the same reason, the one nearest to it first."""
+
+    trials: list[Import] = field(default_factory=list)
+
+    @property
+    def first(self) -> Import:
+        return self.trials[0]
+
+    @property
+    def text(self) -> str:
+        """All that the failing imports said, for matching."""
+        return "\n".join(_text(one) for one in self.trials)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The findings of the failed imports, and what of the metadata they have already said."""
+
+    findings: list[Finding]
+    suspects: set[str]
+    """Ids of the suspects that turned out to be a cause."""
+    unmet: set[tuple[str, str]]
+    """(requirer, requirement) of the conflicts that turned out to be one."""
+    entries: set[str]
+
+
+def diagnose_imports(
+    facts: Facts, known: Knowledge, suspects: list[Suspect], conflicts: list[Unmet]
+) -> Diagnosis:
+    """One finding for each fault. Pure: all that is needed is in the facts."""
+    world = World.of(facts)
+    done = Diagnosis([], set(), set(), set())
+    for fault in faults(facts):
+        finding = _explained(fault, facts, known, world, suspects, conflicts, done)
+        consequences = tuple(_consequence(one) for one in fault.trials)
+        done.findings.append(replace(finding, status="fail", consequences=consequences))
+    return done
+
+
+def faults(facts: Facts) -> list[Fault]:
+    """The failed imports, grouped by what they have in common or by what they rest on."""
+    failed = {key: one for key, one in facts.imports.items() if not one.ok}
+    order = [trial.id for trial in STACK if trial.id in failed]
+    order += [key for key in failed if key not in order]
+    found: list[Fault] = []
+    of_trial: dict[str, Fault] = {}
+    by_signature: dict[tuple[str, ...], Fault] = {}
+    for key in sorted(order, key=lambda one: len([b for b in _AFTER.get(one, ()) if b in failed])):
+        one = failed[key]
+        signature = _signature(one, facts)
+        fault = by_signature.get(signature)
+        if fault is None:
+            fault = next((of_trial[base] for base in _bases(one) if base in of_trial), None)
+        if fault is None:
+            fault = Fault()
+            found.append(fault)
+        by_signature.setdefault(signature, fault)
+        of_trial[key] = fault
+        fault.trials.append(one)
+    return found
+
+
+def _bases(one: Import) -> Iterable[str]:
+    """Trials that this one rests on and whose package its failure speaks of."""
+    if one.because:
+        yield one.because
+        return
+    text = _text(one)
+    vague = one.root is not None and one.root.type in ("NameError", "AttributeError")
+    for base in _AFTER.get(one.id, ()):
+        names = trace.words_for(base)
+        if vague or any(re.search(rf"\b{re.escape(name)}\b", text) for name in names):
+            yield base
+
+
+def _signature(one: Import, facts: Facts) -> tuple[str, ...]:
+    shadow = trace.shadow(one, facts)
+    if shadow:
+        return ("shadow", shadow.file)
+    if one.root is None:
+        where = trace.stack_file(one.stderr)
+        return (one.outcome, where or one.id)
+    place = one.root.frames[-1][0] if one.root.frames else ""
+    message = re.sub(r"0x[0-9a-f]+|\(/[^)]*\)", "", one.root.message)
+    return (one.root.type, message[:300], place)
+
+
+def _text(one: Import) -> str:
+    links = "\n".join(f"{link.type}: {link.message}\n{link.statement or ''}" for link in one.chain)
+    return f"{links}\n{one.how}\n{one.stderr}"
+
+
+def _explained(
+    fault: Fault,
+    facts: Facts,
+    known: Knowledge,
+    world: World,
+    suspects: list[Suspect],
+    conflicts: list[Unmet],
+    done: Diagnosis,
+) -> Finding:
+    """The best explanation there is; each step knows less of the particular case than the one before."""
+    one = fault.first
+    shadow = trace.shadow(one, facts)
+    if shadow:
+        return causes.shadowed(shadow, one)
+    involved = trace.involved(one, facts)
+    entry = _entry(fault, known, world)
+    damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
+    if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
+        done.suspects.add(damage.finding.id)
+        return damage.finding
+    if entry:
+        done.entries.add(entry.id)
+        done.unmet.update((c.requirer.key, c.name) for c in conflicts if _is_of(c, entry))
+        return described(entry, world)
+    missing = causes.missing_package(one, facts, known)
+    if missing:
+        done.unmet.update((c.requirer.key, c.name) for c in conflicts if missing.id == f"missing-{c.name}")
+        return missing
+    unmet = _conflict(one, conflicts, involved)
+    if unmet:
+        done.unmet.add((unmet.requirer.key, unmet.name))
+        return replace(
+            metadata.conflict(unmet, "fail"), found=_with_error(unmet.found or "not installed", one)
+        )
+    return (
+        causes.refused_version(one, facts)
+        or causes.missing_name(one, facts, known)
+        or causes.library(one, facts)
+        or causes.ended(one, facts)
+        or causes.unknown(one, facts)
+    )
+
+
+def _entry(fault: Fault, known: Knowledge, world: World) -> Entry | None:
+    """The known mismatch whose conditions hold and whose symptom shows."""
+    fits = [one for one in known.entries if one.match and applies(one, world)]
+    return next((one for one in fits if re.search(one.match or "", fault.text)), None)
+
+
+def _is_of(conflict: Unmet, entry: Entry) -> bool:
+    names = {canonical(name) for name in entry.when.packages}
+    return {conflict.requirer.key, conflict.name} <= names
+
+
+def _explains(suspect: Suspect, one: Import) -> bool:
+    """Whether that damage can be behind that failure."""
+    if suspect.kind == "broken-metadata":
+        return bool(suspect.finding.repairs and suspect.finding.repairs[0].reinstall)
+    return True
+
+
+def _conflict(one: Import, conflicts: list[Unmet], involved: list[str]) -> Unmet | None:
+    """A requirement that is not met, between packages that the failure runs through."""
+    text = _text(one).lower()
+    for conflict in conflicts:
+        names = {conflict.name, conflict.name.replace("-", "_"), *trace.words_for(conflict.name)}
+        spoken_of = any(re.search(rf"\b{re.escape(name.lower())}\b", text) for name in names)
+        if conflict.requirer.key in involved and (conflict.name in involved or spoken_of):
+            return conflict
+    return None
+
+
+def _with_error(found: str, one: Import) -> str:
+    return f"{found}; {trace.telling_line(one)}"
+
+
+def _consequence(one: Import) -> str:
+    if one.outcome == "skipped":
+        return f"{title(one.id)} was not tried: it loads {title(one.because or '')}"
+    doing = "imports, but does not work" if one.step == "use" else "does not import"
+    return f"{title(one.id)} {doing}: {trace.telling_line(one)}"

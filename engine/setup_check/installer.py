@@ -1,0 +1,162 @@
+"""pip, as far as mending needs it: which one reaches the interpreter, what it would do, what command does it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from engine.setup_check.facts import Facts
+from engine.setup_check.knowledge import Knowledge
+from engine.setup_check.versions import canonical, parsed, requirement, satisfies
+
+DRY_RUN_SINCE = "22.2"
+OTHER_PYTHON_SINCE = "22.3"
+DRY_RUN_SECONDS = 120
+
+_UNREACHABLE = (
+    "Could not fetch URL",
+    "NewConnectionError",
+    "ConnectionError",
+    "Max retries exceeded",
+    "Read timed out",
+    "from versions: none",
+    "Temporary failure in name resolution",
+)
+
+
+class Unreachable(Exception):
+    """No index answers; nothing can be said from it."""
+
+
+class Impossible(Exception):
+    """No set of versions meets the requirements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The packages that would be put in: canonical name to version, and the requirements that come with them."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Resolver(Protocol):
+    """Says what an installation would change. Raises `Unreachable` or `Impossible`."""
+
+    def __call__(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """A pip that installs into the interpreter. `version` is its own."""
+
+    command: tuple[str, ...]
+    version: str
+
+    @property
+    def has_dry_run(self) -> bool:
+        return satisfies(self.version, f">={DRY_RUN_SINCE}")
+
+    def install(self, requirements: Sequence[str]) -> tuple[str, ...]:
+        return (*self.command, "install", *requirements)
+
+    def reinstall(self, pins: Sequence[str]) -> tuple[str, ...]:
+        return (*self.command, "install", "--force-reinstall", "--no-deps", *pins)
+
+    def uninstall(self, names: Sequence[str]) -> tuple[str, ...]:
+        return (*self.command, "uninstall", "-y", *names)
+
+    def dry_run(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
+        """Ask the index and change nothing. Network errors and an empty index are `Unreachable`."""
+        command = self.reinstall(requirements) if reinstall else self.install(requirements)
+        quiet = ("--dry-run", "--quiet", "--report", "-", "--no-input", "--disable-pip-version-check")
+        try:
+            ended = subprocess.run(
+                [*command, *quiet, "--retries", "0", "--timeout", "10"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DRY_RUN_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None
+        if ended.returncode != 0:
+            said = ended.stderr.strip()
+            last = said.splitlines()[-1] if said else f"exit code {ended.returncode}"
+            if any(word in said for word in _UNREACHABLE):
+                raise Unreachable(last)
+            raise Impossible(last)
+        return _resolution(ended.stdout)
+
+
+def _resolution(report: str) -> Resolution:
+    items = [item["metadata"] for item in json.loads(report)["install"]]
+    return Resolution(
+        {canonical(one["name"]): one["version"] for one in items},
+        {canonical(one["name"]): tuple(one.get("requires_dist", ())) for one in items},
+    )
+
+
+def find_installer(facts: Facts) -> Installer | None:
+    """The interpreter's own pip; where it has none, the cockpit's, which reaches other interpreters."""
+    own = facts.installed().get("pip")
+    if own is not None:
+        return Installer((facts.executable, "-m", "pip"), own.version)
+    version = _cockpit_pip()
+    if version and satisfies(version, f">={OTHER_PYTHON_SINCE}"):
+        return Installer((sys.executable, "-m", "pip", "--python", facts.executable), version)
+    return None
+
+
+def _cockpit_pip() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pip")
+    except PackageNotFoundError:
+        return None
+
+
+class KnownReleases:
+    """Resolves from the releases that the knowledge file lists, where no index can be asked."""
+
+    def __init__(self, known: Knowledge, facts: Facts) -> None:
+        self._known = known
+        self._facts = facts
+
+    def __call__(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
+        if reinstall:
+            raise Unreachable("a reinstallation needs an index")
+        chosen: dict[str, str] = {}
+        requires: dict[str, tuple[str, ...]] = {}
+        ahead = list(requirements)
+        while ahead:
+            wanted = requirement(ahead.pop(0))
+            if wanted is None:
+                continue
+            name = canonical(wanted.name)
+            now = chosen.get(name) or self._facts.versions().get(name)
+            if now is not None and satisfies(now, wanted.specifier):
+                continue
+            if name in chosen:
+                raise Impossible(f"{name} {chosen[name]} is not {wanted.specifier}")
+            version = self._newest(name, str(wanted.specifier))
+            chosen[name] = version
+            requires[name] = tuple(self._known.releases[name][version].requires)
+            ahead += requires[name]
+        return Resolution(chosen, requires)
+
+    def _newest(self, name: str, span: str) -> str:
+        fits = [
+            version
+            for version, release in self._known.releases.get(name, {}).items()
+            if satisfies(version, span) and satisfies(self._facts.python, release.python)
+        ]
+        if not fits:
+            raise Unreachable(f"no release of {name} {span} is known for Python {self._facts.python}")
+        return max(fits, key=lambda version: parsed(version) or parsed("0"))  # type: ignore[arg-type,return-value]

@@ -1,0 +1,129 @@
+"""Findings about the interpreter itself: which it is, how it starts, what is in its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.setup_check.facts import Facts
+from engine.setup_check.finding import Finding
+from engine.setup_check.metadata import SEEN
+from engine.setup_check.versions import satisfies
+
+OLDEST_FOR_COCKPIT = "3.11"
+
+
+def interpreter_findings(facts: Facts) -> Iterator[Finding]:
+    """All that can be said before a package was looked at."""
+    about = facts.interpreter
+    yield Finding(
+        id="interpreter",
+        group="interpreter",
+        status="ok",
+        title=f"Python {facts.python} on {about.get('machine', '?')}, {about.get('platform', facts.system)}",
+        found=facts.executable,
+        source=SEEN,
+    )
+    if about.get("implementation", "cpython") != "cpython":
+        yield Finding(
+            id="not-cpython",
+            group="interpreter",
+            status="fail",
+            title=f"{about['implementation']} is not CPython",
+            found=str(about.get("full_version", "")),
+            expected="CPython",
+            why="torch has wheels for CPython only.",
+            source="wheel: torch",
+        )
+    if about.get("bits", 64) != 64:
+        yield Finding(
+            id="interpreter-32-bit",
+            group="interpreter",
+            status="fail",
+            title="A 32-bit Python cannot load torch",
+            found="32 bit",
+            expected="64 bit",
+            why="There are no 32-bit wheels of torch.",
+            source="wheel: torch",
+        )
+    if not facts.own and not satisfies(facts.python, f">={OLDEST_FOR_COCKPIT}"):
+        yield Finding(
+            id="interpreter-for-cockpit",
+            group="interpreter",
+            status="info",
+            title=f"cxr-cockpit itself needs Python {OLDEST_FOR_COCKPIT}",
+            found=facts.python,
+            expected=f">={OLDEST_FOR_COCKPIT}",
+            why="This interpreter is judged as a training stack; the cockpit runs in its own.",
+            source="metadata of cxr-cockpit",
+        )
+    yield from _start(facts)
+    yield from _environment(facts)
+
+
+def _start(facts: Facts) -> Iterator[Finding]:
+    start = facts.start
+    if start.get("error"):
+        lines = str(start.get("stderr", "")).strip().splitlines()
+        yield Finding(
+            id="interpreter-start",
+            group="interpreter",
+            status="fail",
+            title="This Python does not start as the trainer starts it",
+            found=f"{start['error']}: {lines[-1] if lines else 'it says nothing'}"[:400],
+            expected="an interpreter that starts",
+            why="Something that runs before any program does fails: sitecustomize, a .pth file, "
+            "or what PYTHONPATH and PYTHONHOME point to.",
+            source=SEEN,
+        )
+    elif "Error processing line" in str(start.get("stderr", "")):
+        line = next(one for one in start["stderr"].splitlines() if "Error processing line" in one)
+        yield Finding(
+            id="broken-pth",
+            group="interpreter",
+            status="warn",
+            title="A .pth file of this environment cannot be processed",
+            found=line.strip(),
+            expected="no such message",
+            why="What the file should have put on the path is not there.",
+            source=SEEN,
+        )
+    if start.get("managed"):
+        yield Finding(
+            id="externally-managed",
+            group="interpreter",
+            status="info",
+            title="The system's package manager owns this Python",
+            found=str(start.get("stdlib", "")),
+            expected="a virtual environment",
+            why="pip installs nothing here (PEP 668), and what the system updates, it changes under a run.",
+            source="cited: PEP 668",
+        )
+
+
+def _environment(facts: Facts) -> Iterator[Finding]:
+    path = facts.environment.get("PYTHONPATH")
+    if path:
+        yield Finding(
+            id="pythonpath-set",
+            group="interpreter",
+            status="info",
+            title="PYTHONPATH is set",
+            found=path,
+            expected="unset",
+            why="What lies there is imported before what is installed.",
+            source=SEEN,
+        )
+    user = str(facts.start.get("user_site", ""))
+    if user and facts.start.get("user_site_used"):
+        names = sorted({one.key for one in facts.distributions if one.place == user})
+        if names:
+            yield Finding(
+                id="user-site",
+                group="interpreter",
+                status="info",
+                title=f"{len(names)} packages come from the user's own site folder",
+                found=f"{user}: {', '.join(names[:6])}",
+                expected="a virtual environment",
+                why="They go before those of the interpreter, in every environment that is not virtual.",
+                source=SEEN,
+            )

@@ -1,0 +1,319 @@
+"""From findings to one mend: repairs merged into one set of versions that is shown to fit together."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from engine.setup_check.facts import Distribution, Facts
+from engine.setup_check.finding import Finding, Repair
+from engine.setup_check.installer import (
+    Impossible,
+    Installer,
+    KnownReleases,
+    Resolution,
+    Resolver,
+    Unreachable,
+)
+from engine.setup_check.knowledge import Knowledge, World, problems
+from engine.setup_check.metadata import raises, unmet
+from engine.setup_check.versions import Requirement, canonical, parsed, requirement, satisfies
+
+MOST_TRIES = 6  # each may ask the index
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One package before and after; None where it is not there."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+    @property
+    def lowers(self) -> bool:
+        before, after = parsed(self.before or ""), parsed(self.after or "")
+        return before is not None and after is not None and after < before
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be run, what it changes, and what shows that the result fits together."""
+
+    commands: tuple[tuple[str, ...], ...]
+    changes: tuple[Change, ...]
+    removes: tuple[str, ...]
+    mends: frozenset[str]
+    """Ids of the findings it is for."""
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    install: tuple[str, ...]
+    changes: tuple[Change, ...]
+    conflicts: int
+    fails: int
+    warns: int
+    order: int
+
+    @property
+    def sound(self) -> bool:
+        return not self.conflicts and not self.fails
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        lowered = sum(change.lowers for change in self.changes)
+        return (self.fails + self.conflicts, int(lowered > 0), self.warns, len(self.changes), self.order)
+
+
+class Planner:
+    """Plans mends for one interpreter. `resolver` stands in for pip in tests."""
+
+    def __init__(
+        self, facts: Facts, known: Knowledge, installer: Installer, resolver: Resolver | None = None
+    ) -> None:
+        self._facts = facts
+        self._known = known
+        self._world = World.of(facts)
+        self._installer = installer
+        self._resolve = resolver or installer.dry_run
+        self._proof = "pip's dry run against the index"
+        if resolver is None and not installer.has_dry_run:
+            self._fall_back(f"pip {installer.version} has no dry run")
+
+    def plan(self, findings: Sequence[Finding]) -> Plan | None:
+        """One mend for all of them, or None if no consistent set of versions was found."""
+        todo = [one for one in findings if one.repairs]
+        if not todo:
+            return None
+        best: tuple[_Candidate, list[Repair]] | None = None
+        for order, repairs in enumerate(_combinations(todo)):
+            if best and self._is_larger(repairs, best[0]):
+                continue
+            candidate = self._candidate(_merged(repairs), _names(repairs), order)
+            if candidate and (best is None or candidate.rank < best[0].rank):
+                best = (candidate, repairs)
+        if best is None or not best[0].sound:
+            return None
+        return self._written(best[0], best[1], todo)
+
+    def _is_larger(self, repairs: list[Repair], best: _Candidate) -> bool:
+        """Whether it is plain without asking that these repairs change more, or lower something, than the best."""
+        if best.rank[:3] != (0, 0, 0):
+            return False
+        versions = self._facts.versions()
+        wanted = [requirement(text) for text in _merged(repairs)]
+        moved = [one for one in wanted if one and not _has(versions, one)]
+        lowered = any(
+            canonical(one.name) in versions and not raises(versions[canonical(one.name)], one)
+            for one in moved
+        )
+        return lowered or len(moved) >= len(best.changes)
+
+    def _fall_back(self, reason: str) -> None:
+        self._resolve = KnownReleases(self._known, self._facts)
+        self._proof = f"known metadata only: {reason}"
+
+    def _resolved(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution | None:
+        try:
+            return self._resolve(requirements, reinstall)
+        except Unreachable as error:
+            if isinstance(self._resolve, KnownReleases):
+                return None
+            self._fall_back(f"no index could be reached ({error})")
+            return self._resolved(requirements, reinstall)
+        except Impossible:
+            return None
+
+    def _candidate(self, install: list[str], uninstall: set[str], order: int) -> _Candidate | None:
+        """What an installation leads to; conflicts it would make with what stays are added to it and tried again."""
+        before = self._facts.versions()
+        for _ in range(_ROUNDS):
+            resolution = self._resolved(install) if install else Resolution()
+            if resolution is None:
+                return None
+            after = {k: v for k, v in (before | resolution.versions).items() if k not in uninstall}
+            new = self._new_conflicts(after, resolution)
+            if not new:
+                break
+            install = _intersected([*install, *new])
+        touched = {name for name, version in after.items() if before.get(name) != version} | uninstall
+        left = problems(after, self._world, self._known.entries)
+        names = sorted(touched)
+        return _Candidate(
+            install=tuple(install),
+            changes=tuple(Change(name, before.get(name), after.get(name)) for name in names),
+            conflicts=len(new),
+            fails=sum(one.status == "fail" for one in left if touched & _names_of(one.when.packages)),
+            warns=sum(one.status == "warn" for one in left if touched & _names_of(one.when.packages)),
+            order=order,
+        )
+
+    def _new_conflicts(self, after: dict[str, str], resolution: Resolution) -> list[str]:
+        """Requirements that would be broken and are not already, as texts to add."""
+        markers = self._facts.markers
+        installed = self._facts.installed()
+        old = {
+            (one.requirer.key, str(one.wanted)) for one in unmet(self._facts.versions(), installed, markers)
+        }
+        then = {name: one for name, one in installed.items() if name in after}
+        for name, version in resolution.versions.items():
+            then[name] = Distribution(name, version, requires=resolution.requires.get(name, ()))
+        return [
+            f"{one.wanted.name}{one.wanted.specifier}"
+            for one in unmet(after, then, markers)
+            if (one.requirer.key, str(one.wanted)) not in old
+        ]
+
+    def _written(self, chosen: _Candidate, repairs: list[Repair], todo: list[Finding]) -> Plan | None:
+        removes = tuple(dict.fromkeys(path for one in repairs for path in one.remove))
+        commands: list[tuple[str, ...]] = [("rm", "-r", "--", path) for path in removes]
+        commands += [command for one in repairs for command in one.commands]
+        gone = [change.name for change in chosen.changes if change.after is None]
+        if gone:
+            commands.append(self._installer.uninstall(gone))
+        pins = [f"{one.name}=={one.after}" for one in chosen.changes if one.after is not None]
+        if pins:
+            commands.append(self._installer.install(pins))
+        changing = {change.name for change in chosen.changes}
+        again = [pin for one in repairs for pin in one.reinstall]
+        again = [pin for pin in dict.fromkeys(again) if canonical(pin.partition("==")[0]) not in changing]
+        found = self._available(again)
+        if found is None:
+            return None
+        changes = list(chosen.changes)
+        if found:
+            commands.append(self._installer.reinstall(found))
+            changes += [_reinstalled(pin) for pin in found]
+        return Plan(
+            commands=tuple(commands),
+            changes=tuple(changes),
+            removes=removes,
+            mends=frozenset(one.id for one in todo),
+            proof=self._proof if chosen.changes or found else "nothing is installed",
+        )
+
+    def _available(self, pins: list[str]) -> list[str] | None:
+        """The pins as the index has them: with the build's local part, else without; unchanged without an index."""
+        if not pins:
+            return []
+        public = [pin.partition("+")[0] for pin in pins]
+        for some in (pins, public) if public != pins else (pins,):
+            if self._resolved(some, reinstall=True) is not None:
+                return some
+        return public if isinstance(self._resolve, KnownReleases) else None
+
+
+def _has(versions: dict[str, str], wanted: Requirement) -> bool:
+    version = versions.get(canonical(wanted.name))
+    return version is not None and satisfies(version, wanted.specifier)
+
+
+def _reinstalled(pin: str) -> Change:
+    name, _, version = pin.partition("==")
+    return Change(canonical(name), version or None, version or None)
+
+
+def new_environment(facts: Facts, known: Knowledge) -> tuple[tuple[str, ...], ...]:
+    """Commands that make a virtual environment with a tested set beside the working folder."""
+    wanted = known.tested_set(facts.python)
+    if not wanted:
+        return ()
+    place = os.path.join(str(facts.folder.get("path") or os.getcwd()), ".venv-training")
+    python = os.path.join(place, "bin", "python")
+    return ((facts.executable, "-m", "venv", place), (python, "-m", "pip", "install", *wanted))
+
+
+def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Facts, known: Knowledge) -> Mends:
+    """The findings with their commands, and the plan for all that fails.
+
+    Findings whose repairs were merged show the same commands: one of them alone might undo another.
+    """
+    fails = [one for one in findings if one.status == "fail" and one.repairs]
+    warns = [one for one in findings if one.status == "warn" and one.repairs]
+    if facts.start.get("managed") or planner is None:
+        made = new_environment(facts, known)
+        why = "a virtual environment: " + (
+            "the system owns this Python" if planner else "no pip reaches this Python"
+        )
+        plan = Plan(made, (), (), frozenset(one.id for one in fails), why) if fails and made else None
+        return Mends([_with(one, made) if one in fails else one for one in findings], plan)
+    main = planner.plan(fails)
+    fixes: dict[str, tuple[tuple[str, ...], ...]] = {}
+    if main:
+        fixes |= {one.id: main.commands for one in fails}
+    elif fails:
+        for one in fails:
+            alone = planner.plan([one])
+            fixes[one.id] = alone.commands if alone else new_environment(facts, known)
+            main = main or alone
+    for one in warns:
+        if main and _also_mended(one, main):
+            fixes[one.id] = main.commands
+        elif not fails:
+            alone = planner.plan([one])
+            if alone:
+                fixes[one.id] = alone.commands
+    return Mends([_with(one, fixes.get(one.id, one.fix)) for one in findings], main)
+
+
+@dataclass(frozen=True, slots=True)
+class Mends:
+    """Findings with their commands, and the plan that mends all that fails, if there is one."""
+
+    findings: list[Finding]
+    plan: Plan | None
+
+
+def _also_mended(finding: Finding, plan: Plan) -> bool:
+    """Whether the plan brings every package of one of the finding's repairs into its range."""
+    after = {change.name: change.after for change in plan.changes}
+    for repair in finding.repairs:
+        wanted = [requirement(text) for text in repair.install]
+        if wanted and all(
+            one is not None
+            and one.specifier.contains(after.get(canonical(one.name)) or "0", prereleases=True)
+            for one in wanted
+        ):
+            return True
+    return False
+
+
+def _with(finding: Finding, fix: tuple[tuple[str, ...], ...]) -> Finding:
+    return replace(finding, fix=fix)
+
+
+def _combinations(todo: list[Finding]) -> Iterator[list[Repair]]:
+    """One repair a finding; preferred ones first, a few at most."""
+    choices = [list(enumerate(one.repairs)) for one in todo]
+    ordered = sorted(
+        itertools.islice(itertools.product(*choices), 200), key=lambda picks: sum(rank for rank, _ in picks)
+    )
+    for picks in ordered[:MOST_TRIES]:
+        yield [repair for _, repair in picks]
+
+
+def _merged(repairs: list[Repair]) -> list[str]:
+    return _intersected([text for one in repairs for text in one.install])
+
+
+def _names(repairs: list[Repair]) -> set[str]:
+    return {canonical(name) for one in repairs for name in one.uninstall}
+
+
+def _intersected(texts: list[str]) -> list[str]:
+    """One requirement a package, with all the bounds that were asked for."""
+    spans: dict[str, list[str]] = {}
+    for text in texts:
+        wanted = requirement(text)
+        if wanted is not None:
+            spans.setdefault(canonical(wanted.name), []).extend(sorted(str(one) for one in wanted.specifier))
+    return [name + ",".join(dict.fromkeys(bounds)) for name, bounds in spans.items()]
+
+
+def _names_of(packages: dict[str, str]) -> set[str]:
+    return {canonical(name) for name in packages}

@@ -1,0 +1,448 @@
+"""Looks into the Python that runs it, and prints what it finds as one JSON document.
+
+    EXE -I -S probe.py                     one document
+    EXE -I -S probe.py --lines             the same as lines of {"part", "value"}, as they come
+    EXE -I -S probe.py '{"limit": 60}'     settings, see DEFAULTS
+
+Needs nothing but the standard library, and runs under CPython 3.8 and newer, also where every package is broken:
+each import happens in a process of its own, with a time limit. Nothing is judged here, and nothing is written.
+"""
+
+from __future__ import annotations
+
+import ast
+import concurrent.futures
+import csv
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+DEFAULTS = {
+    "limit": 60,  # seconds for one import
+    "jobs": 2,  # imports at a time
+    "flags": [],  # of the interpreter, as the trainer is started
+    "imports": [],  # {"id", "module", "action", "after": [ids]}
+    "import_source": "",  # of probe_import.py
+}
+
+START_SECONDS = 30
+
+VARIABLES = re.compile(
+    r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8)$"
+    r"|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
+    r"|CUDA_VISIBLE_DEVICES$|OMP_NUM_THREADS$|MKL_|KMP_|LD_(LIBRARY_PATH|PRELOAD)$|DYLD_|MallocStackLogging"
+    r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$|PIP_(TARGET|PREFIX|USER|REQUIRE_VIRTUALENV|CONSTRAINT|NO_INDEX)$"
+)
+
+# Run by a child, started as the trainer is: `site` and whatever hooks into it have had their say by then.
+START = """
+import sys
+path = list(sys.path)
+sys.path[:] = [one for one in path if one]
+import json, site, sysconfig
+print("\\n" + json.dumps({
+    "path": path, "prefix": sys.prefix, "base_prefix": sys.base_prefix,
+    "user_site": site.getusersitepackages(), "user_site_used": bool(site.ENABLE_USER_SITE),
+    "purelib": sysconfig.get_path("purelib"), "platlib": sysconfig.get_path("platlib"),
+    "stdlib": sysconfig.get_path("stdlib"),
+}))
+"""
+
+
+def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The document in parts, as (part, value); `imports` comes once for each import."""
+    yield "probe", 1
+    yield "interpreter", interpreter()
+    yield "environment", {key: value for key, value in os.environ.items() if VARIABLES.match(key)}
+    begin = start(settings)
+    yield "start", begin
+    scratch_folder = tempfile.TemporaryDirectory(prefix="cxr-check-")
+    with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
+        running = Imports(settings, pool, scratch)
+        places = [path for path in begin["path"] if os.path.isdir(path)]
+        yield "distributions", distributions(places)
+        yield "leftovers", leftovers(places)
+        yield "folder", folder()
+        for item in running.results():
+            yield "imports", item
+
+
+def interpreter() -> dict[str, Any]:
+    """What runs, and on what."""
+    return {
+        "executable": sys.executable,
+        "version": ".".join(str(number) for number in sys.version_info[:3]),
+        "full_version": sys.version.replace("\n", " "),
+        "implementation": sys.implementation.name,
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "platform": platform.platform(),
+        "macos": platform.mac_ver()[0],
+        "rosetta": sysctl("sysctl.proc_translated") == "1"
+        or (platform.machine() == "x86_64" and sysctl("hw.optional.arm64") == "1"),
+        "bits": 64 if sys.maxsize > 2**32 else 32,
+        "ssl": ssl_version(),
+        "markers": markers(),
+    }
+
+
+def markers() -> dict[str, str]:
+    """The variables of PEP 508 environment markers."""
+    version = sys.implementation.version
+    implementation = f"{version.major}.{version.minor}.{version.micro}"
+    if version.releaselevel != "final":
+        implementation += version.releaselevel[0] + str(version.serial)
+    return {
+        "implementation_name": sys.implementation.name,
+        "implementation_version": implementation,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "platform_python_implementation": platform.python_implementation(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    }
+
+
+def sysctl(name: str) -> str | None:
+    if sys.platform != "darwin":
+        return None
+    try:
+        answer = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.decode().strip() or None
+
+
+def ssl_version() -> str | None:
+    try:
+        import ssl
+    except ImportError:
+        return None
+    return ssl.OPENSSL_VERSION
+
+
+def start(settings: dict[str, Any]) -> dict[str, Any]:
+    """Where modules come from when the trainer runs, and what the interpreter says while it starts."""
+    found: dict[str, Any] = {"error": None, "stderr": "", "isolated_only": False}
+    for flags in (settings["flags"], ["-I"]):
+        ended = child(["-B", *flags, "-c", START], START_SECONDS)
+        line = ended["stdout"].strip().rpartition("\n")[2]
+        if ended["code"] == 0 and line.startswith("{"):
+            found.update(json.loads(line))
+            found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
+            break
+        found["isolated_only"] = True
+        found["error"] = found["error"] or how_it_ended(ended, START_SECONDS)
+        found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
+    else:
+        home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
+        library = os.path.join(home, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+        site = os.path.join(library, "site-packages")
+        found.update(
+            path=[site], prefix=home, base_prefix=sys.base_prefix, stdlib=os.path.dirname(os.__file__)
+        )
+        found.update(user_site="", user_site_used=False, purelib=site, platlib=site)
+    found["folder_first"] = "" in found["path"]
+    found["path"] = [os.path.abspath(path or os.getcwd()) for path in found["path"]]
+    managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
+    found["managed"] = found["prefix"] == found["base_prefix"] and os.path.exists(managed)
+    return found
+
+
+def distributions(places: list[str]) -> list[dict[str, Any]]:
+    """Every distribution that the path shows, in the order of the path."""
+    found = []
+    seen = set()
+    for place in places:
+        if os.path.realpath(place) in seen:
+            continue
+        seen.add(os.path.realpath(place))
+        for name in sorted(os.listdir(place)):
+            if name.endswith((".dist-info", ".egg-info")):
+                found.append(distribution(place, name))
+    return found
+
+
+def distribution(place: str, folder_name: str) -> dict[str, Any]:
+    """What one metadata folder says; `problem` where it cannot be read."""
+    path = os.path.join(place, folder_name)
+    words = folder_name.rpartition(".")[0].split("-")
+    item: dict[str, Any] = {"name": words[0], "version": "".join(words[1:2]), "folder": path, "place": place}
+    item.update(
+        problem=None, requires=[], requires_python=None, editable=False, missing=[], missing_count=0, tops=[]
+    )
+    try:
+        one = importlib.metadata.PathDistribution(pathlib.Path(path))
+        about: Any = one.metadata
+        if not about or not about["Name"] or not about["Version"]:
+            item["problem"] = "its METADATA has no name or version"
+            return item
+        item.update(name=about["Name"], version=about["Version"], requires_python=about["Requires-Python"])
+        item["requires"] = one.requires or []
+        item["editable"] = '"editable": true' in (one.read_text("direct_url.json") or "")
+        item.update(recorded_files(place, one.read_text("RECORD")))
+    except Exception as error:  # whatever a damaged folder makes of it, it is this folder that is damaged
+        item["problem"] = f"its metadata cannot be read ({type(error).__name__}: {error})"
+    return item
+
+
+def recorded_files(place: str, record: str | None) -> dict[str, Any]:
+    """Recorded files that are not there (compiled ones and scripts do not count), and the modules recorded."""
+    missing = []
+    tops = set()
+    folders: dict[str, set[str]] = {}
+    for row in csv.reader((record or "").splitlines()):
+        if not row or row[0].endswith(".pyc") or row[0].startswith("..") or os.path.isabs(row[0]):
+            continue
+        file = row[0].replace("\\", "/")
+        folder_name, _, name = file.rpartition("/")
+        if folder_name not in folders:  # one listing a folder is far cheaper than a look at each file
+            try:
+                folders[folder_name] = set(os.listdir(os.path.join(place, folder_name)))
+            except OSError:
+                folders[folder_name] = set()
+        if name not in folders[folder_name]:
+            missing.append(file)
+        if not file.split("/")[0].endswith((".dist-info", ".data", ".libs", ".pth")):
+            tops.add(file.split("/")[0].split(".")[0])
+    return {"missing": missing[:20], "missing_count": len(missing), "tops": sorted(tops)}
+
+
+def leftovers(places: list[str]) -> list[str]:
+    """What an interrupted installer leaves behind: folders that begin with a tilde."""
+    return [os.path.join(p, name) for p in places for name in sorted(os.listdir(p)) if name.startswith("~")]
+
+
+def folder() -> dict[str, Any]:
+    """The working folder, and what an unquoted `pip install name>=version` left in it."""
+    try:
+        here = os.getcwd()
+        names = sorted(os.listdir(here))
+    except OSError:
+        return {"path": "", "redirected": []}
+    written = [os.path.join(here, name) for name in names if re.match(r"=?\s*\d+(\.\w+)+(,.*)?$", name)]
+    return {"path": here, "redirected": [file for file in written if os.path.isfile(file)]}
+
+
+class Imports:
+    """The imports, a few at a time; one whose base hung is not tried."""
+
+    def __init__(
+        self, settings: dict[str, Any], pool: concurrent.futures.ThreadPoolExecutor, scratch: str
+    ) -> None:
+        self._settings = settings
+        self._scratch = scratch
+        self._pool = pool
+        self._left = list(settings["imports"])
+        self._hung: dict[str, str] = {}
+        self._done: set[str] = set()
+        self._running: dict[Any, dict[str, Any]] = {}
+        self._fill()
+
+    def results(self) -> Iterator[dict[str, Any]]:
+        """How each import went, in the order in which they end."""
+        while self._running or self._left:
+            self._fill()
+            yield from self._skipped()
+            if not self._running:
+                continue
+            ready, _ = concurrent.futures.wait(self._running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in ready:
+                spec = self._running.pop(future)
+                item = future.result()
+                self._done.add(spec["id"])
+                if item["outcome"] == "hang":
+                    self._hung[spec["id"]] = spec["id"]
+                yield item
+
+    def _fill(self) -> None:
+        known = {spec["id"] for spec in self._settings["imports"]}
+        for spec in list(self._left):
+            waits_for = known.intersection(spec.get("after", []))
+            if len(self._running) == self._settings["jobs"]:
+                break
+            if waits_for <= self._done and not waits_for & set(self._hung):
+                self._left.remove(spec)
+                self._running[self._pool.submit(self._both, spec)] = spec
+
+    def _skipped(self) -> Iterator[dict[str, Any]]:
+        for spec in list(self._left):
+            hung = [self._hung[one] for one in spec.get("after", []) if one in self._hung]
+            if hung:
+                self._left.remove(spec)
+                self._done.add(spec["id"])
+                self._hung[spec["id"]] = hung[0]
+                yield {
+                    "id": spec["id"],
+                    "outcome": "skipped",
+                    "because": hung[0],
+                    "module_name": spec["module"],
+                }
+
+    def _both(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """As the trainer would; where that fails or loads something from elsewhere, isolated as well."""
+        item = self._import(spec, self._settings["flags"])
+        if item["outcome"] not in ("ok", "hang") or item["outside"]:
+            item["isolated"] = self._import(spec, ["-I"])
+        return item
+
+    def _import(self, spec: dict[str, Any], flags: list[str]) -> dict[str, Any]:
+        result = os.path.join(self._scratch, "-".join([spec["id"], *flags]))
+        limit = self._settings["limit"]
+        arguments = [result, str(limit), spec["module"], spec.get("action", "")]
+        ended = child(["-B", *flags, "-c", self._settings["import_source"], *arguments], limit + 5)
+        item = {
+            "id": spec["id"],
+            "module_name": spec["module"],
+            "stderr": ended["stderr"][-6000:],
+            "outside": {},
+        }
+        try:
+            with open(result, encoding="utf-8") as file:
+                item.update(ast.literal_eval(file.read()))
+            os.unlink(result)
+        except (OSError, SyntaxError, ValueError):
+            item.update(error=None, step="import", module=None, seconds=ended["seconds"], notes={})
+            hung = ended["timeout"] or "Timeout (" in ended["stderr"]
+            item["outcome"] = "hang" if hung else "died"
+            item["how"] = how_it_ended(ended, limit)
+            item["code"] = ended["code"]
+            return item
+        item["outcome"] = "failed" if item["error"] else "ok"
+        item["outside"] = outside(item.pop("loaded"))
+        for link in item["error"] or []:
+            link["statement"] = statement(link["frames"][-1]) if link["frames"] else None
+        return item
+
+
+def outside(loaded: dict[str, str]) -> dict[str, str]:
+    """Top-level modules loaded from the working folder or from PYTHONPATH."""
+    places = [os.getcwd()] + [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    roots = {os.path.realpath(place) for place in places}
+    return {name: file for name, file in loaded.items() if module_root(file) in roots}
+
+
+def module_root(file: str) -> str:
+    """The folder on the path that a top-level module's file belongs to."""
+    folder = os.path.dirname(os.path.realpath(file))
+    return os.path.dirname(folder) if os.path.basename(file).startswith("__init__.") else folder
+
+
+def statement(frame: list[Any]) -> str | None:
+    """The whole import statement at a frame, as one line; else the line itself."""
+    file, line, _ = frame
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            source = opened.read()
+    except OSError:
+        return None
+    try:
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            if node.lineno <= line <= (node.end_lineno or node.lineno):
+                names = [one.name for one in node.names]
+                if isinstance(node, ast.Import):
+                    return "import " + ", ".join(names)
+                return f"from {'.' * node.level}{node.module or ''} import {', '.join(names)}"
+    except (SyntaxError, ValueError, RecursionError):
+        pass
+    lines = source.splitlines()
+    return lines[line - 1].strip()[:300] if 0 < line <= len(lines) else None
+
+
+def child(arguments: list[str], limit: float) -> dict[str, Any]:
+    """Run this interpreter; a child that outlives its limit is ended together with what it started."""
+    environment = {k: v for k, v in os.environ.items() if k != "__PYVENV_LAUNCHER__"}
+    environment["PYTHONFAULTHANDLER"] = "1"
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            start_new_session=True,
+        )
+        timeout = False
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            timeout = True
+        finally:
+            end_group(process)
+        texts = []
+        for stream in (out, err):
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - 100000))
+            texts.append(stream.read().decode("utf-8", "replace"))
+    return {
+        "code": process.returncode,
+        "timeout": timeout,
+        "seconds": round(time.monotonic() - began, 3),
+        "stdout": texts[0],
+        "stderr": texts[1],
+    }
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (OSError, AttributeError):
+        process.kill()
+    process.wait()
+
+
+def how_it_ended(ended: dict[str, Any], limit: float) -> str:
+    if ended["timeout"] or "Timeout (" in ended["stderr"]:
+        return f"no answer within {limit:g} s"
+    code = ended["code"]
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        return f"killed by {name}"
+    return f"ended with exit code {code} and no result"
+
+
+def main() -> None:
+    lines = "--lines" in sys.argv
+    given = [one for one in sys.argv[1:] if one.startswith("{")]
+    settings = dict(DEFAULTS, **(json.loads(given[0]) if given else {}))
+    document: dict[str, Any] = {"imports": []}
+    for part, value in facts(settings):
+        if lines:
+            print(json.dumps({"part": part, "value": value}), flush=True)
+        elif part == "imports":
+            document["imports"].append(value)
+        else:
+            document[part] = value
+    if not lines:
+        print(json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The training stack: what must import and work together, and what rests on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One import in a process of its own. `action` uses the module the way training does."""
+
+    id: str
+    package: str
+    module: str
+    action: str = ""
+    after: tuple[str, ...] = ()
+    """Trials whose packages it loads; the same fault there is the cause here."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": self.id, "module": self.module, "action": self.action, "after": list(self.after)}
+
+
+_PILLOW = """
+import io
+from PIL import Image, ImageOps
+file = io.BytesIO()
+Image.new("L", (16, 16), 7).save(file, "JPEG")
+Image.open(io.BytesIO(file.getvalue())).load()
+"""
+_TORCH = """
+x = torch.ones(2, 2, requires_grad=True)
+(x @ x).sum().backward()
+backends = getattr(torch, "backends", None)
+mps = getattr(backends, "mps", None)
+notes["mps_built"] = bool(mps and mps.is_built())
+notes["mps_available"] = bool(mps and mps.is_available())
+notes["cuda_available"] = bool(torch.cuda.is_available())
+"""
+_TORCH_NUMPY = """
+import numpy
+assert torch.ones(2).numpy().sum() == 2 and torch.from_numpy(numpy.ones(2)).sum() == 2
+"""
+_SAFETENSORS_TORCH = """
+import torch, safetensors.torch
+assert safetensors.torch.load(safetensors.torch.save({"x": torch.ones(2)}))["x"].sum() == 2
+"""
+
+STACK: tuple[Trial, ...] = (
+    Trial("torch", "torch", "torch", _TORCH),
+    Trial("numpy", "numpy", "numpy", "assert numpy.dot(numpy.ones(2), numpy.ones(2)) == 2"),
+    Trial("pillow", "pillow", "PIL", _PILLOW),
+    Trial(
+        "tokenizers",
+        "tokenizers",
+        "tokenizers",
+        "from tokenizers import Tokenizer, models; Tokenizer(models.BPE()).encode('')",
+    ),
+    Trial("safetensors", "safetensors", "safetensors", "from safetensors import safe_open"),
+    Trial(
+        "huggingface-hub",
+        "huggingface-hub",
+        "huggingface_hub",
+        "from huggingface_hub import snapshot_download",
+    ),
+    Trial(
+        "transformers",
+        "transformers",
+        "transformers",
+        "from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration",
+        ("torch", "numpy", "tokenizers", "safetensors", "huggingface-hub", "pillow"),
+    ),
+    Trial(
+        "peft",
+        "peft",
+        "peft",
+        "from peft import LoraConfig, PeftModel, get_peft_model",
+        (
+            "torch",
+            "numpy",
+            "tokenizers",
+            "safetensors",
+            "huggingface-hub",
+            "transformers",
+            "accelerate",
+        ),
+    ),
+    Trial(
+        "accelerate",
+        "accelerate",
+        "accelerate",
+        "from accelerate import Accelerator",
+        ("torch", "numpy", "safetensors", "huggingface-hub"),
+    ),
+    Trial("torch-numpy", "torch", "torch", _TORCH_NUMPY, ("torch", "numpy")),
+    Trial(
+        "safetensors-torch",
+        "safetensors",
+        "safetensors",
+        _SAFETENSORS_TORCH,
+        ("torch", "numpy", "safetensors"),
+    ),
+)
+
+PACKAGES: tuple[str, ...] = tuple(
+    dict.fromkeys(trial.package for trial in STACK)
+)  # each once, in the order above
+
+# What the cockpit's own interpreter needs besides.
+COCKPIT: tuple[Trial, ...] = tuple(
+    Trial(package, package, module)
+    for package, module in (
+        ("sentencepiece", "sentencepiece"),
+        ("protobuf", "google.protobuf"),
+        ("textual", "textual"),
+        ("plotext", "plotext"),
+        ("duckdb", "duckdb"),
+        ("psutil", "psutil"),
+        ("sacrebleu", "sacrebleu"),
+        ("rouge-score", "rouge_score.rouge_scorer"),
+    )
+)
+
+TITLES = {"torch-numpy": "torch with numpy", "safetensors-torch": "safetensors with torch"}
+
+
+def title(trial_id: str) -> str:
+    return TITLES.get(trial_id, trial_id)

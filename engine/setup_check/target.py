@@ -1,0 +1,133 @@
+"""The interpreter that is looked at: finding it, asking it, and reading what it says as it says it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError
+from engine.setup_check.stack import COCKPIT, STACK, Trial
+
+IMPORT_SECONDS = 60.0
+_HERE = Path(__file__).parent
+_WHO = "import sys; sys.stdout.write('cxr %d %d %s' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An interpreter. `own` is the one that the cockpit runs in, and that its engines will run in."""
+
+    executable: str
+    version: tuple[int, int]
+    own: bool = False
+
+    @property
+    def can_be_probed(self) -> bool:
+        return self.version >= (3, 8)
+
+
+def find_target(given: str | None) -> Target:
+    """The interpreter of that name or path; without one, the cockpit's own. UserError if it is no Python."""
+    if given is None:
+        return Target(sys.executable, sys.version_info[:2], own=True)
+    path = given if os.sep in given else shutil.which(given)
+    if path is None:
+        raise UserError(f"--python {given}: no such command on the PATH; give the path of an interpreter")
+    path = os.path.abspath(os.path.expanduser(path))
+    if os.path.isdir(path):
+        inside = os.path.join(path, "bin", "python")
+        hint = f"; did you mean {inside}?" if os.path.exists(inside) else ""
+        raise UserError(f"--python {given}: this is a folder{hint}")
+    if not os.path.exists(path):
+        raise UserError(f"--python {given}: there is no such file")
+    said = _answer(path, given)
+    words = said.split(" ", 3)
+    if len(words) != 4 or words[0] != "cxr":
+        raise UserError(f"--python {given}: this is no Python interpreter")
+    own = os.path.abspath(path) == os.path.abspath(sys.executable)
+    return Target(path, (int(words[1]), int(words[2])), own=own)
+
+
+def prefix_of(target: Target) -> str:
+    """The folder of its environment. UserError if it does not start."""
+    command = [target.executable, "-I", "-c", "import sys; print(sys.prefix)"]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env=_environment(), check=False
+    )
+    if ended.returncode != 0:
+        raise UserError(f"{target.executable}: does not start; run `cxr-cockpit check` on it first")
+    return ended.stdout.strip().splitlines()[-1]
+
+
+def _answer(path: str, given: str) -> str:
+    try:
+        ended = subprocess.run(
+            [path, "-S", "-E", "-c", _WHO],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=20,
+            env=_environment(),
+        )
+    except OSError as error:
+        raise UserError(f"--python {given}: cannot be run ({error.strerror or error})") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"--python {given}: gave no answer within 20 s") from None
+    return ended.stdout.decode("utf-8", "replace")
+
+
+def ask(
+    target: Target, seconds: float = IMPORT_SECONDS, jobs: int | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Run the probe there; yields its parts as they come. Closing the iterator ends the probe.
+
+    `seconds` is the limit of one import. UserError if the probe itself ends early.
+    """
+    trials: tuple[Trial, ...] = STACK + (COCKPIT if target.own else ())
+    settings = {
+        "limit": seconds,
+        "jobs": jobs or max(2, min(4, os.cpu_count() or 2)),
+        "flags": ["-P"] if target.own else [],
+        "imports": [trial.as_json() for trial in trials],
+        "import_source": (_HERE / "probe_import.py").read_text(encoding="utf-8"),
+    }
+    command = [target.executable, "-I", "-S", "-B", str(_HERE / "probe.py"), "--lines", json.dumps(settings)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        for line in process.stdout:
+            with suppress(json.JSONDecodeError):  # a line that sitecustomize printed
+                said = json.loads(line)
+                yield said["part"], said["value"]
+        words = process.stderr.read().strip().splitlines()
+        if process.wait() != 0:
+            raise UserError(
+                f"{target.executable}: the probe ended early ({words[-1] if words else process.returncode})"
+            )
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.stdout.close()
+        process.stderr.close()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    # macOS hands the launcher's path down to children, and another Python then believes to be that one
+    return {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
