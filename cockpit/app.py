@@ -38,6 +38,7 @@ from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
 
 if TYPE_CHECKING:
+    from cockpit.screens.data_source import DataSource
     from cockpit.screens.log_source import LogSource
     from cockpit.screens.runs_source import RunsSource
     from cockpit.screens.samples_source import SamplesSource
@@ -52,6 +53,7 @@ class Sources:
 
     flight: Callable[[RunPaths], Source]
     samples: Callable[[RunPaths], SamplesSource]
+    data: Callable[[RunPaths], DataSource]
     runs: Callable[[RunPaths], RunsSource]
     log: Callable[[RunPaths], LogSource]
 
@@ -178,6 +180,10 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
         from cockpit.screens.samples import Samples
 
         return Samples(paths.name, lambda: app.sources.samples(paths), app.glyphs, beat)
+    if name == "data":
+        from cockpit.screens.data import Data
+
+        return Data(paths.name, lambda: app.sources.data(paths), app.glyphs, beat)
     if name == "runs":
         from cockpit.screens.runs import Runs
 
@@ -243,7 +249,12 @@ def sources_on(directory: Path, pictures: bool = True) -> Sources:
 
         return RunsSource(directory, paths)
 
-    return Sources(flight, samples, runs, log)
+    def data(paths: RunPaths) -> DataSource:
+        from cockpit.screens.data_source import DataSource
+
+        return DataSource(paths, pictures)
+
+    return Sources(flight, samples, data, runs, log)
 
 
 def _offers(runs: Path) -> Offers:

@@ -16,12 +16,24 @@ from textual.pilot import Pilot
 
 from cockpit.app import CockpitApp, sources_on
 from cockpit.machine import machine_line
+from cockpit.screens.data import Data
 from cockpit.screens.flight import Flight
+from cockpit.screens.log import Log
+from cockpit.screens.runs import Runs
+from cockpit.screens.samples import Samples
 from cockpit.screens.start import Offers
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
 
 SIZES = ((120, 40), (80, 24))
+SCREENS = {
+    "samples": ("2",),
+    "data": ("4",),
+    "curriculum": ("4", "b"),
+    "runs": ("5",),
+    "log": ("6",),
+}
+"""Name of the picture: keys that lead there."""
 PATIENCE = 30.0
 
 
@@ -32,7 +44,9 @@ def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
         raise UserError("screenshots start no run")
 
     offers = Offers(refuse, lambda _path: refuse(), lambda: machine_line(Path.cwd()))
-    return CockpitApp(paths, sources_on(runs_dir()), offers, theme=theme, poll_seconds=0.1)
+    return CockpitApp(
+        paths, sources_on(paths.root.parent if paths else runs_dir()), offers, theme=theme, poll_seconds=0.1
+    )
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
@@ -45,12 +59,24 @@ async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
 
 
 def is_drawn(app: CockpitApp) -> bool:
-    """Whether the run, its curve and its pictures are there."""
+    """Whether what the screen shows has been read, films included."""
     screen = app.screen
-    if not isinstance(screen, Flight):
-        return True
-    state = screen.state
-    return state is not None and all(case.picture or case.picture_error for case in state.cases)
+    if isinstance(screen, Flight):
+        state = screen.state
+        return state is not None and all(case.picture or case.picture_error for case in state.cases)
+    if isinstance(screen, Samples):
+        return bool(screen.view.book.cases) and bool(screen.view.film)
+    if isinstance(screen, Data):
+        state = screen.view.state
+        measured = state.lengths.reason or state.lengths.measured == state.lengths.total
+        films = state.films.looked == state.films.total
+        shown = bool(screen.view.film) or not (screen.view.browsing or screen.view.roomy)
+        return bool(state.samples) and bool(measured) and films and shown
+    if isinstance(screen, Runs):
+        return bool(screen.view.state.rows) and len(screen.view.state.curves) == len(screen.view.drawn)
+    if isinstance(screen, Log):
+        return screen.state is not None
+    return True
 
 
 async def take(
@@ -65,7 +91,9 @@ async def take(
     app = app_on(paths, theme)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: is_drawn(app))
-        await pilot.press(*keys)
+        for key in keys:
+            await pilot.press(key)
+            await until(pilot, lambda: is_drawn(app))
         await pilot.pause()
         picture = app.export_screenshot(title=f"cxr-cockpit   {size[0]} × {size[1]}")
     target = to / f"{name}-{size[0]}x{size[1]}.svg"
@@ -88,8 +116,11 @@ async def take_all(paths: RunPaths, to: Path) -> None:
     for size in SIZES:
         await take(to, "flight", paths, size)
         await take(to, "start", None, size)
+        for name, keys in SCREENS.items():
+            await take(to, name, paths, size, keys)
     await take(to, "flight-light", paths, SIZES[0], theme="light")
     await take(to, "flight-zoom", paths, SIZES[0], keys=("z",))
+    await take(to, "film", paths, SIZES[0], keys=("2", "z"))
     await take(to, "help", paths, SIZES[1], keys=("question_mark",))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cockpit.actions.data import DATA_ACTIONS
 from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
 from cockpit.actions.log import LOG_ACTIONS
 from cockpit.actions.record import Action, keys_that_work
@@ -14,6 +15,7 @@ from cockpit.actions.runs import RUNS_ACTIONS
 from cockpit.actions.samples import SAMPLES_ACTIONS
 
 __all__ = [
+    "DATA_ACTIONS",
     "FLIGHT_ACTIONS",
     "GROUPS",
     "LOG_ACTIONS",
@@ -29,6 +31,7 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "start": START_ACTIONS,
     "flight": FLIGHT_ACTIONS,
     "samples": SAMPLES_ACTIONS,
+    "data": DATA_ACTIONS,
     "runs": RUNS_ACTIONS,
     "log": LOG_ACTIONS,
 }

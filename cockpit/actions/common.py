@@ -7,6 +7,7 @@ from cockpit.actions.record import Action
 SCREENS = (
     ("1", "flight", "Flight"),
     ("2", "samples", "Samples"),
+    ("4", "data", "Data"),
     ("5", "runs", "Runs"),
     ("6", "log", "Log"),
 )

@@ -1,0 +1,150 @@
+"""The overview of a curriculum: what is there, how often each label is, how long the samples are."""
+
+from __future__ import annotations
+
+from cockpit.screens.data_state import DataState, Fact, Films, Lengths, Share
+from cockpit.widgets.figures import count, percent
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.histogram import bar_rows
+from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, pad, width_of
+
+NAME_WIDTH = 13
+
+
+def overview_frame(state: DataState, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """Inventory and lengths on the left, prevalences on the right."""
+    trouble = state.brief.trouble or state.trouble
+    if trouble:
+        return [[(" " + cut(clean(trouble), width - 2, glyphs.ellipsis), "bad")]]
+    if not state.samples:
+        return [[(" reading the curriculum", "dim")]]
+    left_width = (width - 4) * 52 // 100 if width < 160 else 76
+    right_width = min(width - 5 - left_width, 78)
+    left = inventory_lines(state, left_width, glyphs)
+    room = height - len(left) - 1
+    if room >= 4:
+        left += [[], *lengths_lines(state.lengths, left_width, min(room, 14), glyphs)]
+    right = shares_lines(state.shares, right_width, glyphs)
+    blocks = columns([(left, left_width), (right, right_width)], gap=3)
+    return [[(" ", "text"), *line] for line in blocks][:height]
+
+
+def inventory_lines(state: DataState, width: int, glyphs: Glyphs) -> Frame:
+    """A line a thing: verdict, name, what was found, what was expected."""
+    facts = [*state.facts, *_film_facts(state.films)]
+    return [[("inventory", "strong")], *(_fact_line(fact, width, glyphs) for fact in facts)]
+
+
+def _fact_line(fact: Fact, width: int, glyphs: Glyphs) -> Line:
+    sign, role = {"ok": (glyphs.hit, "accent"), "bad": (glyphs.missed, "bad")}.get(
+        fact.verdict, (glyphs.neither, "faint")
+    )
+    line: Line = [
+        (f"{sign:<{max(2, len(glyphs.hit) + 1)}}", role),
+        (f"{fact.name:<{NAME_WIDTH}}", "dim"),
+        (clean(fact.found), "bad" if fact.verdict == "bad" else "text"),
+    ]
+    if fact.expected and fact.verdict == "bad":
+        line.append((f", expected {fact.expected}" if fact.expected != "none" else "", "bad"))
+    elif fact.expected:
+        line.append((" as expected" if fact.expected != "none" else "", "dim"))
+    detail = f"   {clean(fact.detail)}" if fact.detail else ""
+    if width_of(line) + len(detail) <= width:
+        line.append((detail, "dim"))
+    return clip(line, width)
+
+
+def _film_facts(films: Films) -> list[Fact]:
+    """Whether the films are there and, if asked for, whole."""
+    if films.looked < films.total:
+        facts = [Fact("films", f"looking for them, {count(films.looked)} of {count(films.total)}")]
+    elif films.missing:
+        facts = [
+            Fact("films", f"{count(len(films.missing))} of {count(films.total)} missing, m lists", "", "bad")
+        ]
+    else:
+        facts = [Fact("films", f"{count(films.total)}, none is missing", "", "ok")]
+    if films.decoding:
+        words = f"{count(films.decoded)} of {count(films.total)}, {count(len(films.damaged))} damaged"
+        done = films.decoded == films.total
+        facts.append(Fact("decoding", words, "", "bad" if films.damaged else "ok" if done else ""))
+    return facts
+
+
+def shares_lines(shares: tuple[Share, ...], width: int, glyphs: Glyphs) -> Frame:
+    """A line a label, the bar of training beside that of validation, drawn to the same scale."""
+    name_width = min(27, max(15, width - 26))
+    bar = max(3, (width - name_width - 2 * 6 - 2) // 2)
+    largest = max((value for one in shares for value in (one.train, one.validation) if value), default=1.0)
+    heading: Line = [
+        *pad([("labels", "strong")], name_width),
+        (f"{'train':<{bar + 8}}validation", "dim"),
+    ]
+    frame: Frame = [heading]
+    for share in shares:
+        line: Line = pad([(cut(share.label, name_width - 1, glyphs.ellipsis), "text")], name_width)
+        for value in (share.train, share.validation):
+            line += thin_meter((value or 0.0) / largest, bar, glyphs)
+            line.append((f" {percent(value)}  ", "text" if value else "dim"))
+        frame.append(line)
+    return frame
+
+
+def thin_meter(share: float, width: int, glyphs: Glyphs) -> Line:
+    """A bar that leaves air between lines, to half a cell."""
+    whole, half = divmod(round(share * width * 2), 2)
+    bar = glyphs.done * whole + (glyphs.head if half else "")
+    return [(bar, "accent"), (" " * (width - len(bar)), "text")]
+
+
+def lengths_lines(lengths: Lengths, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """The histogram of token lengths with the limit drawn in."""
+    frame: Frame = [_lengths_heading(lengths, width)]
+    if lengths.reason:
+        return [*frame, [(cut(clean(lengths.reason), width, glyphs.ellipsis), "dim")]]
+    if not lengths.counts:
+        return frame
+    last = max(lengths.limit, lengths.longest, 1)
+    span = last * 1.04
+    heights = [0] * width
+    for number, samples in lengths.counts:
+        first = min(width - 1, int(number * lengths.bin / span * width))
+        behind = min(width, max(first + 1, int((number + 1) * lengths.bin / span * width)))
+        for column in range(first, behind):
+            heights[column] += samples
+    limit_at = min(width - 1, int(lengths.limit / span * width)) if lengths.limit else None
+    rows = bar_rows(heights, max(1, height - 2), glyphs)
+    for row in rows:
+        frame.append(_bars(row, limit_at, glyphs))
+    return [*frame, _lengths_floor(lengths, width, limit_at, last)]
+
+
+def _lengths_heading(lengths: Lengths, width: int) -> Line:
+    line: Line = [("tokens   ", "strong")]
+    if lengths.measured < lengths.total and not lengths.reason:
+        line.append((f"{count(lengths.measured)} of {count(lengths.total)} measured   ", "dim"))
+    if lengths.measured:
+        line.append((f"longest {count(lengths.longest)}   ", "text"))
+    if lengths.over:
+        line.append((f"{count(lengths.over)} over the limit of {count(lengths.limit)}: refused", "bad"))
+    return clip(line, width)
+
+
+def _bars(row: str, limit_at: int | None, glyphs: Glyphs) -> Line:
+    """A row of the histogram; what lies beyond the limit stands out, and the limit itself where no bar is."""
+    if limit_at is None:
+        return [(row, "accent")]
+    mark = row[limit_at] if row[limit_at] != " " else glyphs.boundary
+    return [
+        (row[:limit_at], "accent"),
+        (mark, "warn"),
+        (row[limit_at + 1 :], "bad"),
+    ]
+
+
+def _lengths_floor(lengths: Lengths, width: int, limit_at: int | None, last: int) -> Line:
+    if limit_at is None:
+        return [(f"0{last:>{width - 1},}", "dim")]
+    label = f"limit {count(lengths.limit)}"
+    start = max(2, min(limit_at - len(label) // 2, width - len(label)))
+    return [("0" + " " * (start - 1), "dim"), (label, "warn")]
