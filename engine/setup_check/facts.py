@@ -109,11 +109,18 @@ class Facts:
         return dict(self.interpreter.get("markers", {}))
 
     def installed(self) -> dict[str, Distribution]:
-        """The distribution that counts for each name: the first readable one on the path."""
+        """The distribution that counts for each name: the first readable one on the path.
+
+        Of several in one folder, the one whose version the imported code has.
+        """
         first: dict[str, Distribution] = {}
         for one in self.distributions:
-            if one.problem is None:
-                first.setdefault(one.key, one)
+            if one.problem is not None:
+                continue
+            known = first.setdefault(one.key, one)
+            tried = self.imports.get(one.key)
+            if tried and known.place == one.place and tried.version == one.version:
+                first[one.key] = one
         return first
 
     def versions(self) -> dict[str, str]:

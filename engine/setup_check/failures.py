@@ -128,6 +128,7 @@ def _explained(
     involved = trace.involved(one, facts)
     entry = _entry(fault, known, world)
     damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
+    damage = damage or _without_version(one, suspects)
     if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
         done.suspects.add(damage.finding.id)
         return damage.finding
@@ -170,6 +171,21 @@ def _explains(suspect: Suspect, one: Import) -> bool:
     if suspect.kind == "broken-metadata":
         return bool(suspect.finding.repairs and suspect.finding.repairs[0].reinstall)
     return True
+
+
+def _without_version(one: Import, suspects: list[Suspect]) -> Suspect | None:
+    """A package without a readable version, where a library stumbled over just that while comparing versions."""
+    kinds = (
+        "AttributeError",
+        "TypeError",
+        "KeyError",
+        "PackageNotFoundError",
+        "InvalidVersion",
+        "StopIteration",
+    )
+    if one.root is None or one.root.type not in kinds:
+        return None
+    return next((s for s in suspects if s.kind == "broken-metadata" and _explains(s, one)), None)
 
 
 def _conflict(one: Import, conflicts: list[Unmet], involved: list[str]) -> Unmet | None:

@@ -23,7 +23,6 @@ _UNREACHABLE = (
     "ConnectionError",
     "Max retries exceeded",
     "Read timed out",
-    "from versions: none",
     "Temporary failure in name resolution",
 )
 
@@ -36,6 +35,10 @@ class Impossible(Exception):
     """No set of versions meets the requirements."""
 
 
+class NotOffered(Impossible):
+    """The index has nothing at all of that name: it may be a small or an empty one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """The packages that would be put in: canonical name to version, and the requirements that come with them."""
@@ -45,7 +48,7 @@ class Resolution:
 
 
 class Resolver(Protocol):
-    """Says what an installation would change. Raises `Unreachable` or `Impossible`."""
+    """Says what an installation would change. Raises `Unreachable`, `Impossible` or `NotOffered`."""
 
     def __call__(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution: ...
 
@@ -71,12 +74,12 @@ class Installer:
         return (*self.command, "uninstall", "-y", *names)
 
     def dry_run(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
-        """Ask the index and change nothing. Network errors and an empty index are `Unreachable`."""
+        """Ask the index and change nothing. Network errors are `Unreachable`."""
         command = self.reinstall(requirements) if reinstall else self.install(requirements)
         quiet = ("--dry-run", "--quiet", "--report", "-", "--no-input", "--disable-pip-version-check")
         try:
             ended = subprocess.run(
-                [*command, *quiet, "--retries", "0", "--timeout", "10"],
+                [*command, *quiet, "--retries", "1", "--timeout", "10"],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -90,7 +93,7 @@ class Installer:
             last = said.splitlines()[-1] if said else f"exit code {ended.returncode}"
             if any(word in said for word in _UNREACHABLE):
                 raise Unreachable(last)
-            raise Impossible(last)
+            raise NotOffered(last) if "from versions: none" in said else Impossible(last)
         return _resolution(ended.stdout)
 
 

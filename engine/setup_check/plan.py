@@ -13,6 +13,7 @@ from engine.setup_check.installer import (
     Impossible,
     Installer,
     KnownReleases,
+    NotOffered,
     Resolution,
     Resolver,
     Unreachable,
@@ -67,7 +68,7 @@ class _Candidate:
     @property
     def rank(self) -> tuple[int, ...]:
         lowered = sum(change.lowers for change in self.changes)
-        return (self.fails + self.conflicts, int(lowered > 0), self.warns, len(self.changes), self.order)
+        return (self.fails + self.conflicts, lowered, self.warns, len(self.changes), self.order)
 
 
 class Planner:
@@ -82,6 +83,7 @@ class Planner:
         self._installer = installer
         self._resolve = resolver or installer.dry_run
         self._proof = "pip's dry run against the index"
+        self._doubt = ""
         if resolver is None and not installer.has_dry_run:
             self._fall_back(f"pip {installer.version} has no dry run")
 
@@ -90,6 +92,13 @@ class Planner:
         todo = [one for one in findings if one.repairs]
         if not todo:
             return None
+        best = self._best(todo)
+        if best is None and self._doubt:
+            self._fall_back(self._doubt)
+            best = self._best(todo)
+        return self._written(*best, todo) if best else None
+
+    def _best(self, todo: list[Finding]) -> tuple[_Candidate, list[Repair]] | None:
         best: tuple[_Candidate, list[Repair]] | None = None
         for order, repairs in enumerate(_combinations(todo)):
             if best and self._is_larger(repairs, best[0]):
@@ -97,9 +106,7 @@ class Planner:
             candidate = self._candidate(_merged(repairs), _names(repairs), order)
             if candidate and (best is None or candidate.rank < best[0].rank):
                 best = (candidate, repairs)
-        if best is None or not best[0].sound:
-            return None
-        return self._written(best[0], best[1], todo)
+        return best if best and best[0].sound else None
 
     def _is_larger(self, repairs: list[Repair], best: _Candidate) -> bool:
         """Whether it is plain without asking that these repairs change more, or lower something, than the best."""
@@ -116,6 +123,7 @@ class Planner:
 
     def _fall_back(self, reason: str) -> None:
         self._resolve = KnownReleases(self._known, self._facts)
+        self._doubt = ""
         self._proof = f"known metadata only: {reason}"
 
     def _resolved(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution | None:
@@ -126,6 +134,9 @@ class Planner:
                 return None
             self._fall_back(f"no index could be reached ({error})")
             return self._resolved(requirements, reinstall)
+        except NotOffered as error:
+            self._doubt = f"the index has not got what is needed ({error})"
+            return None
         except Impossible:
             return None
 
@@ -137,19 +148,25 @@ class Planner:
             if resolution is None:
                 return None
             after = {k: v for k, v in (before | resolution.versions).items() if k not in uninstall}
+            touched = {name for name, version in after.items() if before.get(name) != version} | uninstall
+            left = [
+                one
+                for one in problems(after, self._world, self._known.entries)
+                if touched & _names_of(one.when.packages)
+            ]
             new = self._new_conflicts(after, resolution)
-            if not new:
+            # what pip does not know of may be known here: the mend of a mismatch it would make comes along
+            more = [*new, *(text for one in left if one.status == "fail" for text in one.mend[0].install)]
+            if _intersected([*install, *more]) == install:
                 break
-            install = _intersected([*install, *new])
-        touched = {name for name, version in after.items() if before.get(name) != version} | uninstall
-        left = problems(after, self._world, self._known.entries)
+            install = _intersected([*install, *more])
         names = sorted(touched)
         return _Candidate(
             install=tuple(install),
             changes=tuple(Change(name, before.get(name), after.get(name)) for name in names),
             conflicts=len(new),
-            fails=sum(one.status == "fail" for one in left if touched & _names_of(one.when.packages)),
-            warns=sum(one.status == "warn" for one in left if touched & _names_of(one.when.packages)),
+            fails=sum(one.status == "fail" for one in left),
+            warns=sum(one.status == "warn" for one in left),
             order=order,
         )
 
@@ -311,8 +328,8 @@ def _intersected(texts: list[str]) -> list[str]:
     for text in texts:
         wanted = requirement(text)
         if wanted is not None:
-            spans.setdefault(canonical(wanted.name), []).extend(sorted(str(one) for one in wanted.specifier))
-    return [name + ",".join(dict.fromkeys(bounds)) for name, bounds in spans.items()]
+            spans.setdefault(canonical(wanted.name), []).extend(str(one) for one in wanted.specifier)
+    return [name + ",".join(sorted(set(bounds))) for name, bounds in spans.items()]
 
 
 def _names_of(packages: dict[str, str]) -> set[str]:

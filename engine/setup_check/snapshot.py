@@ -68,8 +68,8 @@ def take(
     """Keep every file of the packages `names`, and `paths`. UserError if the disk has no room for it."""
     prefix = str(facts.start.get("prefix", facts.executable))
     wanted = sorted({canonical(name) for name in names})
-    distributions = [one for one in facts.distributions if one.key in wanted]
-    places = sorted({one.place for one in distributions} | set(_site_folders(facts)))
+    places = sorted(_own_places(facts, prefix))
+    distributions = [one for one in facts.distributions if one.key in wanted and one.place in places]
     tops = sorted(str(Path(one.place) / top) for one in distributions for top in one.tops)
     files = sorted({*_recorded(wanted, places), *_below([*tops, *paths])})
     files = [file for file in files if os.path.lexists(file)]
@@ -137,10 +137,10 @@ def undo(snapshot: Snapshot) -> int:
     return len(snapshot.kept)
 
 
-def _site_folders(facts: Facts) -> Iterator[str]:
-    for key in ("purelib", "platlib"):
-        if facts.start.get(key):
-            yield str(facts.start[key])
+def _own_places(facts: Facts, prefix: str) -> set[str]:
+    """The site folders that belong to this environment; a .pth file may show others, which no installer touches."""
+    found = {str(facts.start[key]) for key in ("purelib", "platlib", "user_site") if facts.start.get(key)}
+    return found | {one.place for one in facts.distributions if Path(one.place).is_relative_to(prefix)}
 
 
 def _recorded(names: Iterable[str], places: Iterable[str]) -> set[str]:

@@ -111,11 +111,9 @@ def shadow(one: Import, facts: Facts) -> Shadow | None:
         name, file = ordered[0]
         if (one.isolated is not None and one.isolated.ok) or file in frames(one) or name in spoken:
             return Shadow(name, file)
-    if one.root is None:
-        for file in frames(one):
-            if _is_outside(file, facts):
-                return Shadow(_module_name(file), file)
-    return None
+    # A module whose import failed is no longer among the loaded ones; the failure still runs through its file.
+    foreign = [file for file in frames(one) if _is_outside(file, facts)]
+    return Shadow(_module_name(foreign[0]), foreign[0]) if foreign else None
 
 
 def _text_of(one: Import) -> str:

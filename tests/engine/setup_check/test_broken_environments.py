@@ -1,0 +1,352 @@
+"""Environments, each broken in another way: what is wrong is named, and nothing else is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Break = Callable[[Any], None]
+BREAKS: list[tuple[str, set[str], Break]] = []
+
+
+def breaks(*fails: str) -> Callable[[Break], Break]:
+    """Register a way to break an environment, with the ids of the failures that it must lead to."""
+
+    def register(function: Break) -> Break:
+        BREAKS.append((function.__name__, set(fails), function))
+        return function
+
+    return register
+
+
+def transformers(
+    environment: Any, version: str, without: tuple[str, ...] = (), pins: str = "", **named: Any
+) -> None:
+    environment.install("transformers", version, **named)
+    path = environment.site / "transformers" / "__init__.py"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not any(f"class {name}" in line for name in without)))
+    if pins is not None:
+        check = environment.site / "transformers" / "dependency_versions_check.py"
+        kept = check.read_text().partition("def check():")[0]
+        check.write_text(kept + "def check():\n    pass\n" + pins)
+
+
+@breaks("peft-016-017-old-transformers")
+def founding_incident(env: Any) -> None:
+    transformers(env, "4.41.0", without=("EncoderDecoderCache", "HybridCache"))
+    env.install("tokenizers", "0.19.1")
+
+
+@breaks("peft-016-017-old-transformers")
+def transformers_443_has_no_hybrid_cache(env: Any) -> None:
+    transformers(env, "4.43.4", without=("HybridCache",))
+    env.install("tokenizers", "0.19.1")
+
+
+@breaks("peft-hybridcache-gone")
+def transformers_5_with_old_peft(env: Any) -> None:
+    transformers(env, "5.23.0", without=("HybridCache",))
+    env.install("tokenizers", "0.23.3")
+    env.install("huggingface_hub", "2.4.0")
+
+
+@breaks("peft-0180-modeling-layers")
+def peft_0180_needs_modeling_layers(env: Any) -> None:
+    transformers(env, "4.48.3")
+    (env.site / "transformers" / "modeling_layers.py").unlink()
+    record = env.metadata("transformers") / "RECORD"
+    record.write_text("".join(r for r in record.read_text().splitlines(True) if "modeling_layers" not in r))
+    env.install("tokenizers", "0.21.4")
+    env.install(
+        "peft", "0.18.0", {"peft/peft_model.py": "import transformers.modeling_layers\nclass PeftModel: pass"}
+    )
+
+
+@breaks("peft-accelerate-clear-device-cache")
+def accelerate_without_clear_device_cache(env: Any) -> None:
+    env.install("accelerate", "0.30.1", {"accelerate/utils/memory.py": ""})
+
+
+@breaks("tokenizers-for-457-515")
+def tokenizers_too_old(env: Any) -> None:
+    env.install("tokenizers", "0.19.1")
+
+
+@breaks("tokenizers-for-457-515")
+def tokenizers_too_new(env: Any) -> None:
+    env.install("tokenizers", "0.23.3")
+
+
+@breaks("hub-1-on-transformers-4")
+def hub_too_new(env: Any) -> None:
+    env.install("huggingface_hub", "1.33.0")
+
+
+@breaks("requires-transformers-huggingface-hub")
+def hub_refused_without_a_known_entry(env: Any) -> None:
+    env.install("huggingface_hub", "0.20.0")
+
+
+@breaks("safetensors-old")
+def safetensors_too_old(env: Any) -> None:
+    pin = '    _check("safetensors", (0, 8), (1,), "safetensors>=0.8.0")\n'
+    transformers(env, "5.23.0", pins=pin)
+    env.install("tokenizers", "0.23.3")
+    env.install("huggingface_hub", "2.4.0")
+    env.install("peft", "0.21.2", {"peft/peft_model.py": "import transformers, torch\nclass PeftModel: pass"})
+    env.install("safetensors", "0.7.0")
+
+
+@breaks("numpy2-old-torch")
+def numpy_2_with_old_torch(env: Any) -> None:
+    env.install("torch", "2.2.2")
+    with (env.site / "torch" / "__init__.py").open("a") as file:
+        file.write("\ndef _no(*_):\n    raise RuntimeError('Numpy is not available')\nTensor.numpy = _no\n")
+
+
+@breaks("torch-too-old-for-transformers-520")
+def torch_too_old_for_transformers(env: Any) -> None:
+    transformers(env, "5.23.0")
+    env.edit(
+        "transformers/models.py",
+        """
+        def llava():
+            raise ImportError("LlavaForConditionalGeneration requires the PyTorch library but it was not found")
+        """,
+    )
+    env.install("tokenizers", "0.23.3")
+    env.install("huggingface_hub", "2.4.0")
+    env.install("torch", "2.5.1")
+    env.install("peft", "0.21.2", {"peft/peft_model.py": "class PeftModel(nn.Module): pass"})
+
+
+@breaks("torchvision-build")
+def torchvision_of_another_build(env: Any) -> None:
+    env.install("torchvision", "0.28.0", {"torchvision/__init__.py": "__version__ = {version!r}"}, [])
+    env.edit(
+        "transformers/models.py",
+        """
+        def llava():
+            try:
+                raise RuntimeError("operator torchvision::nms does not exist")
+            except RuntimeError as error:
+                raise ModuleNotFoundError("Could not import module 'LlavaForConditionalGeneration'.") from error
+        """,
+    )
+
+
+@breaks("missing-torch")
+def torch_is_missing(env: Any) -> None:
+    env.remove("torch")
+
+
+@breaks("missing-tokenizers")
+def tokenizers_is_missing(env: Any) -> None:
+    env.remove("tokenizers")
+
+
+@breaks("missing-peft")
+def peft_is_missing(env: Any) -> None:
+    env.remove("peft")
+
+
+@breaks("missing-filelock")
+def something_underneath_is_missing(env: Any) -> None:
+    env.remove("filelock")
+
+
+@breaks("missing-pillow")
+def an_empty_folder_is_left(env: Any) -> None:
+    env.remove("pillow")
+    (env.site / "PIL" / "leftover").mkdir(parents=True)
+
+
+@breaks("half-removed-tokenizers")
+def half_removed(env: Any) -> None:
+    (env.site / "tokenizers" / "models.py").unlink()
+
+
+@breaks("half-removed-pillow")
+def compiled_part_is_gone(env: Any) -> None:
+    (env.site / "PIL" / "_imaging.py").unlink()
+
+
+@breaks("half-removed-transformers")
+def a_module_in_the_middle_is_gone(env: Any) -> None:
+    (env.site / "transformers" / "models.py").unlink()
+
+
+@breaks("shadowed-peft")
+def shadowed_by_a_file(env: Any) -> None:
+    (env.work / "peft.py").write_text("print('my notes')\n")
+
+
+@breaks("shadowed-tokenizers")
+def shadowed_by_a_folder(env: Any) -> None:
+    (env.work / "tokenizers").mkdir()
+    (env.work / "tokenizers" / "__init__.py").write_text("")
+
+
+@breaks("shadowed-random")
+def standard_library_shadowed(env: Any) -> None:
+    (env.work / "random.py").write_text("raise ValueError('not the random you wanted')\n")
+
+
+@breaks("exits-accelerate")
+def an_import_that_exits(env: Any) -> None:
+    env.edit("accelerate/__init__.py", "import sys\nsys.exit(3)")
+
+
+@breaks("exits-safetensors")
+def an_import_that_ends_without_a_word(env: Any) -> None:
+    env.edit("safetensors/__init__.py", "import os\nos._exit(3)")
+
+
+@breaks("crashes-torch")
+def an_import_that_segfaults(env: Any) -> None:
+    env.edit("torch/__init__.py", "import ctypes\nctypes.string_at(0)")
+
+
+@breaks("crashes-numpy")
+def an_import_that_aborts(env: Any) -> None:
+    env.edit("numpy/__init__.py", "import os\nos.abort()")
+
+
+@breaks("import-huggingface-hub")
+def a_damaged_file(env: Any) -> None:
+    env.edit("huggingface_hub/__init__.py", "def snapshot_download(:\n")
+
+
+@breaks("metadata-lies-numpy")
+def code_of_another_version(env: Any) -> None:
+    env.edit("numpy/__init__.py", (env.site / "numpy" / "__init__.py").read_text().replace("2.4.6", "1.26.4"))
+
+
+@breaks("broken-metadata-huggingface-hub")
+def empty_metadata(env: Any) -> None:
+    (env.metadata("huggingface_hub") / "METADATA").write_text("")
+
+
+@breaks("library-tokenizers")
+def compiled_for_something_else(env: Any) -> None:
+    env.edit(
+        "tokenizers/__init__.py",
+        "raise ImportError('/x/tokenizers.abi3.so: undefined symbol: _ZN3c105ErrorC2E')",
+    )
+
+
+@breaks("no-name-huggingface-hub-future-thing")
+def an_unknown_name(env: Any) -> None:
+    env.edit("transformers/models.py", "from huggingface_hub import future_thing")
+
+
+@breaks("no-name-transformers-hybridcache")
+def a_known_name_in_an_unexpected_place(env: Any) -> None:
+    transformers(env, "4.57.6", without=("HybridCache",))
+
+
+@breaks("import-peft")
+def an_unknown_failure(env: Any) -> None:
+    env.edit("peft/peft_model.py", "raise RuntimeError('the moon is in the wrong phase')")
+
+
+@breaks("missing-torch", "tokenizers-for-457-515")
+def two_faults_at_once(env: Any) -> None:
+    env.remove("torch")
+    env.install("tokenizers", "0.19.1")
+
+
+@breaks()
+def two_versions_recorded_but_it_works(env: Any) -> None:
+    other = env.site / "transformers-4.41.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: transformers\nVersion: 4.41.0\n")
+
+
+@breaks()
+def a_requirement_that_nothing_trips_over(env: Any) -> None:
+    env.install("regex", "2020.1.1")
+    env.install("transformers", requires=["regex!=2020.1.1", "tokenizers", "filelock"])
+
+
+@pytest.mark.parametrize(("name", "fails", "break_it"), BREAKS, ids=[name for name, _, _ in BREAKS])
+def test_what_is_wrong_is_named_and_nothing_else(
+    environment: Any, name: str, fails: set[str], break_it: Break
+) -> None:
+    break_it(environment)
+    findings = environment.findings()
+    failed = {one.id: one for one in findings if one.status == "fail"}
+    assert set(failed) == fails, {one.id: (one.title, one.found) for one in failed.values()}
+    for one in failed.values():
+        assert one.title and one.found and one.expected and one.why and one.source
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(BREAKS) >= 25
+
+
+def test_nothing_is_wrong_with_a_healthy_one(environment: Any) -> None:
+    findings = environment.findings()
+    assert [one.id for one in findings if one.status in ("fail", "warn")] == []
+    assert sum(one.id.startswith("import-") for one in findings) == 11
+
+
+def test_the_founding_incident_in_full(environment: Any) -> None:
+    founding_incident(environment)
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert "peft 0.17.1" in fail.title and "transformers 4.41.0" in fail.title
+    assert ">=4.44.0,<5" in fail.expected and "HybridCache" in fail.why
+    assert len(fail.consequences) == 1 and "EncoderDecoderCache" in fail.consequences[0]
+
+
+def test_one_cause_with_its_consequences(environment: Any) -> None:
+    environment.install("tokenizers", "0.19.1")
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert [one.split()[0] for one in fail.consequences] == ["transformers", "peft"]
+
+
+def test_a_hang_is_found_with_the_place_where_it_hangs(environment: Any) -> None:
+    environment.edit("tokenizers/__init__.py", "import time\ntime.sleep(100)")
+    (fail,) = [one for one in environment.findings(seconds=2.0) if one.status == "fail"]
+    assert fail.id == "hangs-tokenizers"
+    assert "tokenizers/__init__.py:2" in fail.found
+    assert any("peft was not tried" in one for one in fail.consequences)
+
+
+def test_pythonpath_is_seen_and_isolation_proves_it(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = environment.work / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "numpy.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(elsewhere))
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "shadowed-numpy"
+    assert "Isolated from both, the import works." in fail.why
+
+
+def test_what_is_left_lying_about_is_told(environment: Any) -> None:
+    (environment.work / "=4.44.0").write_text("Collecting transformers\n")
+    (environment.site / "~ransformers").mkdir()
+    (environment.site / "broken.pth").write_text("import nothing_of_that_name\n")
+    found = {one.id: one for one in environment.findings()}
+    assert found["redirected-requirement"].status == "warn"
+    assert found["redirected-requirement"].fix == (("rm", "--", str(environment.work / "=4.44.0")),)
+    assert found["leftover-ransformers"].status == "info"
+    assert found["broken-pth"].status == "warn"
+    assert not [one for one in found.values() if one.status == "fail"]
+
+
+def test_two_versions_are_told_with_the_one_that_runs(environment: Any) -> None:
+    two_versions_recorded_but_it_works(environment)
+    found = {one.id: one for one in environment.findings()}
+    assert found["two-versions-transformers"].status == "warn"
+    assert "4.57.6" in found["two-versions-transformers"].why
+    assert "trainer-resume-weights-only" not in found
+
+
+def test_an_unmet_requirement_is_a_warning(environment: Any) -> None:
+    a_requirement_that_nothing_trips_over(environment)
+    found = {one.id: one for one in environment.findings()}
+    assert found["requires-transformers-regex"].status == "warn"

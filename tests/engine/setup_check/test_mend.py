@@ -1,0 +1,164 @@
+"""Mending for real: pip installs small wheels offline, and undoing restores every byte."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import UserError
+from engine.setup_check import snapshot
+from engine.setup_check.mend import carry_out, undo_last
+from engine.setup_check.plan import Change, Plan
+
+
+def tree(root: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Every file with mode, time and content."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            about = path.stat()
+            found[str(path)] = (stat.S_IMODE(about.st_mode), about.st_mtime_ns, path.read_bytes())
+    return found
+
+
+def folders(root: Path) -> set[str]:
+    return {str(path) for path in root.rglob("*") if path.is_dir()}
+
+
+@pytest.fixture
+def broken(environment: Any, make_wheel: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """transformers lacks what peft imports; wheels that mend it lie ready, and no network is needed."""
+    environment.install("tokenizers", "0.19.1")
+    environment.install("transformers", "4.41.0")
+    init = environment.site / "transformers" / "__init__.py"
+    init.write_text(
+        "".join(x for x in init.read_text().splitlines(True) if "Cache: pass" not in x or "class Cache" in x)
+    )
+    check = environment.site / "transformers" / "dependency_versions_check.py"
+    check.write_text("def check(): pass\n")
+    wheels = environment.root.parent / "wheels"
+    make_wheel(wheels, "transformers", "4.57.6", requires=["tokenizers>=0.22,<=0.23", "huggingface-hub<1"])
+    make_wheel(wheels, "transformers", "5.23.0", requires=["tokenizers>=0.23.1", "brand-new"])
+    make_wheel(wheels, "tokenizers", "0.22.2", files={"tokenizers/extra/data.py": "x = 1"})
+    make_wheel(wheels, "tokenizers", "0.19.1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    return environment
+
+
+def test_from_finding_to_green_and_back(broken: Any) -> None:
+    check = broken.check()
+    assert [one.id for one in check.run() if one.status == "fail" and one.fix] == [
+        "peft-016-017-old-transformers"
+    ]
+    assert check.plan is not None and check.plan.proof == "pip's dry run against the index"
+    before, folders_before = tree(broken.root), folders(broken.root)
+    said: list[str] = []
+    well, kept = carry_out(check.plan, check.facts, said.append)
+    assert well and any("Successfully installed" in line for line in said)
+    again = broken.check()
+    list(again.run())
+    assert again.ok, again.fails
+    assert tree(broken.root) != before
+    _, count = undo_last(kept.prefix)
+    assert count == len(kept.kept) > 0
+    assert tree(broken.root) == before
+    assert folders(broken.root) == folders_before
+
+
+def test_the_printed_command_mends_by_itself(broken: Any) -> None:
+    import subprocess
+
+    check = broken.check()
+    list(check.run())
+    (fail,) = [one for one in check.findings if one.status == "fail"]
+    for command in fail.fix:
+        assert os.path.isabs(command[0])
+        subprocess.run(command, check=True, capture_output=True)
+    again = broken.check()
+    list(again.run())
+    assert again.ok
+
+
+def plan(*commands: tuple[str, ...], changes: tuple[Change, ...]) -> Plan:
+    return Plan(commands, changes, (), frozenset(), "nothing")
+
+
+def test_a_mend_cut_off_in_the_middle_can_be_undone(environment: Any) -> None:
+    facts = environment.facts()
+    before = tree(environment.root)
+    kept = snapshot.take(facts, ["tokenizers"], [], [])
+    (environment.site / "tokenizers" / "models.py").unlink()
+    (environment.site / "tokenizers" / "half_written.py").write_text("x")
+    (environment.site / "tokenizers" / "__init__.py").write_text("changed")
+    again = snapshot.newest(kept.prefix)
+    assert again is not None and again.state == "started"
+    snapshot.undo(again)
+    assert tree(environment.root) == before
+
+
+def test_a_failing_command_stops_the_plan_and_is_told(environment: Any) -> None:
+    facts = environment.facts()
+    mark = environment.work / "mark"
+    well, kept = carry_out(
+        plan(("false",), ("touch", str(mark)), changes=(Change("numpy", "2.4.6", "3"),)),
+        facts,
+        lambda _: None,
+    )
+    assert not well and not mark.exists()
+    assert snapshot.undo(kept) == len(kept.kept)
+
+
+def test_undo_refuses_after_other_hands(broken: Any) -> None:
+    check = broken.check()
+    list(check.run())
+    assert check.plan is not None
+    _, kept = carry_out(check.plan, check.facts, lambda _: None)
+    broken.install("tokenizers", "0.23.3")
+    before = tree(broken.root)
+    with pytest.raises(UserError, match="changed again"):
+        snapshot.undo(kept)
+    assert tree(broken.root) == before
+
+
+def test_undo_refuses_a_damaged_copy(environment: Any) -> None:
+    kept = snapshot.take(environment.facts(), ["numpy"], [], [])
+    (Path(kept.folder) / kept.kept[0].copy).write_text("other")
+    with pytest.raises(UserError, match="damaged; nothing was changed"):
+        snapshot.undo(kept)
+
+
+def test_what_is_kept_is_private_and_links_return_as_links(environment: Any) -> None:
+    (environment.site / "numpy" / "link.py").symlink_to("__init__.py")
+    kept = snapshot.take(environment.facts(), ["numpy"], [], [])
+    folder = Path(kept.folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir() if one.name != "manifest.json"} == {
+        0o600
+    }
+    (environment.site / "numpy" / "link.py").unlink()
+    snapshot.undo(kept)
+    assert os.readlink(environment.site / "numpy" / "link.py") == "__init__.py"
+
+
+def test_no_room_no_mend(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(snapshot.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match="make room"):
+        snapshot.take(environment.facts(), ["torch"], [], [])
+
+
+def test_only_this_environment_is_kept(environment: Any, healthy: Path) -> None:
+    """A .pth file shows another environment's packages; they are not ours to change or to restore."""
+    site = next(healthy.glob("lib/python*/site-packages"))
+    (environment.site / "other.pth").write_text(f"{site}\n")
+    kept = snapshot.take(environment.facts(), ["numpy"], [], [])
+    assert all(Path(one.path).is_relative_to(environment.root) for one in kept.kept)
+
+
+def test_nothing_to_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="no mend"):
+        undo_last("/nowhere")

@@ -1,0 +1,100 @@
+"""The probe: what it may use, what it says, and that it changes nothing."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.setup_check import probe
+from engine.setup_check.stack import STACK
+
+PROBE = Path(str(probe.__file__))
+SOURCES = [PROBE, PROBE.with_name("probe_import.py")]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_it_is_python_38_and_standard_library_only(source: Path) -> None:
+    tree = ast.parse(source.read_text(), feature_version=(3, 8))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            imported.add((node.module or "").partition(".")[0])
+    assert imported <= set(sys.stdlib_module_names)
+
+
+def test_the_import_loads_next_to_nothing_itself() -> None:
+    tree = ast.parse(SOURCES[1].read_text())
+    top = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    assert top == ["faulthandler", "sys", "time"]
+    assert all(name in sys.builtin_module_names for name in top)
+
+
+def run_probe(python: Path, *arguments: str) -> str:
+    command = [str(python), "-I", "-S", str(SOURCES[0]), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_one_json_document(environment: Any) -> None:
+    settings = {
+        "imports": [STACK[1].as_json()],
+        "import_source": SOURCES[1].read_text(),
+    }
+    document = json.loads(run_probe(environment.python, json.dumps(settings)))
+    assert document["interpreter"]["version"].startswith("3.")
+    assert {one["name"] for one in document["distributions"]} >= {"torch", "peft", "transformers"}
+    (numpy,) = document["imports"]
+    assert numpy["outcome"] == "ok" and numpy["module"]["version"] == "2.4.6"
+
+
+def test_lines_hold_the_same_parts(environment: Any) -> None:
+    said = [json.loads(line) for line in run_probe(environment.python, "--lines").splitlines()]
+    assert [one["part"] for one in said] == [
+        "probe", "interpreter", "environment", "start", "distributions", "leftovers", "folder",
+    ]  # fmt: skip
+
+
+def test_it_writes_nothing(environment: Any) -> None:
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in environment.root.rglob("*"))
+    environment.facts()
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in environment.root.rglob("*")) == before
+
+
+def test_secrets_in_the_environment_are_not_passed_on(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://name:word@example.org/")
+    monkeypatch.setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "1.0")
+    said = environment.facts().environment
+    assert said["PYTORCH_MPS_HIGH_WATERMARK_RATIO"] == "1.0"
+    assert "HF_TOKEN" not in said and "PIP_INDEX_URL" not in said
+
+
+def test_the_whole_import_statement_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("import os\nfrom one.two import (\n    first,\n    second as other,\n)\n")
+    assert probe.statement([str(file), 3, "<module>"]) == "from one.two import first, second"
+    assert probe.statement([str(file), 1, "<module>"]) == "import os"
+    assert probe.statement([str(tmp_path / "absent.py"), 1, ""]) is None
+
+
+def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    code = (
+        "import subprocess, sys, time; "
+        f"p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+        f"open({str(mark)!r}, 'w').write(str(p.pid)); time.sleep(60)"
+    )
+    ended = probe.child(["-c", code], 2)
+    assert ended["timeout"]
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", mark.read_text()], capture_output=True, text=True
+    ).stdout
+    assert state.strip()[:1] in ("", "Z")
