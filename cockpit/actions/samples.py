@@ -35,7 +35,7 @@ def _needs_walk(by: int) -> Callable[[SamplesView], str]:
 def _needs_blank(view: SamplesView) -> str:
     if view.shown is None:
         return _needs_case(view)
-    return "" if view.blank_text is not None else "not evaluated with the image blanked: cxr-cockpit evaluate"
+    return "" if view.blank_text is not None else "not evaluated yet with the image blanked"
 
 
 def _needs_film(view: SamplesView) -> str:

@@ -137,7 +137,8 @@ class DataSource:
             return
         self._config = config
         try:
-            samples = tuple(read_curriculum(curriculum))
+            # The record stands in the prompt word for word; kept twice it would be most of the memory.
+            samples = tuple(replace(sample, ehr=None) for sample in read_curriculum(curriculum))
         except UserError as error:
             self._give_up(str(error))
             return

@@ -71,7 +71,7 @@ class Samples(RunScreen[SamplesSource]):
         return self.view
 
     def arrived(self, state: Any) -> None:
-        self._take(choices.view_of(state, self.view.choice))
+        self._take(choices.view_of(state, self.view.choice, self.view))
 
     def draw(self) -> None:
         brief = replace(self.view.book.brief, trouble=self.trouble)
@@ -85,7 +85,7 @@ class Samples(RunScreen[SamplesSource]):
 
     def choose(self, choice: Choice) -> None:
         """Show another choice."""
-        self._take(choices.view_of(self.view.book, choice))
+        self._take(choices.view_of(self.view.book, choice, self.view))
         self._draw()
 
     def _take(self, view: SamplesView) -> None:

@@ -97,12 +97,18 @@ def _arranged(about: Iterable[Listed], choice: Choice) -> tuple[Listed, ...]:
     return tuple(sorted(found, key=lambda one: (_rank(one.written, best), one.case.case, one.case.stage)))
 
 
-def view_of(book: SampleBook, choice: Choice) -> SamplesView:
-    """The list with the chosen case selected; the first one where that is not listed."""
-    about = written_about(book, choice)
-    rows = _arranged(about, choice)
+def view_of(book: SampleBook, choice: Choice, before: SamplesView | None = None) -> SamplesView:
+    """The list with the chosen case selected; the first one where that is not listed.
+
+    `before` lends its list where the choice is another case of the same one: walking a long list is quick.
+    """
+    if before and before.book.cases is book.cases and replace(before.choice, case=choice.case) == choice:
+        rows, total = before.listed, before.total
+    else:
+        about = written_about(book, choice)
+        rows, total = _arranged(about, choice), len(about)
     selected = next((index for index, one in enumerate(rows) if one.key == choice.case), 0)
-    return SamplesView(book, choice, rows, selected, len(about))
+    return SamplesView(book, choice, rows, selected, total)
 
 
 def moved(view: SamplesView, by: int) -> Choice:

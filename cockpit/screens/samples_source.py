@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class SamplesSource:
         self._token: object = None
         self._cases: tuple[SampleCase, ...] = ()
         self._writers: tuple[tuple[str, Weights], ...] = ()
+        self._blank_read = False
         self._image_root: Path | None = None
 
     def read(self) -> SampleBook:
@@ -46,9 +47,12 @@ class SamplesSource:
         token = self._samples_token(self._reader, status.state)
         if token != self._token:
             rows = (row for purpose in SHOWN for row in self._reader.samples(purpose=purpose))
-            self._cases = cases_of(rows, self._reader.samples(purpose=BLANK))
+            self._cases = cases_of(rows)
             self._writers = writers_of(self._cases)
-            self._token = token
+            self._token, self._blank_read = token, False
+        elif not self._blank_read:  # one look later: what was written with the image is seen sooner
+            self._cases = with_blanks(self._cases, self._reader.samples(purpose=BLANK))
+            self._blank_read = True
         return SampleBook(brief_of(status), self._cases, self._writers)
 
     def film(self, name: str) -> Thumbnail | str | None:
@@ -86,22 +90,29 @@ class SamplesSource:
 class _Gathered:
     row: Mapping[str, Any]
     written: dict[Weights, Written] = field(default_factory=dict)
-    blank: dict[Weights, str] = field(default_factory=dict)
 
 
-def cases_of(
-    rows: Iterable[Mapping[str, Any]], blank_rows: Iterable[Mapping[str, Any]]
-) -> tuple[SampleCase, ...]:
+def cases_of(rows: Iterable[Mapping[str, Any]]) -> tuple[SampleCase, ...]:
     """Stored samples gathered by case. Where weights wrote twice about a case, the later row counts."""
     gathered: dict[tuple[str, str], _Gathered] = {}
     for row in rows:
         key = (str(row["stage"]), str(row["case"]))
         gathered.setdefault(key, _Gathered(row)).written[weights_of(row)] = _written(row)
-    for row in blank_rows:
-        known = gathered.get((str(row["stage"]), str(row["case"])))
-        if known is not None:
-            known.blank[weights_of(row)] = prose(row["generated"] or "", str(row["stage"]))
     return tuple(_case(stage, name, entry) for (stage, name), entry in sorted(gathered.items()))
+
+
+def with_blanks(cases: tuple[SampleCase, ...], rows: Iterable[Mapping[str, Any]]) -> tuple[SampleCase, ...]:
+    """The cases with what was written about them with the image blanked; the same ones if nothing was."""
+    texts: dict[tuple[str, str], dict[Weights, str]] = {}
+    for row in rows:
+        stage = str(row["stage"])
+        known = texts.setdefault((stage, str(row["case"])), {})
+        known[weights_of(row)] = prose(row["generated"] or "", stage)
+    if not texts:
+        return cases
+    return tuple(
+        replace(case, blank=tuple(sorted(texts.get((case.stage, case.case), {}).items()))) for case in cases
+    )
 
 
 def weights_of(row: Mapping[str, Any]) -> Weights:
@@ -136,7 +147,6 @@ def _case(stage: str, name: str, entry: _Gathered) -> SampleCase:
         labels=tuple((row["labels_reference"] or {}).items()),
         codes=tuple(dotted(code) for code in row["icd_reference"] or ()),
         written=tuple(entry.written[weights] for weights in sorted(entry.written)),
-        blank=tuple(sorted(entry.blank.items())),
     )
 
 

@@ -83,7 +83,7 @@ def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Fram
         policy = wrap(POLICY, width, 2, glyphs.ellipsis) if roomy else [POLICY_SHORT]
         table: Frame = label_table(label_marks(shown.case.labels, shown.written.labels), width, glyphs)
         if shown.written.labels is None:
-            policy = ["the label line is not readable: it counts as no labels"]
+            policy = ["label line not readable: counts as no labels"]
         heading: Frame = [_legend("labels", glyphs)] if roomy else []
         return [*heading, *table, *in_role(policy, "dim")]
     if not shown.case.codes and not shown.written.codes:

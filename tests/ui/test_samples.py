@@ -21,7 +21,7 @@ from cockpit.screens.samples_choice import (
     view_of,
     walked,
 )
-from cockpit.screens.samples_source import SamplesSource, cases_of
+from cockpit.screens.samples_source import SamplesSource, cases_of, with_blanks
 from cockpit.screens.samples_state import SampleBook, writers_of
 from cockpit.widgets.diff import marked_lines, shortened, word_difference
 from cockpit.widgets.glyphs import ASCII, UNICODE
@@ -60,7 +60,7 @@ def row(case: str, step: int, score: float, stage: str = "stage_a", **changes: o
 
 
 def book(rows: Iterable[dict[str, object]], blank: Iterable[dict[str, object]] = ()) -> SampleBook:
-    cases = cases_of(rows, blank)
+    cases = with_blanks(cases_of(rows), blank)
     return SampleBook(Brief("night"), cases, writers_of(cases))
 
 
@@ -88,6 +88,13 @@ def test_walking_through_checkpoints_holds_the_case(three: SampleBook) -> None:
     assert there.shown and (there.shown.case.case, there.shown.written.weights) == ("s2", ("stage_a", 10))
     assert [one.case.case for one in there.listed] == ["s2", "s1"]
     assert walked(there, -1) is None
+
+
+def test_walking_a_list_does_not_list_anew(three: SampleBook) -> None:
+    view = view_of(three, Choice())
+    further = view_of(three, moved(view, 1), view)
+    assert further.listed is view.listed and further.selected == 1
+    assert view_of(three, Choice(search="s3"), view).listed is not view.listed
 
 
 def test_moving_stops_at_the_ends(three: SampleBook) -> None:
@@ -204,10 +211,13 @@ def recorded(record) -> RunPaths:
 
 def test_the_source_rereads_only_when_samples_may_be_new(recorded: RunPaths) -> None:
     source = SamplesSource(recorded)
+    source.read()
     first = source.read()
+    assert [case.case for case in first.cases if case.blank] == ["s2"]
     assert source.read().cases is first.cases
     with EngineLock.take(recorded), open_writer(recorded) as writer:
         writer.state("training")
+        source.read()
         trained = source.read()
         writer.scalars("stage_b", 51, {"train/loss": 1.0})
         assert source.read().cases is trained.cases
@@ -272,10 +282,11 @@ async def test_the_text_without_the_image(kit: ModuleType, recorded: RunPaths) -
         screen = await open_samples(kit, pilot, app)
         await pilot.press("t", "slash", *"s2", "enter")
         await kit.until(pilot, lambda: screen.view.choice.search == "s2")
+        await kit.until(pilot, lambda: screen.view.blank_text is not None)
         await pilot.press("b")
         await kit.until(pilot, lambda: "Normal heart" in kit.shown(app).replace("−", ""))
         await pilot.press("left_square_bracket", "b")
-        assert any("not evaluated with the image blanked" in words for words in kit.said(app))
+        assert any("not evaluated yet with the image blanked" in words for words in kit.said(app))
 
 
 async def test_the_film_over_the_screen(kit: ModuleType, recorded: RunPaths) -> None:
