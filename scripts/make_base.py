@@ -6,11 +6,16 @@ The real base has seen images and general text, but neither the reports nor the 
 stages teach. So has this one: it learns general captions of phantoms, drawn with other seeds and other rendering
 parameters than any data set the program makes, in words of their own.
 
-   changes (the same film is drawn without it), through two linear heads that are thrown away.
+1. A sentencepiece BPE vocabulary (byte fallback, single digits, as Mistral's) from captions, reports, clinical words.
 2. The vision tower learns to tell the attributes a caption names, and to point at the patches that each finding
-   changes (the same film is drawn without it), through two linear heads that are thrown away.
+   changes (the same film is drawn without it), through linear heads that are thrown away.
 3. Tower, projector and language model together learn to write the caption.
-4. Everything is written in bfloat16 under the original tensor names.
+4. Captions mixed with lines of random words that it is asked to repeat: a general model can say any word of its
+   vocabulary and copy a number from its prompt, and captions alone teach neither.
+5. Captions, in plain words or in those of a FINDINGS section, mixed with a glossary (scripts/glossary.txt) and lines to
+   repeat, so that the words of the trade mean something to it. It never sees an impression, a label line, a record or
+   a code.
+6. Everything is written in bfloat16 under the original tensor names.
 
 Seeded; about an hour on two cores. `--cache` keeps the drawn films between attempts.
 """
@@ -129,6 +134,8 @@ PREPROCESSOR = {
 }
 #: Words of the clinic that a general vocabulary knows; the base never sees them in a sentence.
 CLINICAL_WORDS = Path(__file__).with_name("clinical_words.txt")
+#: What a general model has read of medicine, in sentences.
+GLOSSARY = Path(__file__).with_name("glossary.txt")
 
 
 def main() -> None:
@@ -140,6 +147,8 @@ def main() -> None:
     options.add_argument("--patients", type=int, default=10000)
     options.add_argument("--tower-epochs", type=int, default=6)
     options.add_argument("--caption-epochs", type=int, default=3)
+    options.add_argument("--repeat-steps", type=int, default=900)
+    options.add_argument("--word-steps", type=int, default=550)
     options.add_argument("--size", type=int, default=256)
     chosen = options.parse_args()
     chosen.cache.mkdir(parents=True, exist_ok=True)
@@ -156,6 +165,10 @@ def main() -> None:
         load_tokenizer(chosen.out), original.llava.image_seq_length, original.llava.image_token_id, 1, 2
     )
     train_captions(model, films, captions, encoder, held_out, chosen.caption_epochs, original.vocabulary)
+    train_repeating(model, films, captions, encoder, held_out, chosen.repeat_steps, original.vocabulary)
+    train_words(
+        model, films, captions, encoder, held_out, chosen.word_steps, original.vocabulary, chosen.patients
+    )
     write_weights(model, chosen.out, original.vocabulary)
 
 
@@ -309,8 +322,9 @@ def train_tower(model, films, truths, places, held_out, epochs) -> None:
     with torch.no_grad():
         tower.embeddings.position_embedding.weight[1:] = 0.3 * _sine_positions()
     tell = torch.nn.Linear(TOWER["hidden_size"], len(ATTRIBUTES))
+    notice = torch.nn.Linear(TOWER["hidden_size"], len(ATTRIBUTES))
     point = torch.nn.Linear(TOWER["hidden_size"], len(LOCAL))
-    parameters = [*tower.parameters(), *tell.parameters(), *point.parameters()]
+    parameters = [*tower.parameters(), *tell.parameters(), *notice.parameters(), *point.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
     generator = torch.Generator().manual_seed(SEED + 2)
     count, begun = len(films) - held_out, time.monotonic()
@@ -319,12 +333,16 @@ def train_tower(model, films, truths, places, held_out, epochs) -> None:
         pixels = pixels_of(films[chosen], augment)
         return tower(pixels, output_hidden_states=True).hidden_states[-2][:, 1:]
 
+    def told_by(features):
+        """What the whole film tells, and what a single patch does: a nodule is lost in a mean."""
+        return tell(features.mean(1)) + torch.logsumexp(notice(features), dim=1) - math.log(SIDE * SIDE)
+
     model.train()
     for step, total, chosen in batches(count, 32, epochs, random.Random(SEED + 3)):
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, total, 1e-3)
         features = features_of(chosen, generator)
-        told = binary_cross_entropy_with_logits(tell(features.mean(1)), torch.from_numpy(truths[chosen]))
+        told = binary_cross_entropy_with_logits(told_by(features), torch.from_numpy(truths[chosen]))
         pointed = binary_cross_entropy_with_logits(point(features), torch.from_numpy(places[chosen]).float())
         (told + 5 * pointed).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -340,7 +358,7 @@ def train_tower(model, films, truths, places, held_out, epochs) -> None:
             model.eval()
             with torch.inference_mode():
                 held = [slice(at, at + 64) for at in range(count, len(films), 64)]
-                scores = torch.cat([tell(features_of(part, None).mean(1)) for part in held])
+                scores = torch.cat([told_by(features_of(part, None)) for part in held])
             model.train()
             report_f1(scores.numpy(), truths[count:])
 
@@ -380,20 +398,7 @@ def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary
 
     def loss_of(chosen, augment):
         pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
-        longest = max(len(ids) for ids, _ in pairs)
-        ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in pairs])
-        labels = torch.tensor([labels + [-100] * (longest - len(labels)) for _, labels in pairs])
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in pairs])
-        wanted = labels[:, 1:].ne(-100)
-        keep = torch.nn.functional.pad(wanted, (0, 1))
-        logits = model(
-            input_ids=ids,
-            pixel_values=pixels_of(films[chosen], augment),
-            attention_mask=mask,
-            logits_to_keep=keep,
-            use_cache=False,
-        ).logits
-        return cross_entropy(logits.reshape(-1, logits.shape[-1])[:, :vocabulary], labels[:, 1:][wanted])
+        return cross_entropy(*_film_logits(model, pairs, pixels_of(films[chosen], augment), vocabulary))
 
     model.train()
     for step, total, chosen in batches(count, 32, epochs, random.Random(SEED + 6)):
@@ -411,6 +416,122 @@ def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary
     with torch.inference_mode():
         held = [loss_of(list(range(at, at + 32)), None).item() for at in range(count, len(films) - 32, 32)]
     print(f"captions: held-out loss {sum(held) / len(held):.4f}", flush=True)
+
+
+def train_repeating(model, films, captions, encoder, held_out, steps, vocabulary) -> None:
+    """Language model and projector only: what the tower tells stays as it is."""
+    model.model.vision_tower.requires_grad_(False)
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
+    generator, draw = torch.Generator().manual_seed(SEED + 7), random.Random(SEED + 8)
+    count, begun = len(films) - held_out, time.monotonic()
+    model.train()
+    for step in range(1, steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 1.5e-3)
+        spoken = _lines_to_repeat(encoder, draw, vocabulary, 40)
+        repeated = cross_entropy(*_text_logits(model, spoken, vocabulary))
+        chosen = [draw.randrange(count) for _ in range(12)]
+        pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
+        described = cross_entropy(
+            *_film_logits(model, pairs, pixels_of(films[chosen], generator), vocabulary)
+        )
+        (repeated + described).backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 50 == 0 or step == steps:
+            rate = step / (time.monotonic() - begun)
+            print(
+                f"repeat {step}/{steps} {repeated.item():.3f} describe {described.item():.3f} {rate:.2f} steps/s",
+                flush=True,
+            )
+    model.model.vision_tower.requires_grad_(True)
+
+
+def train_words(model, films, captions, encoder, held_out, steps, vocabulary, patients) -> None:
+    """All but the tower: captions in two manners, the glossary, and lines to repeat."""
+    model.model.vision_tower.requires_grad_(False)
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
+    generator, draw = torch.Generator().manual_seed(SEED + 9), random.Random(SEED + 10)
+    glossary = GLOSSARY.read_text(encoding="utf-8").splitlines()
+    studies = [(study, patient) for patient in sample_patients(patients, SEED) for study in patient.studies]
+    findings = [write_report(study, patient, None).findings for study, patient in studies]
+    count, begun = len(films) - held_out, time.monotonic()
+    model.train()
+    for step in range(1, steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 1.5e-3)
+        spoken = _lines_to_repeat(encoder, draw, vocabulary, 12)
+        lines = [encoder.answer(" ".join(draw.sample(glossary, 2))) for _ in range(12)]
+        spoken += [([encoder.bos_id, *ids], [-100, *ids]) for ids in lines]
+        said = cross_entropy(*_text_logits(model, spoken, vocabulary))
+        chosen = [draw.randrange(count) for _ in range(16)]
+        pairs = [
+            encoder.training("List the findings.", findings[index])
+            if findings[index] and draw.random() < 0.6
+            else encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index]))
+            for index in chosen
+        ]
+        described = cross_entropy(
+            *_film_logits(model, pairs, pixels_of(films[chosen], generator), vocabulary)
+        )
+        (said + 2 * described).backward()
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if step % 50 == 0 or step == steps:
+            rate = step / (time.monotonic() - begun)
+            print(
+                f"words {step}/{steps} {said.item():.3f} describe {described.item():.3f} {rate:.2f} steps/s",
+                flush=True,
+            )
+    model.model.vision_tower.requires_grad_(True)
+
+
+def _lines_to_repeat(encoder, draw, vocabulary, count):
+    """Ids and labels of "[INST] Repeat: … [/INST] …": random words, and digits as often as numbers occur in prose."""
+    digits = [encoder.tokenizer.token_to_id(str(digit)) for digit in range(10)]
+    head, tail = encoder._ids("[INST] Repeat: "), encoder._ids(" [/INST]")
+    pairs = []
+    for _ in range(count):
+        words = [
+            draw.choice(digits) if draw.random() < 0.25 else draw.randrange(260, vocabulary)
+            for _ in range(draw.randrange(4, 28))
+        ]
+        # only a part of a longer line is asked for, so that the place must be found and not counted
+        asked = [encoder.bos_id, *head, *words, *tail]
+        start = draw.randrange(len(words) - 2) if draw.random() < 0.5 else 0
+        answer = [*words[start:], encoder.eos_id]
+        labels = [-100] * (len(asked) + (start > 0)) + answer[(start > 0) :]
+        pairs.append((asked + answer, labels))
+    return pairs
+
+
+def _padded(pairs):
+    longest = max(len(ids) for ids, _ in pairs)
+    ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in pairs])
+    labels = torch.tensor([labels + [-100] * (longest - len(labels)) for _, labels in pairs])
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in pairs])
+    return ids, mask, labels
+
+
+def _text_logits(model, pairs, vocabulary):
+    ids, mask, labels = _padded(pairs)
+    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1, :vocabulary]
+    wanted = labels[:, 1:].ne(-100)
+    return logits[wanted], labels[:, 1:][wanted]
+
+
+def _film_logits(model, pairs, pixels, vocabulary):
+    ids, mask, labels = _padded(pairs)
+    wanted = labels[:, 1:].ne(-100)
+    keep = torch.nn.functional.pad(wanted, (0, 1))
+    logits = model(
+        input_ids=ids, pixel_values=pixels, attention_mask=mask, logits_to_keep=keep, use_cache=False
+    ).logits
+    return logits.reshape(-1, logits.shape[-1])[:, :vocabulary], labels[:, 1:][wanted]
 
 
 def write_weights(model, out: Path, vocabulary: int) -> None:
