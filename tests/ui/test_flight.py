@@ -123,9 +123,10 @@ async def test_space_holds_and_continues(kit: ModuleType) -> None:
     app = kit.app_on(source)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(kit, pilot)
-        source.state = kit.a_state(state="holding")
         await pilot.press("space")
-        await kit.until(pilot, lambda: source.asked == ["hold"] and "◐ holding" in shown(app))
+        await kit.until(pilot, lambda: source.asked == ["hold"])
+        source.state = kit.a_state(state="holding")
+        await kit.until(pilot, lambda: "◐ holding" in shown(app))
         assert "space continue" in shown(app)
         await pilot.press("space")
         await kit.until(pilot, lambda: source.asked == ["hold", "continue"])

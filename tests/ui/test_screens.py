@@ -1,0 +1,118 @@
+"""What holds for every screen about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from PIL import Image
+from textual.pilot import Pilot
+
+from cockpit.actions import GROUPS
+from cockpit.actions.common import SCREENS
+from cockpit.app import CockpitApp
+from cockpit.screens.base import RunScreen
+from cockpit.screens.help import Help
+from cockpit.widgets.glyphs import ASCII
+from engine.runs.layout import RunPaths
+
+OTHERS = [(key, title) for key, name, title in SCREENS if name != "flight"]
+
+
+@pytest.fixture
+def run(record, tmp_path: Path) -> RunPaths:
+    paths: RunPaths = record()
+    paths.log.write_text("=== attempt 1 ===\n2026-11-23 02:14:07 INFO    effusion … 心\n")
+    config = {"data": {"curriculum": str(tmp_path / "none.jsonl"), "image_root": str(tmp_path / "images")}}
+    paths.config.write_text(yaml.safe_dump(config))
+    Image.linear_gradient("L").save(tmp_path / "images" / "two.png")
+    return paths
+
+
+async def go(kit: ModuleType, pilot: Pilot[None], app: CockpitApp, key: str, title: str) -> RunScreen:
+    await pilot.press(key)
+    await kit.until(pilot, lambda: f"{key} {title}" in kit.shown(app))
+    assert isinstance(app.screen, RunScreen)
+    return app.screen
+
+
+@pytest.mark.parametrize(("key", "title"), OTHERS)
+async def test_ascii_shows_ascii_only(kit: ModuleType, run: RunPaths, key: str, title: str) -> None:
+    run.log.write_text("=== attempt 1 ===\n" + "x" * 300 + "\n")
+    app = kit.app_on_run(run, glyphs=ASCII)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(kit, pilot, app, key, title)
+        await pilot.pause(0.3)
+        assert [char for char in kit.shown(app) if ord(char) > 127 and char != "\ufffd"] == []
+
+
+@pytest.mark.parametrize(("key", "title"), OTHERS)
+async def test_a_damaged_run_is_told_and_does_no_harm(
+    kit: ModuleType, run: RunPaths, key: str, title: str
+) -> None:
+    run.db.write_bytes(b"no database at all" * 100)
+    app = kit.app_on_run(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(key)
+        await kit.until(pilot, lambda: "damaged" in kit.shown(app))
+        await pilot.press("question_mark")
+        await kit.until(pilot, lambda: isinstance(app.screen, Help))
+
+
+@pytest.mark.parametrize(("key", "title"), OTHERS)
+async def test_only_the_screen_that_is_seen_is_read(
+    kit: ModuleType, run: RunPaths, key: str, title: str
+) -> None:
+    app = kit.app_on_run(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await kit.until(pilot, lambda: isinstance(app.screen, RunScreen))
+        flight = app.screen
+        screen = await go(kit, pilot, app, key, title)
+        await kit.until(pilot, lambda: not flight.background._seen.is_set())
+        await pilot.press("1")
+        await kit.until(pilot, lambda: not screen.background._seen.is_set() and app.screen is flight)
+        assert flight.background._seen.is_set()
+
+
+@pytest.mark.parametrize(("key", "title"), OTHERS)
+async def test_help_fits_eighty_columns_and_names_every_screen(
+    kit: ModuleType, run: RunPaths, key: str, title: str
+) -> None:
+    app = kit.app_on_run(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(kit, pilot, app, key, title)
+        await pilot.press("question_mark")
+        await kit.until(pilot, lambda: "Screens" in kit.shown(app))
+        assert "Leave the cockpit; the engine keeps training." in kit.shown(app)
+        assert all(f"{number} {name}" in kit.shown(app) for number, _, name in SCREENS)
+
+
+@pytest.mark.parametrize(("key", "title"), OTHERS)
+async def test_too_small_a_terminal_says_so(kit: ModuleType, run: RunPaths, key: str, title: str) -> None:
+    app = kit.app_on_run(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(kit, pilot, app, key, title)
+        await pilot.resize_terminal(50, 12)
+        await kit.until(pilot, lambda: "too small" in kit.shown(app))
+        await pilot.resize_terminal(80, 24)
+        await kit.until(pilot, lambda: f"{key} {title}" in kit.shown(app))
+
+
+async def test_keys_do_not_change_the_screen_behind_a_question(kit: ModuleType, run: RunPaths) -> None:
+    app = kit.app_on_run(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(kit, pilot, app, "5", "Runs")
+        await kit.until(pilot, lambda: "parked" in kit.shown(app))
+        await pilot.press("question_mark", "2")
+        await kit.until(pilot, lambda: isinstance(app.screen, Help))
+        await pilot.press("escape")
+        await kit.until(pilot, lambda: "5 Runs" in kit.shown(app))
+
+
+def test_every_screen_of_the_registry_can_be_left_and_helped() -> None:
+    for name, group in GROUPS.items():
+        ids = {action.id for action in group}
+        assert {"help", "leave"} <= ids
+        assert name in ("start", "flight") or "back" in ids
