@@ -14,6 +14,8 @@ from cockpit.widgets.runs_table import MARKS
 from cockpit.widgets.still import Still
 
 SMOOTHING = 0.9
+Layer = tuple[list[str], str]
+"""Rows of characters, and their role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,9 @@ def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) ->
     if needed is None:
         empty: Frame = [legend, [], [(" no loss recorded yet", "dim")]]
         return empty[:height]
-    rows = merge(
-        [layer for index, run in enumerate(data.runs) for layer in _layers(run, index, canvas, glyphs)],
-        canvas,
-    )
+    drawn = [_layers(run, index, canvas, glyphs) for index, run in enumerate(data.runs)]
+    # All letters lie over all lines: a run that ended early must still be found.
+    rows = merge([line for line, _ in drawn] + [letter for _, letter in drawn], canvas)
     labels = {canvas.height - 1 - row: figures.tick(value, axis.step) for row, value in axis.ticks()}
     frame: Frame = [legend]
     for y, row in enumerate(rows):
@@ -69,7 +70,7 @@ def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) ->
     return [*frame, *floor(longest, canvas, glyphs)]
 
 
-def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> list[tuple[list[str], str]]:
+def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> tuple[Layer, Layer]:
     """The mean of one run, and its letter where it ends."""
     pixels = canvas.width * (2 if glyphs.blocks else 1)
     lines: list[curves.Points] = []
@@ -78,10 +79,8 @@ def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> 
         lines += curves.thin(mean, curve.offset, canvas.total, pixels)
     role = f"curve_{index % len(MARKS) + 1}"
     ends = [line[-1] for line in lines[-1:] if line]
-    return [
-        (plot.draw(lines, canvas, glyphs.mean), role),
-        (plot.draw([ends], canvas, MARKS[index % len(MARKS)], joined=False), role),
-    ]
+    letter = plot.draw([ends], canvas, MARKS[index % len(MARKS)], joined=False)
+    return (plot.draw(lines, canvas, glyphs.mean), role), (letter, role)
 
 
 def _legend(data: OverlayData, glyphs: Glyphs) -> Line:

@@ -149,6 +149,12 @@ def test_curves_lie_over_each_other_with_a_letter_each(size: tuple[int, int], gl
         assert all(ord(char) < 128 for char in shown.replace("\ufffd", ""))
 
 
+def test_the_letter_of_a_run_that_ended_early_is_not_drawn_over() -> None:
+    early, long = curves("early", [2.0] * 40), curves("long", [2.0] * 100)
+    body = overlay_frame(OverlayData((early, long), True), 120, 20, UNICODE)[1:]
+    assert {"a", "b"} <= {part for line in body for part, role in line if str(role).startswith("curve")}
+
+
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_table_fits_its_width(width: int) -> None:
     rows = tuple(
