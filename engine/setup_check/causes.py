@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.setup_check import trace
 from engine.setup_check.facts import Distribution, Facts, Import
-from engine.setup_check.finding import Finding, Repair
+from engine.setup_check.finding import Finding, Repair, Status
 from engine.setup_check.knowledge import Knowledge
 from engine.setup_check.metadata import SEEN, Unmet, ways_to_meet
 from engine.setup_check.stack import PACKAGES, title
@@ -28,13 +28,13 @@ _LIBRARY = re.compile(
 )
 
 
-def shadowed(shadow: Shadow, one: Import) -> Finding:
+def shadowed(shadow: Shadow, one: Import, status: Status = "fail") -> Finding:
     """A file of one's own took the place of a module."""
     return Finding(
         id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
         group="imports",
-        status="fail",
-        title=f"{Path(shadow.file).name} hides the module {shadow.module}",
+        status=status,
+        title=f"{_place(shadow)} hides the module {shadow.module}",
         found=f"{shadow.module} comes from {shadow.file}",
         expected=f"{shadow.module} from the environment",
         why="What lies in the working folder or on PYTHONPATH is imported before what is installed. "
@@ -42,6 +42,11 @@ def shadowed(shadow: Shadow, one: Import) -> Finding:
         + (" Isolated from both, the import works." if one.isolated and one.isolated.ok else ""),
         source=SEEN,
     )
+
+
+def _place(shadow: Shadow) -> str:
+    path = Path(shadow.file)
+    return f"The folder {path.parent.name}" if path.stem == "__init__" else f"The file {path.name}"
 
 
 def missing_package(one: Import, facts: Facts, known: Knowledge) -> Finding | None:

@@ -41,7 +41,7 @@ class Check:
         failing ones come first without, then with the command that mends them. Closing the iterator ends the probe.
         """
         for finding in self._all():
-            if self._findings.get(finding.id) != finding or finding.fix:
+            if self._findings.get(finding.id) != finding:
                 self._findings[finding.id] = finding
                 yield finding
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from engine.setup_check import metadata
+from engine.setup_check.causes import shadowed
 from engine.setup_check.facts import Facts, Import
 from engine.setup_check.failures import Diagnosis, diagnose_imports
 from engine.setup_check.finding import Finding, Repair, worst_first
@@ -13,6 +14,7 @@ from engine.setup_check.interpreter import interpreter_findings
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.metadata import SEEN, Suspect, Unmet
 from engine.setup_check.stack import PACKAGES, title
+from engine.setup_check.trace import Shadow, distribution_for
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
 
@@ -42,6 +44,7 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *_known(facts, known, world, imports),
         *_suspects(suspects, imports),
         *_conflicts(facts, conflicts, imports, known, world),
+        *_shadows(facts),
         *_cockpit(facts, cockpit_requires, imports),
         *metadata.python_too_old(facts),
         *metadata.leftovers(facts),
@@ -98,6 +101,18 @@ def _conflicts(
             continue
         if f"missing-{one.name}" not in missing:
             yield metadata.conflict(one, "warn" if one.requirer.key in matter else "info")
+
+
+def _shadows(facts: Facts) -> Iterator[Finding]:
+    """Files of one's own that hide an installed package, though nothing has failed on them yet."""
+    installed = facts.installed()
+    seen: set[str] = set()
+    for one in facts.imports.values():
+        for module, file in one.outside.items() if one.ok else ():
+            package = installed.get(distribution_for(module))
+            if package and not package.editable and module not in seen:
+                seen.add(module)
+                yield shadowed(Shadow(module, file), one, "warn")
 
 
 def _cockpit(facts: Facts, requires: Iterable[str], imports: Diagnosis) -> Iterator[Finding]:

@@ -294,16 +294,17 @@ def leftovers(facts: Facts) -> Iterator[Finding]:
             fix=(("rm", "-r", "--", file),),
             source=SEEN,
         )
-    for file in facts.folder.get("redirected", []):
+    written = facts.folder.get("redirected", [])
+    if written:
         yield Finding(
             id="redirected-requirement",
             group="packages",
             status="warn",
-            title=f"A file named {Path(file).name} lies in this folder",
-            found=file,
+            title=f"A file named {Path(written[0]).name} lies in this folder",
+            found=", ".join(written),
             expected="no such file",
             why="`pip install name>=version` without quotes writes pip's words into a file named =version, "
             "and installs without the bound; what was installed already stays as it is.",
-            fix=(("rm", "--", file),),
+            fix=(("rm", "--", *written),),
             source="verified: bash",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from engine.setup_check.metadata import raises, unmet
 from engine.setup_check.versions import Requirement, canonical, parsed, requirement, satisfies
 
 MOST_TRIES = 6  # each may ask the index
+ENOUGH_SECONDS = 30.0  # with a sound plan in hand, no further one is looked for after this
 _ROUNDS = 3
 
 
@@ -99,10 +101,13 @@ class Planner:
         return self._written(*best, todo) if best else None
 
     def _best(self, todo: list[Finding]) -> tuple[_Candidate, list[Repair]] | None:
+        begun = time.monotonic()
         best: tuple[_Candidate, list[Repair]] | None = None
         for order, repairs in enumerate(_combinations(todo)):
             if best and self._is_larger(repairs, best[0]):
                 continue
+            if best and best[0].sound and time.monotonic() - begun > ENOUGH_SECONDS:
+                break
             candidate = self._candidate(_merged(repairs), _names(repairs), order)
             if candidate and (best is None or candidate.rank < best[0].rank):
                 best = (candidate, repairs)

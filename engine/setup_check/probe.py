@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import concurrent.futures
+import contextlib
 import csv
 import importlib.metadata
 import json
@@ -36,6 +37,7 @@ DEFAULTS = {
 }
 
 START_SECONDS = 30
+LIVE: set[int] = set()  # children that run
 
 VARIABLES = re.compile(
     r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8)$"
@@ -54,7 +56,7 @@ print("\\n" + json.dumps({
     "path": path, "prefix": sys.prefix, "base_prefix": sys.base_prefix,
     "user_site": site.getusersitepackages(), "user_site_used": bool(site.ENABLE_USER_SITE),
     "purelib": sysconfig.get_path("purelib"), "platlib": sysconfig.get_path("platlib"),
-    "stdlib": sysconfig.get_path("stdlib"),
+    "stdlib": sysconfig.get_path("stdlib")
 }))
 """
 
@@ -68,7 +70,8 @@ def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "start", begin
     scratch_folder = tempfile.TemporaryDirectory(prefix="cxr-check-")
     with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
-        running = Imports(settings, pool, scratch)
+        # where nothing starts, nothing can be imported: the start is the finding
+        running = Imports(dict(settings, imports=[]) if begin["error"] else settings, pool, scratch)
         places = [path for path in begin["path"] if os.path.isdir(path)]
         yield "distributions", distributions(places)
         yield "leftovers", leftovers(places)
@@ -85,7 +88,6 @@ def interpreter() -> dict[str, Any]:
         "full_version": sys.version.replace("\n", " "),
         "implementation": sys.implementation.name,
         "system": platform.system(),
-        "release": platform.release(),
         "machine": platform.machine(),
         "platform": platform.platform(),
         "macos": platform.mac_ver()[0],
@@ -99,52 +101,34 @@ def interpreter() -> dict[str, Any]:
 
 def markers() -> dict[str, str]:
     """The variables of PEP 508 environment markers."""
-    version = sys.implementation.version
-    implementation = f"{version.major}.{version.minor}.{version.micro}"
-    if version.releaselevel != "final":
-        implementation += version.releaselevel[0] + str(version.serial)
+    full = platform.python_version()
     return {
-        "implementation_name": sys.implementation.name,
-        "implementation_version": implementation,
-        "os_name": os.name,
-        "platform_machine": platform.machine(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
-        "platform_python_implementation": platform.python_implementation(),
-        "python_full_version": platform.python_version(),
-        "python_version": ".".join(platform.python_version_tuple()[:2]),
-        "sys_platform": sys.platform,
-    }
+        "implementation_name": sys.implementation.name, "implementation_version": full, "os_name": os.name,
+        "platform_machine": platform.machine(), "platform_release": platform.release(),
+        "platform_system": platform.system(), "platform_version": platform.version(),
+        "platform_python_implementation": platform.python_implementation(), "python_full_version": full,
+        "python_version": ".".join(platform.python_version_tuple()[:2]), "sys_platform": sys.platform,
+    }  # fmt: skip
 
 
-def sysctl(name: str) -> str | None:
-    if sys.platform != "darwin":
-        return None
-    try:
-        answer = subprocess.run(
-            ["/usr/sbin/sysctl", "-n", name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            timeout=5,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.decode().strip() or None
+def sysctl(name: str) -> str:
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            return subprocess.check_output(["/usr/sbin/sysctl", "-n", name], timeout=5).decode().strip()
+    return ""
 
 
 def ssl_version() -> str | None:
-    try:
+    with contextlib.suppress(ImportError):
         import ssl
-    except ImportError:
-        return None
-    return ssl.OPENSSL_VERSION
+
+        return ssl.OPENSSL_VERSION
+    return None
 
 
 def start(settings: dict[str, Any]) -> dict[str, Any]:
     """Where modules come from when the trainer runs, and what the interpreter says while it starts."""
-    found: dict[str, Any] = {"error": None, "stderr": "", "isolated_only": False}
+    found: dict[str, Any] = {"error": None, "stderr": ""}
     for flags in (settings["flags"], ["-I"]):
         ended = child(["-B", *flags, "-c", START], START_SECONDS)
         line = ended["stdout"].strip().rpartition("\n")[2]
@@ -152,7 +136,6 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
             found.update(json.loads(line))
             found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
             break
-        found["isolated_only"] = True
         found["error"] = found["error"] or how_it_ended(ended, START_SECONDS)
         found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
     else:
@@ -163,7 +146,6 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
             path=[site], prefix=home, base_prefix=sys.base_prefix, stdlib=os.path.dirname(os.__file__)
         )
         found.update(user_site="", user_site_used=False, purelib=site, platlib=site)
-    found["folder_first"] = "" in found["path"]
     found["path"] = [os.path.abspath(path or os.getcwd()) for path in found["path"]]
     managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
     found["managed"] = found["prefix"] == found["base_prefix"] and os.path.exists(managed)
@@ -293,12 +275,8 @@ class Imports:
                 self._left.remove(spec)
                 self._done.add(spec["id"])
                 self._hung[spec["id"]] = hung[0]
-                yield {
-                    "id": spec["id"],
-                    "outcome": "skipped",
-                    "because": hung[0],
-                    "module_name": spec["module"],
-                }
+                about = {"id": spec["id"], "module_name": spec["module"]}
+                yield dict(about, outcome="skipped", because=hung[0])
 
     def _both(self, spec: dict[str, Any]) -> dict[str, Any]:
         """As the trainer would; where that fails or loads something from elsewhere, isolated as well."""
@@ -312,12 +290,8 @@ class Imports:
         limit = self._settings["limit"]
         arguments = [result, str(limit), spec["module"], spec.get("action", "")]
         ended = child(["-B", *flags, "-c", self._settings["import_source"], *arguments], limit + 5)
-        item = {
-            "id": spec["id"],
-            "module_name": spec["module"],
-            "stderr": ended["stderr"][-6000:],
-            "outside": {},
-        }
+        item: dict[str, Any] = {"id": spec["id"], "module_name": spec["module"], "outside": {}}
+        item["stderr"] = ended["stderr"][-6000:]
         try:
             with open(result, encoding="utf-8") as file:
                 item.update(ast.literal_eval(file.read()))
@@ -327,12 +301,9 @@ class Imports:
             hung = ended["timeout"] or "Timeout (" in ended["stderr"]
             item["outcome"] = "hang" if hung else "died"
             item["how"] = how_it_ended(ended, limit)
-            item["code"] = ended["code"]
             return item
         item["outcome"] = "failed" if item["error"] else "ok"
         item["outside"] = outside(item.pop("loaded"))
-        for link in item["error"] or []:
-            link["statement"] = statement(link["frames"][-1]) if link["frames"] else None
         return item
 
 
@@ -349,29 +320,6 @@ def module_root(file: str) -> str:
     return os.path.dirname(folder) if os.path.basename(file).startswith("__init__.") else folder
 
 
-def statement(frame: list[Any]) -> str | None:
-    """The whole import statement at a frame, as one line; else the line itself."""
-    file, line, _ = frame
-    try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            source = opened.read()
-    except OSError:
-        return None
-    try:
-        for node in ast.walk(ast.parse(source)):
-            if not isinstance(node, (ast.Import, ast.ImportFrom)):
-                continue
-            if node.lineno <= line <= (node.end_lineno or node.lineno):
-                names = [one.name for one in node.names]
-                if isinstance(node, ast.Import):
-                    return "import " + ", ".join(names)
-                return f"from {'.' * node.level}{node.module or ''} import {', '.join(names)}"
-    except (SyntaxError, ValueError, RecursionError):
-        pass
-    lines = source.splitlines()
-    return lines[line - 1].strip()[:300] if 0 < line <= len(lines) else None
-
-
 def child(arguments: list[str], limit: float) -> dict[str, Any]:
     """Run this interpreter; a child that outlives its limit is ended together with what it started."""
     environment = {k: v for k, v in os.environ.items() if k != "__PYVENV_LAUNCHER__"}
@@ -379,40 +327,40 @@ def child(arguments: list[str], limit: float) -> dict[str, Any]:
     began = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=environment,
-            start_new_session=True,
-        )
+            [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
+        LIVE.add(process.pid)
         timeout = False
         try:
             process.wait(limit)
         except subprocess.TimeoutExpired:
             timeout = True
         finally:
-            end_group(process)
+            end_group(process.pid)
+            process.wait()
+            LIVE.discard(process.pid)
         texts = []
         for stream in (out, err):
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - 100000))
             texts.append(stream.read().decode("utf-8", "replace"))
     return {
-        "code": process.returncode,
-        "timeout": timeout,
-        "seconds": round(time.monotonic() - began, 3),
-        "stdout": texts[0],
-        "stderr": texts[1],
-    }
+        "code": process.returncode, "timeout": timeout, "seconds": round(time.monotonic() - began, 3),
+        "stdout": texts[0], "stderr": texts[1],
+    }  # fmt: skip
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except (OSError, AttributeError):
-        process.kill()
-    process.wait()
+def end_group(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def end(number: int, frame: Any) -> None:
+    """Asked to end: take along what was started, for it lives in sessions of its own."""
+    for pid in list(LIVE):
+        end_group(pid)
+    os._exit(128 + number)
 
 
 def how_it_ended(ended: dict[str, Any], limit: float) -> str:
@@ -429,6 +377,8 @@ def how_it_ended(ended: dict[str, Any], limit: float) -> str:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     lines = "--lines" in sys.argv
     given = [one for one in sys.argv[1:] if one.startswith("{")]
     settings = dict(DEFAULTS, **(json.loads(given[0]) if given else {}))

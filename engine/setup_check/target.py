@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -114,6 +115,8 @@ def ask(
         for line in process.stdout:
             with suppress(json.JSONDecodeError):  # a line that sitecustomize printed
                 said = json.loads(line)
+                if said["part"] == "imports":
+                    _add_statements(said["value"])
                 yield said["part"], said["value"]
         words = process.stderr.read().strip().splitlines()
         if process.wait() != 0:
@@ -131,3 +134,34 @@ def ask(
 def _environment() -> dict[str, str]:
     # macOS hands the launcher's path down to children, and another Python then believes to be that one
     return {name: value for name, value in os.environ.items() if name != "__PYVENV_LAUNCHER__"}
+
+
+def _add_statements(item: dict[str, Any]) -> None:
+    """Put the failing import statement beside each exception of an import."""
+    for link in item.get("error") or []:
+        link["statement"] = statement(link["frames"][-1]) if link["frames"] else None
+    if item.get("isolated"):
+        _add_statements(item["isolated"])
+
+
+def statement(frame: list[Any]) -> str | None:
+    """The whole import statement at a frame, as one line; else the line itself."""
+    file, line, _ = frame
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            source = opened.read()
+    except OSError:
+        return None
+    try:
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)):
+                continue
+            if node.lineno <= line <= (node.end_lineno or node.lineno):
+                names = [one.name for one in node.names]
+                if isinstance(node, ast.Import):
+                    return "import " + ", ".join(names)
+                return f"from {'.' * node.level}{node.module or ''} import {', '.join(names)}"
+    except (SyntaxError, ValueError, RecursionError):
+        pass
+    lines = source.splitlines()
+    return lines[line - 1].strip()[:300] if 0 < line <= len(lines) else None

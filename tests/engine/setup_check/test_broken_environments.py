@@ -350,3 +350,16 @@ def test_an_unmet_requirement_is_a_warning(environment: Any) -> None:
     a_requirement_that_nothing_trips_over(environment)
     found = {one.id: one for one in environment.findings()}
     assert found["requires-transformers-regex"].status == "warn"
+
+
+def test_an_interpreter_that_does_not_start_is_the_only_cause(environment: Any) -> None:
+    (environment.site / "sitecustomize.py").write_text("import os\nos._exit(7)\n")
+    fails = [one.id for one in environment.findings() if one.status == "fail"]
+    assert fails == ["interpreter-start"]
+
+
+def test_a_shadow_that_does_no_harm_yet_is_a_warning(environment: Any) -> None:
+    (environment.work / "filelock.py").write_text("")
+    found = {one.id: one for one in environment.findings()}
+    assert found["shadowed-filelock"].status == "warn"
+    assert not [one for one in found.values() if one.status == "fail"]

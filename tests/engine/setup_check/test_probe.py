@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from engine.setup_check import probe
 from engine.setup_check.stack import STACK
+from engine.setup_check.target import ask, find_target, statement
 
 PROBE = Path(str(probe.__file__))
 SOURCES = [PROBE, PROBE.with_name("probe_import.py")]
@@ -80,9 +83,9 @@ def test_secrets_in_the_environment_are_not_passed_on(
 def test_the_whole_import_statement_is_found(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("import os\nfrom one.two import (\n    first,\n    second as other,\n)\n")
-    assert probe.statement([str(file), 3, "<module>"]) == "from one.two import first, second"
-    assert probe.statement([str(file), 1, "<module>"]) == "import os"
-    assert probe.statement([str(tmp_path / "absent.py"), 1, ""]) is None
+    assert statement([str(file), 3, "<module>"]) == "from one.two import first, second"
+    assert statement([str(file), 1, "<module>"]) == "import os"
+    assert statement([str(tmp_path / "absent.py"), 1, ""]) is None
 
 
 def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
@@ -98,3 +101,23 @@ def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
         ["ps", "-o", "stat=", "-p", mark.read_text()], capture_output=True, text=True
     ).stdout
     assert state.strip()[:1] in ("", "Z")
+
+
+def test_a_probe_that_is_ended_takes_its_children_along(environment: Any) -> None:
+    mark = environment.work / "pid"
+    environment.edit(
+        "torch/__init__.py",
+        f"import os, time\nopen({str(mark)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)",
+    )
+    parts = ask(find_target(str(environment.python)))
+    for part, _ in parts:
+        if part == "folder":
+            break
+    deadline = time.monotonic() + 20
+    while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    parts.close()  # type: ignore[attr-defined]
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(int(mark.read_text()), 0)
+            time.sleep(0.02)
