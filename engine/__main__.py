@@ -41,7 +41,8 @@ def main() -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
     )
-    logging.getLogger("absl").setLevel(logging.WARNING)  # rouge_score tells the log about its tokenizer each time
+    # rouge_score tells the log about its tokenizer each time
+    logging.getLogger("absl").setLevel(logging.WARNING)
     # PEFT reads a property that transformers has renamed; nothing of ours could mend that
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
     try:
