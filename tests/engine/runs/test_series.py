@@ -1,8 +1,8 @@
 """Rollups say what the rows say."""
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +17,15 @@ from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
 
 VALUES = st.floats(-1e6, 1e6, allow_subnormal=False) | st.sampled_from([math.nan, math.inf, -math.inf])
 POINTS = st.lists(st.tuples(st.integers(0, 9000), VALUES), max_size=120)
+
+
+@contextmanager
+def instructions(reader: RunReader) -> Iterator[list[int]]:
+    """What SQLite does meanwhile, by its own count, in hundreds."""
+    spent: list[int] = []
+    reader._connection.set_progress_handler(lambda: spent.append(1), 100)
+    yield spent
+    reader._connection.set_progress_handler(None, 100)
 
 
 def brute_force(points: list[tuple[int, float]]) -> Bucket:
@@ -115,12 +124,9 @@ def test_a_million_steps_draw_in_milliseconds(writer: RunWriter, reader: RunRead
     connection.execute("COMMIT")
     reader.series("a", "s")
     for first, last in [(None, None), (123_457, 987_653), (500_001, 509_999)]:
-        began = time.perf_counter()
-        buckets = reader.series("a", "s", first, last, columns=400)
-        taken = time.perf_counter() - began
+        with instructions(reader) as spent:
+            buckets = reader.series("a", "s", first, last, columns=400)
         assert 200 <= len(buckets) <= 400
         assert buckets[0].step_lo == (first or 0) and buckets[-1].step_hi == (last or steps)
-        assert taken < 0.05, f"{taken * 1000:.1f} ms"
-    began = time.perf_counter()
+        assert 0 < 100 * sum(spent) < steps / 2  # far from a look at every row
     writer.scalars("s", steps + 1, {"a": 1.0})
-    assert time.perf_counter() - began < 0.05
