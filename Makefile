@@ -17,7 +17,7 @@ Then run the same command again, or name an interpreter: make PYTHON=/path/to/py
 endef
 export NO_PYTHON
 
-.PHONY: demo test lint screenshots clean
+.PHONY: demo test lint screenshots bench clean
 .venv: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -41,6 +41,9 @@ lint: $(READY)
 
 screenshots: $(READY)
 	$(BIN)/python scripts/screenshots.py
+
+bench: $(READY)
+	$(BIN)/cxr-cockpit bench cockpit
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

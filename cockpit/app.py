@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -33,6 +34,7 @@ from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
 from cockpit.theme import DARK, LIGHT
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
@@ -100,6 +102,9 @@ class CockpitApp(App[None]):
             self.push_screen(Start(self._offers, self.glyphs))
         else:
             self.open_run(self.paths)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, narrowed(renderable))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
@@ -202,6 +207,7 @@ def run_app(
     ascii: bool = False,
     mouse: bool = True,
     theme: str | None = None,
+    poll_seconds: float = POLL_SECONDS,
 ) -> int:
     """Open the app on a run, on the newest one in `runs`, or on the start screen; returns the exit code.
 
@@ -218,6 +224,7 @@ def run_app(
         _offers(runs),
         ASCII if ascii else UNICODE,
         theme,
+        poll_seconds,
     )
     app.run(mouse=mouse)
     if app.paths is not None and lock_holder(app.paths) is not None:

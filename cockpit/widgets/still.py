@@ -2,7 +2,7 @@
 
 Textual sends the whole region of a widget that was refreshed. Over SSH that decides whether a live screen is
 pleasant, so a `Still` compares each new frame with the one on the screen, cell by cell, and refreshes the
-changed spans alone. Its lines are cut into segments at the same places, since Textual sends whole segments.
+changed spans alone; `cockpit.widgets.spans` sees to it that no more than these are sent.
 """
 
 from __future__ import annotations
@@ -42,16 +42,15 @@ class Still(Widget):
         rows.extend([BLANK] * width for _ in range(height - len(rows)))
         if len(rows) != len(self._rows) or (rows and len(rows[0]) != len(self._rows[0])):
             self._rows = rows
-            self._strips = [self._strip(row, []) for row in rows]
+            self._strips = [self._strip(row) for row in rows]
             self.refresh()
             return [Region(0, 0, width, height)]
         regions: list[Region] = []
         for y, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
             if old == new:
                 continue
-            spans = changed_spans(old, new)
-            self._strips[y] = self._strip(new, [edge for span in spans for edge in span])
-            regions.extend(Region(start, y, end - start, 1) for start, end in spans)
+            self._strips[y] = self._strip(new)
+            regions.extend(Region(start, y, end - start, 1) for start, end in changed_spans(old, new))
         self._rows = rows
         if regions:
             self.refresh(*regions)
@@ -74,16 +73,15 @@ class Still(Widget):
     def render_line(self, y: int) -> Strip:
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
 
-    def _strip(self, row: list[Cell], edges: list[int]) -> Strip:
-        """The row's cells as one segment a run of equal paint, with extra cuts at `edges`."""
+    def _strip(self, row: list[Cell]) -> Strip:
+        """The row's cells as one segment a run of equal paint."""
         styles = palette(self.app)
         paper = Style(bgcolor=self.background_colors[1].rich_color)
-        cuts = set(edges)
         segments: list[Segment] = []
         text = ""
         current: Paint = "text"
-        for column, (char, paint) in enumerate(row):
-            if text and (paint != current or column in cuts):
+        for char, paint in row:
+            if text and paint != current:
                 segments.append(Segment(text, paper + _style(current, styles)))
                 text = ""
             current = paint

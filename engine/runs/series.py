@@ -69,17 +69,17 @@ def add_points(
     connection.executemany(_ADD, rows)
 
 
-def rebuild_bucket(connection: sqlite3.Connection, stage: int, tag: int, step: int) -> None:
-    """Sum up anew the buckets that hold `step`, after a row in them was changed or taken away."""
+def rebuild(connection: sqlite3.Connection, stage: int, tag: int, first: int, last: int) -> None:
+    """Sum up anew the buckets that hold the steps `first` … `last`, after rows in them were changed."""
     for level in LEVELS:
         width = BASE**level
-        bucket = step // width
+        low, high = first // width, last // width
         key = {"stage": stage, "tag": tag, "level": level, "width": width}
         connection.execute(
-            "DELETE FROM rollup WHERE stage = ? AND tag = ? AND level = ? AND bucket = ?",
-            (stage, tag, level, bucket),
+            "DELETE FROM rollup WHERE stage = ? AND tag = ? AND level = ? AND bucket BETWEEN ? AND ?",
+            (stage, tag, level, low, high),
         )
-        connection.execute(_SUM_UP, key | {"first": bucket * width, "last": (bucket + 1) * width - 1})
+        connection.execute(_SUM_UP, key | {"first": low * width, "last": (high + 1) * width - 1})
 
 
 def cut_after(connection: sqlite3.Connection, stage: int, step: int) -> None:
@@ -91,7 +91,7 @@ def cut_after(connection: sqlite3.Connection, stage: int, step: int) -> None:
         )
     tags = connection.execute("SELECT DISTINCT tag FROM rollup WHERE stage = ?", (stage,)).fetchall()
     for (tag,) in tags:
-        rebuild_bucket(connection, stage, tag, step)
+        rebuild(connection, stage, tag, step, step)
 
 
 def read_columns(

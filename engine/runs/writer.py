@@ -346,7 +346,7 @@ class RunWriter:
             "WHERE stage = ? AND tag = ? AND step = ?",
             (attempt, wall_time, value, stage, tag, step),
         )
-        series.rebuild_bucket(self._connection, stage, tag, step)
+        series.rebuild(self._connection, stage, tag, step, step)
 
     def _stage_id(self, name: str) -> int:
         return self._id(
