@@ -31,12 +31,17 @@ def main() -> int:
     convert = verbs.add_parser("convert", help="write a model directory that plain transformers loads")
     convert.add_argument("directory", type=Path)
     convert.add_argument("--to", type=Path, required=True)
+    fetch = verbs.add_parser("fetch", help="download a base model; the one verb that asks the web")
+    fetch.add_argument("repo")
+    fetch.add_argument("--revision", default="main")
+    fetch.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
 
     os.umask(0o077)
     # set before torch is imported: an operator that MPS lacks falls back to the CPU; nothing is looked up on a hub
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    if options.verb != "fetch":
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
@@ -88,7 +93,14 @@ def _convert(options: argparse.Namespace) -> int:
     return 0
 
 
-_VERBS = {"run": _run, "evaluate": _evaluate, "inspect": _inspect, "convert": _convert}
+def _fetch(options: argparse.Namespace) -> int:
+    from engine.model.fetch import fetch_model, stop_on_signals
+
+    stop_on_signals()
+    return fetch_model(options.repo, options.revision, options.to)
+
+
+_VERBS = {"run": _run, "evaluate": _evaluate, "inspect": _inspect, "convert": _convert, "fetch": _fetch}
 
 if __name__ == "__main__":
     sys.exit(main())

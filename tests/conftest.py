@@ -1,1 +1,184 @@
-"""Shared test setup."""
+"""Shared test setup: a model hub on this machine that can be told to fail."""
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+#: What a request is answered with in place of the file: it writes to the handler itself.
+Fault = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+def cut_after(count: int) -> Fault:
+    """Promise everything, send `count` bytes, hang up."""
+
+    def answer(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+        start = begin_of(handler)
+        handler.send_response(206 if start else 200)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.end_headers()
+        handler.wfile.write(content[start : start + count])
+        handler.close_connection = True
+
+    return answer
+
+
+def status(code: int, **headers: str) -> Fault:
+    def answer(handler: BaseHTTPRequestHandler, _content: bytes) -> None:
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def instead(other: bytes) -> Fault:
+    """Other bytes than the hub's list promises."""
+
+    def answer(handler: BaseHTTPRequestHandler, _content: bytes) -> None:
+        send(handler, other)
+
+    return answer
+
+
+def all_of_it(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    """Answer a request for the rest with the whole file, as some caches do."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def begin_of(handler: BaseHTTPRequestHandler) -> int:
+    match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    return int(match[1]) if match else 0
+
+
+def send(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    start = begin_of(handler)
+    handler.send_response(206 if start else 200)
+    handler.send_header("Content-Length", str(len(content) - start))
+    handler.end_headers()
+    handler.wfile.write(content[start:])
+
+
+@dataclass
+class FakeHub:
+    """The hub's own addresses, and those of a second host that large files are redirected to.
+
+    files: content by path. listed: what the list names where that is not the file's own hash. faults: how the next
+    requests for a path are answered, one each. asked: (path, first byte) of every request for a file's content.
+    tokens: what each request of either host carried.
+    """
+
+    url: str = ""
+    store_url: str = ""
+    repo: str = "some/model"
+    files: dict[str, bytes] = field(default_factory=dict)
+    listed: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    tokens: list[tuple[str, str | None]] = field(default_factory=list)
+    page: int = 1000
+
+    all_of_it = staticmethod(all_of_it)
+    cut_after = staticmethod(cut_after)
+    instead = staticmethod(instead)
+    status = staticmethod(status)
+
+    @property
+    def commit(self) -> str:
+        hasher = hashlib.sha1()
+        for path, content in sorted(self.files.items()):
+            hasher.update(path.encode() + content)
+        return hasher.hexdigest()
+
+    def entry(self, path: str) -> dict[str, Any]:
+        content = self.files[path]
+        blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+        entry = {"type": "file", "path": path, "size": len(content), "oid": self.listed.get(path, blob)}
+        if path.endswith(".safetensors"):
+            sha = self.listed.get(path, hashlib.sha256(content).hexdigest())
+            entry["lfs"] = {"oid": sha, "size": len(content), "pointerSize": 134}
+        return entry
+
+    def answer(self, handler: BaseHTTPRequestHandler, host: str) -> None:
+        self.tokens.append((host, handler.headers.get("Authorization")))
+        path, _, query = handler.path.partition("?")
+        queue = self.faults.get(path, [])
+        if host == "hub" and path == f"/api/models/{self.repo}/revision/main":
+            content = json.dumps({"sha": self.commit}).encode()
+            queue.pop(0)(handler, content) if queue else send(handler, content)
+        elif host == "hub" and path == f"/api/models/{self.repo}/tree/{self.commit}":
+            self._list(handler, query)
+        elif match := re.fullmatch(rf"/{self.repo}/resolve/{self.commit}/(.+)", path):
+            self._content(handler, host, match[1])
+        else:
+            status(404)(handler, b"")
+
+    def _list(self, handler: BaseHTTPRequestHandler, query: str) -> None:
+        match = re.search(r"from=(\d+)", query)
+        start = int(match[1]) if match else 0
+        entries: list[dict[str, Any]] = [self.entry(path) for path in sorted(self.files)]
+        entries.append({"type": "directory", "path": "vision_tower", "oid": "0" * 40, "size": 0})
+        content = json.dumps(entries[start : start + self.page]).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        if start + self.page < len(entries):
+            following = f"{self.url}{handler.path.partition('?')[0]}?recursive=true&from={start + self.page}"
+            handler.send_header("Link", f'<{following}>; rel="next"')
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    def _content(self, handler: BaseHTTPRequestHandler, host: str, name: str) -> None:
+        if name not in self.files:
+            status(404)(handler, b"")
+        elif host == "hub" and name.endswith(".safetensors"):
+            status(302, Location=f"{self.store_url}{handler.path}")(handler, b"")
+        else:
+            self.asked.append((name, begin_of(handler)))
+            queue = self.faults.get(name, [])
+            answer = queue.pop(0) if queue else send
+            answer(handler, self.files[name])
+
+
+@pytest.fixture
+def fake_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A hub that huggingface_hub's own settings lead to, here and in child processes."""
+    from huggingface_hub import constants
+
+    hub = FakeHub()
+
+    def serve(host: str) -> ThreadingHTTPServer:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                hub.answer(self, host)
+
+            def log_message(self, *_: object) -> None: ...
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return server
+
+    servers = [serve("hub"), serve("store")]
+    hub.url, hub.store_url = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    yield hub
+    for server in servers:
+        server.shutdown()
+        server.server_close()

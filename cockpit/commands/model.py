@@ -1,4 +1,4 @@
-"""`model inspect`, `model convert`: the base model, in a child that may load torch."""
+"""`model fetch`, `model inspect`, `model convert`: the base model, in a child that may load torch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cockpit.commands import model_fetch
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "example:\n  cxr-cockpit model inspect llava-med-v1.5-mistral-7b"
     kinds = parser.add_subparsers(metavar="KIND", dest="kind", required=True)
+    model_fetch.configure(kinds.add_parser("fetch", help="download a base model, or go on with a download"))
     inspect = kinds.add_parser(
         "inspect",
         help="audit a model directory",
@@ -30,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.kind == "fetch":
+        return model_fetch.run(options)
     command = [sys.executable, "-P", "-m", "engine", options.kind, str(options.directory)]
     if options.kind == "convert":
         command += ["--to", str(options.to)]

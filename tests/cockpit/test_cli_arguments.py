@@ -88,7 +88,7 @@ def test_no_run_directory_is_left_by_wrong_input(tmp_path: Path, capsys: pytest.
         [],
         *([verb] for verb in COMMANDS),
         *(["data", kind] for kind in ("phantom", "build", "import")),
-        *(["model", kind] for kind in ("inspect", "convert")),
+        *(["model", kind] for kind in ("fetch", "inspect", "convert")),
         ["bench", "cockpit"],
     ],
     ids=" ".join,

@@ -1,0 +1,134 @@
+"""`model fetch`: start the download, or join the one that is under way, and follow it to its end."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
+from cockpit.commands.headless import Interrupts, interrupts
+from cockpit.widgets.figures import duration
+from engine.setup_check.model_download import (
+    DEFAULT_REPO,
+    Download,
+    FileProgress,
+    default_directory,
+    read_download,
+    start_download,
+    stop_download,
+)
+
+POLL_SECONDS = 0.2
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "repo", metavar="REPO", nargs="?", default=DEFAULT_REPO, help=f"(default: {DEFAULT_REPO})"
+    )
+    parser.add_argument(
+        "--revision", metavar="R", default="main", help="branch, tag or commit (default: main)"
+    )
+    parser.add_argument("--to", metavar="DIR", type=Path, help="(default: models/NAME)")
+    parser.description = (
+        "Fetch a base model from the hub: config, tokenizer and safetensors, each file under its own name only\n"
+        "when its size and hash agree. What is there already, copied by hand or left by a download that was cut,\n"
+        "is checked and kept; give the same command again to go on. It runs in a process of its own: a lost\n"
+        "terminal does not end it, Ctrl-C does. HF_ENDPOINT names another hub, HF_TOKEN a token."
+    )
+    parser.epilog = f"example:\n  cxr-cockpit model fetch {DEFAULT_REPO} --to models/llava-med"
+
+
+def run(options: argparse.Namespace) -> int:
+    directory = (options.to or default_directory(options.repo)).expanduser()
+    joined = read_download(directory)
+    own = joined is None or not joined.live
+    if joined and joined.live:
+        print(
+            f"a download of {one_line(joined.repo)} is under way there; Ctrl-C leaves it to itself",
+            flush=True,
+        )
+    with interrupts() as counter:
+        download = start_download(options.repo, options.revision, directory) if own else joined
+        assert download is not None
+        download = _follow(directory, download, counter, own)
+    if download.live:
+        print(f"the download goes on; see it again with {_again(download)}")
+        return 1
+    if download.state == "finished":
+        print(f"{directory}: {download.message}\nnext: cxr-cockpit model inspect {directory}")
+        return 0
+    if download.state == "failed":
+        print(f"cxr-cockpit: {one_line(download.message)}", file=sys.stderr)
+        return 2 if download.usage else 1
+    done = f"{gigabytes(download.done)} of {gigabytes(download.total)} are here; " if download.total else ""
+    print(f"{download.state}: {done}go on with {_again(download)}")
+    return 1
+
+
+def _follow(directory: Path, download: Download, counter: Interrupts, own: bool) -> Download:
+    """Show the download until it ends. The first Ctrl-C ends it if it is ours, else only the following."""
+    live = LiveLines(sparse_seconds=SPARSE_SECONDS)
+    told: set[str] = set()
+    asked = False
+    try:
+        while True:
+            download = read_download(directory) or download
+            for file in download.files:
+                if file.state == "whole" and file.path not in told:
+                    told.add(file.path)
+                    live.tell(f"✔ {one_line(file.path)}  {gigabytes(file.bytes)}")
+            if not download.live or (counter.count and not own) or counter.count > 1:
+                return download
+            if counter.count and not asked and download.pid is not None:
+                asked = True
+                stop_download(download)
+            live.show(progress_lines(download))
+            counter.wait(POLL_SECONDS)
+    finally:
+        live.erase()
+
+
+def progress_lines(download: Download) -> list[str]:
+    """The whole and, under it, the file under way."""
+    if not download.files or download.state == "asking":
+        return [f"asking {one_line(download.repo)} what there is" + _note(download)]
+    lines = [_line("", download.done, download.total) + _speed(download) + _note(download)]
+    under_way: FileProgress | None = download.under_way
+    if under_way:
+        lines.append(_line(one_line(under_way.path), under_way.done, under_way.bytes))
+    return lines
+
+
+def _line(what: str, done: int, total: int) -> str:
+    """`model-00002-of-00004.safetensors  34 %   1.7 of 5.0 GB`"""
+    share = done / total if total else 1.0
+    return f"{what + '  ' if what else ''}{int(100 * share):3d} %  {gigabytes(done)} of {gigabytes(total)}"
+
+
+def _speed(download: Download) -> str:
+    if download.bytes_per_second is None:
+        return ""
+    left = f"   left {duration(download.seconds_left)}" if download.seconds_left is not None else ""
+    return f"   {gigabytes(int(download.bytes_per_second))}/s{left}"
+
+
+def _note(download: Download) -> str:
+    return {"fetching": "", "asking": ""}.get(download.state, f"   {download.state}") + (
+        f" {one_line(download.message)}" if download.message else ""
+    )
+
+
+def gigabytes(value: int) -> str:
+    """A size as people say it: `15.13 GB`, `4.2 MB`, `830 kB`; thousands, as the hub counts."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if value >= size:
+            return f"{value / size:.{2 if unit == 'GB' else 1}f} {unit}"
+    return f"{value} B"
+
+
+def _again(download: Download) -> str:
+    to = "" if download.directory == default_directory(download.repo) else f" --to {download.directory}"
+    repo = "" if download.repo == DEFAULT_REPO else f" {download.repo}"
+    revision = "" if download.revision == "main" else f" --revision {download.revision}"
+    return f"`cxr-cockpit model fetch{repo}{revision}{to}`"
