@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +24,7 @@ from textual.widgets import Input
 
 from cockpit.actions.common import SCREENS
 from cockpit.commands.opening import is_terminal
+from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.machine import machine_line
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
@@ -34,6 +35,7 @@ from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
 from cockpit.theme import DARK, LIGHT
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
@@ -44,9 +46,6 @@ if TYPE_CHECKING:
     from cockpit.screens.log_source import LogSource
     from cockpit.screens.runs_source import RunsSource
     from cockpit.screens.samples_source import SamplesSource
-
-IMAGE_WAYS = ("auto", "half", "none")
-"""Ways to show a radiograph: half cells (what auto means), or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class CockpitApp(App[None]):
             self.animation_level = "none"
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.set_class(glyphs is ASCII, "-ascii")
+        self.set_class(not glyphs.blocks, "-ascii")
         self.theme = self._known_theme(theme) if theme else DARK.name
 
     def on_mount(self) -> None:
@@ -104,7 +103,7 @@ class CockpitApp(App[None]):
             self.open_run(self.paths)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        super()._display(screen, narrowed(renderable))
+        super()._display(screen, narrowed(renderable, self.glyphs.pictures))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
@@ -213,24 +212,29 @@ def run_app(
 
     Raises UserError for what the app cannot do: another way of images, an unknown theme, no terminal.
     """
-    if images not in IMAGE_WAYS:
-        raise UserError(f"images {images!r} cannot be shown: choose from {', '.join(IMAGE_WAYS)}")
     if not is_terminal():
         raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
+    graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(
         paths or newest,
-        sources_on(runs, images != "none"),
+        sources_on(runs, graphics.way != "none"),
         _offers(runs),
-        ASCII if ascii else UNICODE,
+        _glyphs(ascii, graphics),
         theme,
         poll_seconds,
     )
+    forget_late_answers()
     app.run(mouse=mouse)
     if app.paths is not None and lock_holder(app.paths) is not None:
         with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
             print("training continues; come back with: cxr-cockpit")
     return app.return_code or 0
+
+
+def _glyphs(ascii: bool, graphics: Graphics) -> Glyphs:
+    glyphs = ASCII if ascii else UNICODE
+    return replace(glyphs, pictures=Pictures(graphics)) if graphics.way in ("kitty", "sixel") else glyphs
 
 
 def sources_on(directory: Path, pictures: bool = True) -> Sources:

@@ -96,8 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--images",
         default="auto",
-        choices=["auto", "half", "none"],
-        help="how the app shows X-rays (default: auto)",
+        choices=["auto", "half", "kitty", "sixel", "none"],
+        help="how the app shows X-rays: auto uses kitty's or sixel graphics where the terminal proves them within "
+        "150 ms, else half cells. Through tmux, kitty's do not work, and sixel only from tmux 3.4 built with it",
     )
     parser.add_argument("--ascii", action="store_true", help="draw the app with ASCII characters only")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")

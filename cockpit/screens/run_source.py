@@ -17,8 +17,8 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
 
-COLUMNS = 2048
-"""Points a stage at most; beyond, the reader's rollups answer."""
+COLUMNS = 512
+"""Points a stage at most, more than a wide chart has pixels; beyond, the reader's rollups answer."""
 MOST_STEPS_TIMED = 50_000
 EVENTS_SHOWN = 8
 DECODE_SECONDS = 0.15

@@ -25,13 +25,13 @@ from cockpit.screens.reading import Reading
 from cockpit.screens.samples_choice import Choice, SamplesView
 from cockpit.screens.samples_source import SamplesSource, empty_book
 from cockpit.screens.samples_text import full_text
+from cockpit.widgets.film_view import PLAIN_VIEW
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.samples_board import samples_frame
-from cockpit.widgets.xray import PLAIN_VIEW
 
 REST_SECONDS = 0.12
 """A case must be looked at so long before its film is read: who walks on does not wait for films."""

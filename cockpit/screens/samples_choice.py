@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cockpit.screens.flight_state import Thumbnail
 from cockpit.screens.samples_state import SampleBook, SampleCase, Weights, Written
-from cockpit.widgets.xray import PLAIN_VIEW, FilmView
+from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
 from engine.data.labels import LABELS
 
 ORDERS = ("worst first", "best first", "by name")

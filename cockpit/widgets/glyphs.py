@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cockpit.widgets.pictures import Pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One set of characters; every widget takes the set as data."""
+    """One set of characters; every widget takes the set as data.
+
+    `pictures` shows films in the terminal's own graphics, where it has some; else they are made of characters.
+    """
 
     curve: str
     mean: str
@@ -44,6 +51,7 @@ class Glyphs:
     times: str
     blocks: bool
     states: dict[str, str] = field(default_factory=dict)
+    pictures: Pictures | None = None
 
     def state(self, word: str) -> str:
         """`● training`: the state's glyph and its word; what only passes by has the ellipsis."""

@@ -14,9 +14,10 @@ from cockpit.widgets.case_texts import case_texts
 from cockpit.widgets.checkpoint_strip import checkpoint_strip
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.figures import count
+from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, columns, cut, in_role, width_of, wrap
-from cockpit.widgets.xray import PLAIN_VIEW, FilmView, fitted, picture_frame
+from cockpit.widgets.xray import fitted, picture_frame
 
 WIDE = 110
 NARROW_LIST = 25

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from rich.color import Color
 from rich.style import Style
 
 from cockpit.screens.flight_state import Thumbnail
+from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, Paint
+from cockpit.widgets.pictures import seen
 
 LONG_SIDE = 160
 """Pixels of a thumbnail's longer side: enough for any picture made of cells."""
 GREYS = 24
 _CHARACTERS = " .:-=+*#%@"
-
-
-@dataclass(frozen=True, slots=True)
-class FilmView:
-    """How a film is looked at: `zoom` times magnified around (x, y) in 0…1, greys `level` ± `window` / 2 spread."""
-
-    zoom: float = 1.0
-    x: float = 0.5
-    y: float = 0.5
-    window: int = 256
-    level: int = 128
-    inverted: bool = False
-
-    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of what is seen of a picture, in its pixels."""
-        across, down = width / self.zoom, height / self.zoom
-        left = min(max(self.x * width - across / 2, 0.0), width - across)
-        top = min(max(self.y * height - down / 2, 0.0), height - down)
-        return left, top, left + across, top + down
-
-    def greys(self) -> bytes:
-        """A table from stored to shown greys."""
-        low = self.level - self.window / 2
-        shown = [round(255 * min(1.0, max(0.0, (grey - low) / self.window))) for grey in range(256)]
-        return bytes(255 - grey for grey in shown) if self.inverted else bytes(shown)
-
-
-PLAIN_VIEW = FilmView()
 
 
 def picture_frame(
@@ -53,6 +26,8 @@ def picture_frame(
     columns, rows = fitted(picture, width, height)
     if columns < 1 or rows < 1:
         return []
+    if glyphs.pictures is not None:
+        return glyphs.pictures.place(picture, columns, rows, view)
     return [list(line) for line in _drawn(picture, columns, rows, glyphs.blocks, view)]
 
 
@@ -68,14 +43,8 @@ def fitted(picture: Thumbnail, width: int, height: int) -> tuple[int, int]:
 def _drawn(
     picture: Thumbnail, columns: int, rows: int, blocks: bool, view: FilmView
 ) -> tuple[tuple[tuple[str, Paint], ...], ...]:
-    from PIL import Image
-
-    whole = Image.frombytes("L", (picture.width, picture.height), picture.pixels)
     lines_a_cell = 2 if blocks else 1
-    small = whole.resize(
-        (columns, rows * lines_a_cell), Image.Resampling.BOX, view.box(picture.width, picture.height)
-    )
-    grey = small.tobytes().translate(view.greys())
+    grey = seen(picture, columns, rows * lines_a_cell, view)
     drawn = []
     for row in range(rows):
         start = row * lines_a_cell * columns

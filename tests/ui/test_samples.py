@@ -24,11 +24,11 @@ from cockpit.screens.samples_choice import (
 from cockpit.screens.samples_source import SamplesSource, cases_of, with_blanks
 from cockpit.screens.samples_state import SampleBook, writers_of
 from cockpit.widgets.diff import marked_lines, shortened, word_difference
+from cockpit.widgets.film_view import FilmView
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.label_table import label_marks, titles_of
 from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.samples_board import samples_frame
-from cockpit.widgets.xray import FilmView
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import open_writer
