@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
+from engine.runs.patient_log import be_patient
 
 
 def main() -> int:
@@ -43,6 +44,8 @@ def main() -> int:
     if options.verb != "fetch":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if options.verb == "run":
+        be_patient()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
     )

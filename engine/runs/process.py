@@ -28,7 +28,7 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
     """
     with EngineLock.take(paths) as lock:
         lock.record(os.getpid(), "run", None)
-        with open_writer(paths) as writer:
+        with open_writer(paths, thorough=True) as writer:
             state = "preparing" if writer.attempt == 0 else "starting"
             attempt = writer.open_attempt()
             writer.state(state)

@@ -63,7 +63,7 @@ class RunReader:
     def __init__(self, paths: RunPaths) -> None:
         self.paths = paths
         self._mutex = threading.RLock()
-        self._connection = connect_reader(paths.db)
+        self._connection, self._inode = self._open()
 
     def close(self) -> None:
         with self._mutex:
@@ -284,15 +284,31 @@ class RunReader:
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """One moment of the database for several queries; keep it short."""
         with self._mutex, database_errors(self.paths.db):
-            self._connection.execute("BEGIN")
+            connection = self._current()
+            connection.execute("BEGIN")
             try:
-                yield self._connection
+                yield connection
             finally:
-                self._connection.execute("COMMIT")
+                connection.execute("COMMIT")
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._mutex, database_errors(self.paths.db):
-            return self._connection.execute(query, values).fetchall()
+            return self._current().execute(query, values).fetchall()
+
+    def _current(self) -> sqlite3.Connection:
+        """A connection to the file that bears the name now: a damaged one is replaced by what was recovered."""
+        try:
+            replaced = self.paths.db.stat().st_ino != self._inode
+        except OSError:
+            replaced = False
+        if replaced:
+            self._connection.close()
+            self._connection, self._inode = self._open()
+        return self._connection
+
+    def _open(self) -> tuple[sqlite3.Connection, int]:
+        connection = connect_reader(self.paths.db)
+        return connection, self.paths.db.stat().st_ino
 
     def _each(self, query: str, values: Sequence[Any]) -> Iterator[sqlite3.Row]:
         """Rows as they come, for results too long to hold; all of one moment.

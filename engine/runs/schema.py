@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.runs.layout import RunPaths
+from engine.runs.lock import EngineLock
 
 # Each entry takes a database from the version of its index to the next. Never edit one that was released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -56,6 +58,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             eta_seconds REAL, eta_spread REAL, memory_bytes INTEGER, note NOT NULL,
             stepped REAL, slowest_step REAL)""",
     ),
+    # When the last step was, by the clock that neither jumps nor runs while the machine sleeps.
+    ("ALTER TABLE progress ADD COLUMN stepped_monotonic REAL",),
+)
+
+# A page that cannot be made sense of, and a file that is no database at all.
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What passes when somebody makes room, mounts the disk again or lets go of a lock.
+_PASSING = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
 )
 
 
@@ -63,21 +81,48 @@ class NotReady(UserError):
     """The run's database is not there yet."""
 
 
+class Damaged(UserError):
+    """The run's database cannot be made sense of, in part or at all."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is broken."""
+    return _primary_code(error) in _DAMAGE
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether the same write may succeed later: the disk is full, say."""
+    return _primary_code(error) in _PASSING
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # Errors that the Python module raises by itself bear no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def connect_writer(path: Path) -> sqlite3.Connection:
-    """The writer's connection; makes the file (0600) or brings an older one up to date."""
+    """The writer's connection; makes the file (0600) or brings an older one up to date.
+
+    Raises Damaged, or another UserError where the place cannot be written.
+    """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     with database_errors(path):
-        connection = _connect(path, busy_seconds=30.0)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA journal_size_limit = 16777216")
-        if sys.platform == "darwin":  # there, a plain fsync leaves the data in the drive's cache
-            connection.execute("PRAGMA fullfsync = 1")
-            connection.execute("PRAGMA checkpoint_fullfsync = 1")
-        migrate(connection, path)
+        connection = _connect(path, "rw", busy_seconds=10.0)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA journal_size_limit = 16777216")
+            if sys.platform == "darwin":  # there, a plain fsync leaves the data in the drive's cache
+                connection.execute("PRAGMA fullfsync = 1")
+                connection.execute("PRAGMA checkpoint_fullfsync = 1")
+            migrate(connection, path)
+        except BaseException:
+            # Never left to the collector: a connection that closes late takes the file's log with it, by name.
+            connection.close()
+            raise
     return connection
 
 
@@ -89,20 +134,26 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
     if not path.exists():
         raise NotReady(f"{path} is not there yet: the run has not started")
     with database_errors(path):
-        connection = _connect(path, busy_seconds=5.0)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
+        # Read-only for good: when the file was replaced under a connection that could write, its end would
+        # remove the log of the new one.
+        connection = _connect(path, "rw" if may_write else "ro", busy_seconds=5.0)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                raise NotReady(f"{path} is still empty: the run has not started")
+            if version > len(MIGRATIONS):
+                raise UserError(_too_new(path, version, len(MIGRATIONS)))
+            if version < len(MIGRATIONS):
+                _migrate_unless_in_use(path)
+        except BaseException:
             connection.close()
-            raise NotReady(f"{path} is still empty: the run has not started")
-        if version != len(MIGRATIONS):
-            migrate(connection, path)
-        connection.execute(f"PRAGMA query_only = {int(not may_write)}")
+            raise
     return connection
 
 
-def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    # mode=rw: opening must never make an empty database where there was none.
-    uri = f"{path.absolute().as_uri()}?mode=rw"
+def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
+    # Neither mode makes an empty database where there was none.
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
@@ -110,18 +161,27 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     return connection
 
 
+def _migrate_unless_in_use(path: Path) -> None:
+    """A living engine may be of the older version: its tables must not change under it."""
+    try:
+        lock = EngineLock.take(RunPaths(path.parent), retry_seconds=0)
+    except UserError:
+        return
+    with lock:
+        connect_writer(path).close()
+
+
 def migrate(
     connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS
 ) -> None:
     """Bring the tables to the version of `migrations`, all or nothing. UserError if they are newer."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == len(migrations):
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(migrations):
-            raise UserError(
-                f"{path} has version {version}, this cxr-cockpit reads up to {len(migrations)}: "
-                "it was written by a newer one; update cxr-cockpit to open it"
-            )
+            raise UserError(_too_new(path, version, len(migrations)))
         for statements in migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
@@ -129,8 +189,14 @@ def migrate(
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
-        connection.close()
         raise
+
+
+def _too_new(path: Path, version: int, known: int) -> str:
+    return (
+        f"{path} has version {version}, this cxr-cockpit reads up to {known}: "
+        "it was written by a newer one; update cxr-cockpit to open it"
+    )
 
 
 @contextmanager
@@ -138,7 +204,12 @@ def database_errors(path: Path) -> Iterator[None]:
     """What SQLite says about a broken or busy file, as one line for the user."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise UserError(f"cannot use {path}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{path} is damaged ({error}): restore it, or move the run away") from error
+        if is_damage(error):
+            raise Damaged(
+                f"{path} is damaged ({error}): `cxr-cockpit resume {path.parent.name}` keeps it aside, "
+                "recovers what can be read and goes on"
+            ) from error
+        if isinstance(error, sqlite3.OperationalError):
+            raise UserError(f"cannot use {path}: {error}") from error
+        raise

@@ -84,7 +84,6 @@ def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder 
     state_event = _last_event(connection, "kind = 'state'")
     if state_event is None:
         return status_without_database(paths, holder)
-    now = time.time()
     progress = _one(
         connection,
         "SELECT progress.*, stage.name AS stage_name, stage.plan FROM progress "
@@ -96,7 +95,7 @@ def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder 
     return Status(
         run=paths.name,
         state=state,
-        stalled=state == "training" and _is_stalled(progress, float(state_event["wall_time"]), now),
+        stalled=state == "training" and _is_stalled(progress, float(state_event["wall_time"])),
         checkpoint=_checkpoint(connection),
         pid=holder.pid if holder else None,
         error=_error(connection, paths, state, state_event),
@@ -136,14 +135,21 @@ def _figures(progress: sqlite3.Row, alive: bool) -> dict[str, Any]:
     return figures
 
 
-def _is_stalled(progress: sqlite3.Row | None, since: float, now: float) -> bool:
+def _is_stalled(progress: sqlite3.Row | None, since: float) -> bool:
     slowest = progress["slowest_step"] if progress else None
-    stepped = progress["stepped"] if progress else None
     if slowest is None:
         budget = STALL_CAP_SECONDS
     else:
         budget = min(max(STALL_FACTOR * slowest, STALL_FLOOR_SECONDS), STALL_CAP_SECONDS)
-    return now - max(since, stepped or 0.0) > budget
+    return _idle_seconds(progress, since) > budget
+
+
+def _idle_seconds(progress: sqlite3.Row | None, since: float) -> float:
+    """Since the last step or change of state; by the steady clock, where the engine told it."""
+    # An engine of an older version has no such column, and it lives: the table stays as it is.
+    if progress and "stepped_monotonic" in progress.keys() and progress["stepped_monotonic"]:  # noqa: SIM118
+        return time.monotonic() - float(progress["stepped_monotonic"])
+    return time.time() - max(since, (progress["stepped"] if progress else None) or 0.0)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> str | None:

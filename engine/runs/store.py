@@ -8,9 +8,9 @@ from engine.runs.writer import RunWriter
 __all__ = ["NoEngine", "NotReady", "RunReader", "RunWriter", "open_reader", "open_writer", "status_of"]
 
 
-def open_writer(paths: RunPaths) -> RunWriter:
-    """The writer; only for the process that holds the run's lock."""
-    return RunWriter(paths)
+def open_writer(paths: RunPaths, thorough: bool = False) -> RunWriter:
+    """The writer; only for the process that holds the run's lock. `thorough` looks for damage in every page."""
+    return RunWriter(paths, thorough)
 
 
 def open_reader(paths: RunPaths) -> RunReader:

@@ -3,16 +3,17 @@
 import json
 import math
 import sqlite3
-import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
-from engine.runs import series
+from engine.runs.database import PatientDatabase
+from engine.runs.insert import put_sample, put_scalars, stage_id
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.lock import own_attempt
+from engine.runs.machine import marks
 from engine.runs.rows import (
     END_STATES,
     LIVE_STATES,
@@ -23,38 +24,51 @@ from engine.runs.rows import (
     text_from_db,
     text_to_db,
 )
-from engine.runs.schema import connect_writer, database_errors
 from engine.runs.supersede import supersede
+from engine.runs.waiting import Work, Write
 
 _RECENT_STEPS = 20
+_SCALAR_BYTES = 150  # of memory, about, for a scalar that waits
 
-_ARCHIVE_ONE = """
-INSERT OR REPLACE INTO scalar_superseded (stage, tag, step, attempt, wall_time, value)
-SELECT stage, tag, step, attempt, wall_time, value FROM scalar
-WHERE stage = ? AND tag = ? AND step = ? AND attempt < ?"""
+_PUT_PROGRESS = """
+INSERT OR REPLACE INTO progress (
+    id, attempt, wall_time, stage, step, steps, epoch, loss, samples_per_second, eta_seconds, eta_spread,
+    memory_bytes, note, stepped, slowest_step, stepped_monotonic)
+VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class RunWriter:
     """Writes scalars, events, samples and progress, and takes commands. Every call is one short transaction.
 
-    May be used from several threads. Raises UserError where the file cannot be written.
+    Where the disk has no room, what is written waits in memory and is stored, in order, once there is some;
+    a damaged database is kept aside and recovered. May be used from several threads. `open_attempt`,
+    `begin_attempt` and `plan` raise UserError where the file cannot be written.
     """
 
-    def __init__(self, paths: RunPaths) -> None:
+    def __init__(self, paths: RunPaths, thorough: bool = False) -> None:
         self.paths = paths
-        self._mutex = threading.RLock()
-        self._connection = connect_writer(paths.db)
-        self._ids: dict[tuple[str, str], int] = {}
+        self._attempt = 0
+        self._state: tuple[str, Work] | None = None
+        self._database = PatientDatabase(paths.db, self._alert, Write("attempt", self._put_present), thorough)
         self._step_seconds: deque[float] = deque(maxlen=_RECENT_STEPS)
-        self._stepped: tuple[str | None, int | None, float | None] = (None, None, None)
+        self._place: tuple[str | None, int | None] = (None, None)
+        self._stepped: tuple[float, float] | None = None  # wall time and monotonic time
+        self._taken: set[int] = set()
         launched_for = own_attempt(paths)
         self._attempt = launched_for or self._last_attempt()
         self._pending = launched_for is not None  # an attempt of this process is open and not yet begun
+        if self._attempt > self._last_attempt():
+            self._database.now(Write("attempt", self._put_present))
 
     @property
     def attempt(self) -> int:
         """The attempt that rows are written for; 0 before the first."""
         return self._attempt
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for room on the disk."""
+        return self._database.waiting
 
     # --- attempts and the route -------------------------------------------------------------------------
 
@@ -63,13 +77,9 @@ class RunWriter:
 
         Commands meant for older attempts become `void`.
         """
-        if self._pending:
-            return self._attempt
-        with self._transaction() as connection:
-            cursor = connection.execute("INSERT INTO attempt (opened) VALUES (?)", (time.time(),))
-            self._attempt = cursor.lastrowid or 0
-            self._void("attempt < ? AND ended IS NULL", "its engine ended before this was done")
-        self._pending = True
+        if not self._pending:
+            self._database.now(Write("attempt", partial(self._open_attempt, now=time.time())))
+            self._pending = True
         return self._attempt
 
     def begin_attempt(self, start_stage: str, start_step: int, info: Mapping[str, Any]) -> int:
@@ -77,31 +87,37 @@ class RunWriter:
 
         What earlier attempts wrote beyond that position counts no longer.
         """
-        with self._transaction() as connection:
-            self.open_attempt()
-            stage = self._stage_id(start_stage)
+        self.open_attempt()
+        self._step_seconds.clear()
+
+        def begin(connection: sqlite3.Connection) -> None:
+            stage = self._stage_id(connection, start_stage)
             connection.execute(
-                "UPDATE attempt SET begun = ?, start_stage = ?, start_step = ?, info = ? WHERE id = ?",
+                "UPDATE attempt SET begun = ?, start_stage = ?, start_step = ?, info = json_patch(info, ?) "
+                "WHERE id = ?",
                 (time.time(), stage, start_step, json_to_db(dict(info)), self._attempt),
             )
             supersede(connection, stage, start_step)
-            self.progress(start_stage, start_step)
-            self._step_seconds.clear()
+
+        self._database.now(Write("attempt", begin))
+        self.progress(start_stage, start_step)
         self._pending = False
         return self._attempt
 
     def plan(self, stages: Sequence[Mapping[str, Any]]) -> None:
         """The route: {"stage", "steps", "epochs", "bar", "title"} for each stage, in order."""
         names = [str(stage["stage"]) for stage in stages]
-        with self._transaction() as connection:
+        plans = {name: json_to_db(dict(stage)) for name, stage in zip(names, stages, strict=True)}
+
+        def put(connection: sqlite3.Connection) -> None:
             rows = connection.execute("SELECT name FROM stage ORDER BY position").fetchall()
-            order = _merged_order([row["name"] for row in rows], names)
-            plans = {name: json_to_db(dict(stage)) for name, stage in zip(names, stages, strict=True)}
-            for position, name in enumerate(order):
+            for position, name in enumerate(_merged_order([row["name"] for row in rows], names)):
                 connection.execute(
                     "UPDATE stage SET position = ?, plan = ? WHERE id = ?",
-                    (position, plans.get(name), self._stage_id(name)),
+                    (position, plans.get(name), self._stage_id(connection, name)),
                 )
+
+        self._database.now(Write("plan", put))
 
     # --- what happens -----------------------------------------------------------------------------------
 
@@ -112,22 +128,17 @@ class RunWriter:
         if step < 0:
             raise ValueError(f"step {step} is negative")
         now = time.time() if wall_time is None else wall_time
-        with self._transaction() as connection:
-            stage_id = self._stage_id(stage)
-            fresh: list[tuple[int, float | None]] = []
-            for name, number in values.items():
-                value = None if math.isnan(number) else float(number)
-                row = (stage_id, self._tag_id(name), step, self._attempt, now, value)
-                cursor = connection.execute(
-                    "INSERT INTO scalar (stage, tag, step, attempt, wall_time, value) "
-                    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                    row,
-                )
-                if cursor.rowcount:
-                    fresh.append((row[1], value))
-                else:
-                    self._replace_scalar(row)
-            series.add_points(connection, stage_id, step, fresh)
+        stored = {name: None if math.isnan(number) else float(number) for name, number in values.items()}
+        work = partial(
+            put_scalars,
+            ids=self._database.ids,
+            stage=stage,
+            step=step,
+            values=stored,
+            attempt=self._attempt,
+            now=now,
+        )
+        self._database.soon(Write("scalars", work, 300 + _SCALAR_BYTES * len(stored)))
 
     def progress(
         self,
@@ -143,44 +154,49 @@ class RunWriter:
         note: str = "",
     ) -> None:
         """Where the engine is now (one row, replaced). `steps` and `epoch` are the stage's."""
-        now = time.time()
-        with self._transaction() as connection:
-            if (stage, step) != self._stepped[:2]:
-                if self._stepped[2] is not None and self._stepped[0] == stage:
-                    self._step_seconds.append(now - self._stepped[2])
-                self._stepped = (stage, step, now)
-            connection.execute(
-                "INSERT OR REPLACE INTO progress VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._attempt,
-                    now,
-                    None if stage is None else self._stage_id(stage),
-                    step,
-                    steps,
-                    epoch,
-                    loss,
-                    samples_per_second,
-                    eta_seconds,
-                    eta_spread,
-                    memory_bytes,
-                    text_to_db(note),
-                    self._stepped[2],
-                    max(self._step_seconds, default=None),
-                ),
-            )
+        now, steady = time.time(), time.monotonic()
+        if (stage, step) != self._place:
+            if self._stepped is not None and self._place[0] == stage:
+                self._step_seconds.append(steady - self._stepped[1])
+            self._place, self._stepped = (stage, step), (now, steady)
+        stepped = self._stepped or (None, None)
+        told = (
+            steps,
+            epoch,
+            loss,
+            samples_per_second,
+            eta_seconds,
+            eta_spread,
+            memory_bytes,
+            text_to_db(note),
+        )
+        last = (stepped[0], max(self._step_seconds, default=None), stepped[1])
+        attempt = self._attempt
+
+        def put(connection: sqlite3.Connection) -> None:
+            stage_id = None if stage is None else self._stage_id(connection, stage)
+            connection.execute(_PUT_PROGRESS, (attempt, now, stage_id, step, *told, *last))
+
+        self._database.soon(Write("progress", put, replaces=True))
 
     def state(self, state: str, message: str = "", **data: Any) -> None:
         """The engine enters `state`. With an end state, commands that it did not take become `void`."""
         if state not in LIVE_STATES and state not in END_STATES:
             raise ValueError(f"{state!r} is no state an engine can write")
-        with self._transaction():
-            self._insert_event("state", message, "error" if state == "failed" else "info", state, data)
+        tell = self._event("state", message, "error" if state == "failed" else "info", state, data)
+        self._state = state, tell
+        # What passed in another state is not the time of a step.
+        steady = time.monotonic()
+        self._stepped = (time.time(), steady)
+
+        def put(connection: sqlite3.Connection) -> None:
+            tell(connection)
+            connection.execute("UPDATE progress SET stepped_monotonic = ?", (steady,))
             if state in END_STATES:
-                self._void(
-                    "attempt <= ? AND taken IS NULL", f"the engine ended ({state}) before it took this"
-                )
-            # What passed in another state is not the time of a step.
-            self._stepped = (*self._stepped[:2], time.time())
+                reason = f"the engine ended ({state}) before it took this"
+                self._void(connection, "attempt <= ? AND taken IS NULL", reason)
+
+        self._database.soon(Write("state", put, vital=True))
 
     def event(
         self,
@@ -192,19 +208,14 @@ class RunWriter:
         **data: Any,
     ) -> None:
         """Something worth telling: kind alert, error, note, validation, sample; level info, warn or error."""
-        with self._transaction():
-            self._insert_event(kind, message, level, None, data, stage, step)
+        work = self._event(kind, message, level, None, data, stage, step)
+        self._database.soon(Write("event", work, 500 + len(message) + 2 * len(str(data))))
 
     def checkpoint(self, name: str, stage: str, step: int, bytes: int, kept: bool) -> None:
-        """A checkpoint is on disk, whole; `kept` if rotation spares it. Durable once this returns."""
-        with self._mutex:
-            self._connection.execute("PRAGMA synchronous = FULL")
-            try:
-                with self._transaction():
-                    data = {"bytes": bytes, "kept": kept}
-                    self._insert_event("checkpoint", f"checkpoint {name}", "info", name, data, stage, step)
-            finally:
-                self._connection.execute("PRAGMA synchronous = NORMAL")
+        """A checkpoint is on disk, whole; `kept` if rotation spares it. Told durably once there is room."""
+        data = {"bytes": bytes, "kept": kept}
+        work = self._event("checkpoint", f"checkpoint {name}", "info", name, data, stage, step)
+        self._database.soon(Write("checkpoint", work, vital=True, durable=True))
 
     def sample(self, row: Mapping[str, Any]) -> None:
         """A generated sample, with the keys of `samples --format jsonl` but `attempt`.
@@ -215,42 +226,36 @@ class RunWriter:
         if set(row) != expected:
             raise ValueError(f"a sample has the keys {sorted(expected)}, not {sorted(row)}")
         weights = parse_checkpoint_name(row["checkpoint"] or "") or (row["stage"], row["step"])
-        with self._transaction() as connection:
-            values: dict[str, Any] = {
-                key: text_to_db(value) if isinstance(value, str) else value
-                for key, value in row.items()
-                if key not in SAMPLE_JSON_KEYS
-            }
-            values |= {key: json_to_db(row[key]) for key in SAMPLE_JSON_KEYS}
-            values |= {
-                "stage": self._stage_id(row["stage"]),
-                "attempt": self._attempt,
-                "wall_time": time.time(),
-                "weights_stage": self._stage_id(weights[0]),
-                "weights_step": weights[1],
-            }
-            connection.execute(
-                "UPDATE sample SET counts = 0 WHERE counts = 1 AND purpose = :purpose AND stage = :stage AND "
-                'step = :step AND "case" = :case AND checkpoint IS :checkpoint AND split IS :split',
-                values,
-            )
-            columns = ", ".join(f'"{key}"' for key in values)
-            marks = ", ".join(f":{key}" for key in values)
-            connection.execute(f"INSERT INTO sample ({columns}) VALUES ({marks})", values)
+        values: dict[str, Any] = {
+            key: text_to_db(value) if isinstance(value, str) else value
+            for key, value in row.items()
+            if key not in SAMPLE_JSON_KEYS
+        }
+        values |= {key: json_to_db(row[key]) for key in SAMPLE_JSON_KEYS}
+        values |= {"attempt": self._attempt, "wall_time": time.time(), "weights_step": weights[1]}
+        work = partial(
+            put_sample, ids=self._database.ids, values=values, stage=row["stage"], weights_stage=weights[0]
+        )
+        self._database.soon(
+            Write("sample", work, 1000 + 2 * sum(len(str(value)) for value in values.values()))
+        )
 
     # --- commands ---------------------------------------------------------------------------------------
 
     def take_commands(self) -> list[Command]:
         """The commands for this attempt that wait, oldest first; they count as taken from now on."""
         query = "SELECT * FROM command WHERE attempt = ? AND taken IS NULL ORDER BY id"
-        with self._mutex, database_errors(self.paths.db):
-            waiting = self._connection.execute(query, (self._attempt,)).fetchall()
-        if not waiting:
+        # A command that could not be marked for want of room is taken all the same, and once.
+        found = [row for row in self._database.rows(query, (self._attempt,)) if row["id"] not in self._taken]
+        if not found:
             return []
-        with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE command SET taken = ? WHERE id = ?", [(time.time(), row["id"]) for row in waiting]
-            )
+        marks = [(time.time(), row["id"]) for row in found]
+        self._taken.update(row["id"] for row in found)
+
+        def mark(connection: sqlite3.Connection) -> None:
+            connection.executemany("UPDATE command SET taken = ? WHERE id = ?", marks)
+
+        self._database.soon(Write("command", mark, vital=True))
         return [
             Command(
                 row["id"],
@@ -260,20 +265,20 @@ class RunWriter:
                 text_from_db(row["who"]),
                 row["asked"],
             )
-            for row in waiting
+            for row in found
         ]
 
     def finish_command(self, command_id: int, outcome: str, ok: bool) -> None:
         """What became of a taken command; `outcome` is one line, or the JSON asked for (`evaluate`)."""
-        with self._transaction() as connection:
-            connection.execute(
-                "UPDATE command SET ended = ?, state = ?, outcome = ? WHERE id = ?",
-                (time.time(), "done" if ok else "refused", text_to_db(outcome), command_id),
-            )
+        values = (time.time(), "done" if ok else "refused", text_to_db(outcome), command_id)
+
+        def put(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE command SET ended = ?, state = ?, outcome = ? WHERE id = ?", values)
+
+        self._database.soon(Write("command", put, 200 + len(outcome), vital=True))
 
     def close(self) -> None:
-        with self._mutex:
-            self._connection.close()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -281,37 +286,42 @@ class RunWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- inside -----------------------------------------------------------------------------------------
+    # --- inside: each of these is part of a transaction ---------------------------------------------------
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, database_errors(self.paths.db):
-            if self._connection.in_transaction:  # called by another method of this writer
-                yield self._connection
-                return
-            known = dict(self._ids)
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._ids = known  # ids made in this transaction are gone with it
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+    def _open_attempt(self, connection: sqlite3.Connection, now: float) -> None:
+        cursor = connection.execute(
+            "INSERT INTO attempt (opened, info) VALUES (?, ?)", (now, json_to_db(marks()))
+        )
+        self._attempt = cursor.lastrowid or 0
+        self._void(connection, "attempt < ? AND ended IS NULL", "its engine ended before this was done")
+
+    def _put_present(self, connection: sqlite3.Connection) -> None:
+        """The attempt, which commands are meant for, and the state it is in, if they are not there any more."""
+        if self._attempt:
+            connection.execute(
+                "INSERT OR IGNORE INTO attempt (id, opened) VALUES (?, ?)", (self._attempt, time.time())
+            )
+        last = connection.execute(
+            "SELECT name FROM event WHERE kind = 'state' ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if self._state and (last is None or last["name"] != self._state[0]):
+            self._state[1](connection)
 
     def _last_attempt(self) -> int:
-        with database_errors(self.paths.db):
-            return int(self._connection.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0])
+        rows = self._database.rows("SELECT coalesce(max(id), 0) AS last FROM attempt")
+        return int(rows[0]["last"]) if rows else 0
 
-    def _void(self, condition: str, reason: str) -> None:
-        self._connection.execute(
+    def _void(self, connection: sqlite3.Connection, condition: str, reason: str) -> None:
+        connection.execute(
             "UPDATE command SET ended = ?, state = 'void', outcome = ?, taken = coalesce(taken, 0) "
             f"WHERE {condition}",
             (time.time(), reason, self._attempt),
         )
 
-    def _insert_event(
+    def _alert(self, message: str) -> Write:
+        return Write("event", self._event("alert", message, "warn", None, {}))
+
+    def _event(
         self,
         kind: str,
         message: str,
@@ -320,51 +330,22 @@ class RunWriter:
         data: Mapping[str, Any],
         stage: str | None = None,
         step: int | None = None,
-    ) -> None:
-        self._connection.execute(
-            "INSERT INTO event (attempt, wall_time, kind, level, stage, step, name, message, data) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._attempt,
-                time.time(),
-                kind,
-                level,
-                None if stage is None else self._stage_id(stage),
-                step,
-                name,
-                text_to_db(message),
-                json_to_db(dict(data)),
-            ),
-        )
+    ) -> Work:
+        attempt, now = self._attempt, time.time()
+        said, more = text_to_db(message), json_to_db(dict(data))
 
-    def _replace_scalar(self, row: tuple[int, int, int, int, float, float | None]) -> None:
-        """A step told again: what an earlier attempt said of it is kept aside."""
-        stage, tag, step, attempt, wall_time, value = row
-        self._connection.execute(_ARCHIVE_ONE, (stage, tag, step, attempt))
-        self._connection.execute(
-            "UPDATE scalar SET attempt = ?, wall_time = ?, value = ? "
-            "WHERE stage = ? AND tag = ? AND step = ?",
-            (attempt, wall_time, value, stage, tag, step),
-        )
-        series.rebuild(self._connection, stage, tag, step, step)
+        def put(connection: sqlite3.Connection) -> None:
+            stage_id = None if stage is None else self._stage_id(connection, stage)
+            connection.execute(
+                "INSERT INTO event (attempt, wall_time, kind, level, stage, step, name, message, data) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (attempt, now, kind, level, stage_id, step, name, said, more),
+            )
 
-    def _stage_id(self, name: str) -> int:
-        return self._id(
-            "stage",
-            name,
-            "INSERT INTO stage (name, position) SELECT ?, coalesce(max(position) + 1, 0) FROM stage",
-        )
+        return put
 
-    def _tag_id(self, name: str) -> int:
-        return self._id("tag", name, "INSERT INTO tag (name) VALUES (?)")
-
-    def _id(self, table: str, name: str, insert: str) -> int:
-        known = self._ids.get((table, name))
-        if known is None:
-            row = self._connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()
-            known = row["id"] if row else self._connection.execute(insert, (name,)).lastrowid or 0
-            self._ids[table, name] = known
-        return known
+    def _stage_id(self, connection: sqlite3.Connection, name: str) -> int:
+        return stage_id(connection, self._database.ids, name)
 
 
 def _merged_order(known: Sequence[str], planned: Sequence[str]) -> list[str]:

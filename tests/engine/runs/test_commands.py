@@ -18,7 +18,7 @@ def lock(paths: RunPaths):
 
 
 def commands(writer: RunWriter) -> int:
-    return writer._connection.execute("SELECT count(*) FROM command").fetchone()[0]
+    return writer._database.connection.execute("SELECT count(*) FROM command").fetchone()[0]
 
 
 def test_without_an_engine_nothing_is_written(writer: RunWriter, reader: RunReader) -> None:

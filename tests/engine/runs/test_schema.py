@@ -8,6 +8,7 @@ import pytest
 from engine.errors import UserError
 from engine.runs import schema
 from engine.runs.layout import RunPaths
+from engine.runs.lock import EngineLock
 from engine.runs.store import NotReady, open_reader, open_writer, status_of
 
 
@@ -74,8 +75,8 @@ def test_half_made_database_is_not_ready(paths: RunPaths) -> None:
 
 def test_garbage_is_named(paths: RunPaths) -> None:
     paths.db.write_bytes(b"this is no database" * 100)
-    for opens in (open_reader, open_writer, status_of):
-        with pytest.raises(UserError, match="damaged"):
+    for opens in (open_reader, status_of):
+        with pytest.raises(UserError, match=r"damaged.*resume night"):
             opens(paths)
 
 
@@ -88,6 +89,28 @@ def test_damage_found_later_is_named_too(paths: RunPaths) -> None:
     paths.db.write_bytes(content)
     with open_reader(paths) as reader, pytest.raises(UserError, match=r"run\.db"):
         list(reader.scalars())
+
+
+def test_reading_leaves_the_tables_of_a_living_older_engine(
+    paths: RunPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = schema.MIGRATIONS[:1]
+    with EngineLock.take(paths):
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", older)
+            patch.setattr(schema.migrate, "__defaults__", (older,))
+            schema.connect_writer(paths.db).close()
+        with sqlite3.connect(paths.db) as connection:
+            connection.execute(
+                "INSERT INTO event VALUES (1, 1, 0, 'state', 'info', 1, 1, 'training', '', '{}', 1)"
+            )
+            connection.execute("INSERT INTO progress VALUES (1, 1, 0, 1, 7, 9, 0, 1, 1, 1, 1, 1, '', 0, 1)")
+        with open_reader(paths) as reader:
+            assert reader.status().step == 7
+        assert version(paths) == 1
+    with open_reader(paths) as reader:
+        assert reader.status().step == 7
+    assert version(paths) == len(schema.MIGRATIONS)
 
 
 def test_existing_open_file_is_not_loosened(paths: RunPaths) -> None:

@@ -85,7 +85,7 @@ def test_rollups_equal_brute_force_after_any_attempts(
     paths = fresh()
     last = None if length is None else (first or 0) + length
     with open_writer(paths) as writer, open_reader(paths) as reader:
-        writer._connection.execute("PRAGMA synchronous = OFF")
+        writer._database.connection.execute("PRAGMA synchronous = OFF")
         writer.plan([{"stage": "s"}, {"stage": "t"}])
         for stage, start, points in attempts:
             writer.begin_attempt(stage, start, {})
@@ -110,7 +110,7 @@ def test_one_column_and_more_columns_than_steps(writer: RunWriter, reader: RunRe
 def test_a_million_steps_draw_in_milliseconds(writer: RunWriter, reader: RunReader) -> None:
     steps = 1_000_000
     writer.scalars("s", 0, {"a": 0.0})
-    connection = writer._connection
+    connection = writer._database.connection
     connection.execute("BEGIN")
     connection.execute(
         "WITH RECURSIVE n(step) AS (SELECT 1 UNION ALL SELECT step + 1 FROM n WHERE step < ?) "

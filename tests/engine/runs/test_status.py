@@ -110,9 +110,8 @@ def test_stall_rule(
     quiet: float,
     stalled: bool,
 ) -> None:
-    began = time.time()
-    clock = [began]
-    monkeypatch.setattr(time, "time", lambda: clock[0])
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     writer.state("training")
     writer.progress("stage_a", 0)
     if slowest is not None:
@@ -130,8 +129,8 @@ def test_stall_rule(
 def test_time_spent_holding_is_no_slow_step(
     writer: RunWriter, reader: RunReader, lock: EngineLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = [time.time()]
-    monkeypatch.setattr(time, "time", lambda: clock[0])
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     writer.state("training")
     for step, seconds in enumerate([1, 1, 1]):
         clock[0] += seconds
@@ -143,6 +142,27 @@ def test_time_spent_holding_is_no_slow_step(
     writer.progress("stage_a", 3)
     clock[0] += 100
     assert reader.status().stalled is True
+
+
+@pytest.mark.parametrize("jump", [-7200.0, 7200.0])
+def test_a_clock_that_jumps_stalls_nothing_and_hides_no_stall(
+    writer: RunWriter, reader: RunReader, lock: EngineLock, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    wall, steady = [time.time()], [1000.0]
+    monkeypatch.setattr(time, "time", lambda: wall[0])
+    monkeypatch.setattr(time, "monotonic", lambda: steady[0])
+    writer.state("training")
+    for step in range(3):
+        steady[0] += 1
+        writer.progress("stage_a", step)
+    wall[0] += jump
+    assert reader.status().stalled is False
+    steady[0] += 1
+    writer.progress("stage_a", 3)
+    steady[0] += 95
+    assert reader.status().stalled is True
+    writer.event("note", "after the jump")
+    assert [event.kind for event in reader.events()] == ["state", "note"]
 
 
 def test_lock_taken_between_two_looks_is_no_crash(

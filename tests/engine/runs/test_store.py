@@ -35,7 +35,7 @@ def test_files_are_private(paths: RunPaths, writer: RunWriter, reader: RunReader
 def test_pragmas(paths: RunPaths, writer: RunWriter) -> None:
     with sqlite3.connect(paths.db) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert writer._connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+    assert writer._database.connection.execute("PRAGMA synchronous").fetchone()[0] == 1
 
 
 def test_nan_is_null_and_infinity_itself(paths: RunPaths, writer: RunWriter, reader: RunReader) -> None:
@@ -109,19 +109,17 @@ def test_events(writer: RunWriter, reader: RunReader) -> None:
     assert reader.last_events(2) == [alert, checkpoint]
 
 
-def test_checkpoint_event_is_committed_in_full(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    levels: list[int] = []
-    insert = writer._insert_event
-    connection = writer._connection
-
-    def spy(*arguments: object) -> None:
-        levels.append(connection.execute("PRAGMA synchronous").fetchone()[0])
-        insert(*arguments)
-
-    monkeypatch.setattr(writer, "_insert_event", spy)
+def test_checkpoint_event_is_committed_in_full(writer: RunWriter) -> None:
+    statements: list[str] = []
+    writer._database.connection.set_trace_callback(statements.append)
     writer.checkpoint("stage_a-000003", "stage_a", 3, 1, kept=False)
     writer.event("note", "x")
-    assert levels == [2, 1]
+    told = [words.split(" ", 3)[:4] for words in statements]
+    orders = [" ".join(words) for words in told if words[0] in ("PRAGMA", "BEGIN", "COMMIT")]
+    assert orders == [
+        "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE", "COMMIT", "PRAGMA synchronous = NORMAL",
+        "BEGIN IMMEDIATE", "COMMIT",
+    ]  # fmt: skip
 
 
 def test_sample_has_the_documented_keys_in_order(writer: RunWriter, reader: RunReader) -> None:

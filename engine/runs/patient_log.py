@@ -1,0 +1,72 @@
+"""Standard output and error of an engine, which end in training.log: a full disk must not end the engine."""
+
+import io
+import os
+import sys
+from collections import deque
+
+#: Characters that wait for room; past it the oldest lines are given up, and counted.
+BOUND = 1_000_000
+
+
+class PatientStream(io.TextIOBase):
+    """Text for a descriptor. What finds no room waits, in order, until it does; nothing is raised."""
+
+    encoding = "utf-8"
+    errors = "backslashreplace"
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._lost = 0
+
+    def write(self, text: str) -> int:
+        if text:
+            self._waiting.append(text.encode(self.encoding, self.errors))
+            self._size += len(self._waiting[-1])
+            self.flush()
+            self._keep_within_bound()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits, as far as there is room."""
+        try:
+            if self._lost and self._waiting:
+                told = f"\n[{self._lost} pieces of this log found no room on the disk]\n".encode()
+                # Whole or not at all: it is a line of ours, and it comes once.
+                if os.write(self._descriptor, told) == len(told):
+                    self._lost = 0
+            while self._waiting:
+                piece = self._waiting[0]
+                written = os.write(self._descriptor, piece)
+                self._size -= written
+                if written == len(piece):
+                    self._waiting.popleft()
+                else:
+                    self._waiting[0] = piece[written:]
+        except OSError:
+            return
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+    def _keep_within_bound(self) -> None:
+        while self._size > BOUND and len(self._waiting) > 1:
+            self._size -= len(self._waiting.popleft())
+            self._lost += 1
+
+
+def be_patient() -> None:
+    """Let this process's standard output and error wait where the disk is full."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    stream = PatientStream(sys.stderr.fileno())
+    sys.stderr = stream
+    sys.stdout = PatientStream(sys.stdout.fileno())
