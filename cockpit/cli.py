@@ -39,6 +39,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "generate and score, with baselines"),
     "check": ("check", "say what is wrong with a Python, the machine or a configuration, and mend it"),
     "data": ("data", "make phantom data, build or import a curriculum"),
+    "service": ("service", "go on after a reboot with what was interrupted"),
     "model": ("model", "fetch, inspect or convert a base model"),
     "bench": ("bench", "measure what this installation costs, each figure with its bar"),
 }

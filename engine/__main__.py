@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import be_patient
 
@@ -65,7 +66,8 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> int:
     from engine.training.session import run
 
-    return run(RunPaths(options.run.absolute()), options.stage, options.same_stage)
+    with kept_awake():
+        return run(RunPaths(options.run.absolute()), options.stage, options.same_stage)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

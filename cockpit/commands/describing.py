@@ -5,6 +5,7 @@ from __future__ import annotations
 from cockpit.commands.console import one_line, table
 from cockpit.widgets.figures import GIB, count, duration, time_left
 from cockpit.widgets.glyphs import UNICODE
+from engine.runs.aftermath import Aftermath
 from engine.runs.status import Status
 
 STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
@@ -43,8 +44,8 @@ def progress_line(status: Status) -> str:
     return "  ".join(parts)
 
 
-def status_lines(status: Status) -> list[str]:
-    """A run on a few lines."""
+def status_lines(status: Status, after: Aftermath | None = None) -> list[str]:
+    """A run on a few lines; one that ended badly with all there is to say of that."""
     epoch = f"   epoch {status.epoch:.2f}" if status.epoch is not None else ""
     where = "   ".join(progress_words(status)) + epoch
     since = f"   {one_line(status.message)}" if status.message else ""
@@ -58,8 +59,20 @@ def status_lines(status: Status) -> list[str]:
         ("checkpoint", status.checkpoint or ""),
         ("engine", pid),
         ("error", one_line(status.error or "")),
+        *(_aftermath_rows(status, after) if after else ()),
     ]
     return [f"{status.run}", *(f"  {line}" for line in table(row for row in rows if row[1]))]
+
+
+def _aftermath_rows(status: Status, after: Aftermath) -> list[tuple[str, str]]:
+    reason = "" if after.reason == status.error else one_line(after.reason)
+    return [
+        ("why", reason),
+        ("hint", one_line(after.hint)),
+        ("safe", one_line(after.safe)),
+        ("go on", f"{after.command}"),
+        *(("log" if number == 0 else " ", one_line(line)) for number, line in enumerate(after.last_lines)),
+    ]
 
 
 def overview(statuses: list[Status]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +15,10 @@ from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
 from cockpit.commands.control import WHO
 from cockpit.commands.describing import how_to_go_on, progress_line, stage_name
 from engine.errors import UserError
+from engine.runs.aftermath import Aftermath, aftermath
+from engine.runs.checkpoints import newest_checkpoint
 from engine.runs.layout import RunPaths
+from engine.runs.process import engine_argv, launch
 from engine.runs.rows import Event
 from engine.runs.status import Status
 from engine.runs.store import NoEngine, RunReader, open_reader
@@ -50,25 +55,55 @@ def interrupts() -> Iterator[Interrupts]:
         signal.signal(signal.SIGINT, before)
 
 
-def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False) -> int:
+def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False, restarts: int = 0) -> int:
     """Say what the engine does until it ends; returns 0 if the run is finished, else 1.
 
     The first Ctrl-C asks it to park, the second leaves it at that. With `engine_began` all that the present
-    attempt has told is told, else what comes from now on. Raises UserError if the input was wrong.
+    attempt has told is told, else what comes from now on. An engine that crashed is started again, at most
+    `restarts` times, and only if there is a new checkpoint since it began. Raises UserError if the input was wrong.
     """
-    live = LiveLines(sparse_seconds=SPARSE_SECONDS)
-    with open_reader(paths) as reader:
-        try:
-            status, last_error = _follow(reader, counter, live, _told_before(reader, engine_began))
-        finally:
-            live.erase()
+    reached = newest_checkpoint(paths)
+    while True:
+        status, last_error = _follow_one(paths, counter, engine_began)
         if status.live:
             print(f"{paths.name} {status.state}: it parks by itself; {how_to_go_on_later(paths)}", flush=True)
             return 1
-        print(last_line(status), flush=True)
-        if status.state == "failed" and last_error and last_error.data.get("usage"):
+        print(last_line(status, aftermath(paths, status)), flush=True)
+        wrong_input = last_error is not None and bool(last_error.data.get("usage"))
+        if status.state == "failed" and last_error and wrong_input:
             raise UserError(last_error.message)
-        return 0 if status.state == "finished" else 1
+        before, reached = reached, newest_checkpoint(paths)
+        if not restarts or status.state not in ("crashed", "failed") or reached == before:
+            return 0 if status.state == "finished" else 1
+        restarts -= 1
+        launch(paths, engine_argv(paths))
+        left = f"{restarts} more {'time' if restarts == 1 else 'times'}" if restarts else "for the last time"
+        print(
+            f"{paths.name} starts again from {reached.name if reached else 'the beginning'} ({left})",
+            flush=True,
+        )
+        engine_began = True
+
+
+def keep_watch(paths: RunPaths, restarts: int) -> None:
+    """Let a process of its own start the engine again when it crashes: the app may be closed by then."""
+    words = ["resume", str(paths.root), "--headless", "--auto-resume", str(restarts)]
+    subprocess.Popen(
+        [sys.executable, "-P", "-m", "cockpit.cli", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _follow_one(paths: RunPaths, counter: Interrupts, engine_began: bool) -> tuple[Status, Event | None]:
+    live = LiveLines(sparse_seconds=SPARSE_SECONDS)
+    with open_reader(paths) as reader:
+        try:
+            return _follow(reader, counter, live, _told_before(reader, engine_began))
+        finally:
+            live.erase()
 
 
 def _told_before(reader: RunReader, engine_began: bool) -> int:
@@ -83,10 +118,13 @@ def how_to_go_on_later(paths: RunPaths) -> str:
     return f"go on with `cxr-cockpit resume {paths.name}`"
 
 
-def last_line(status: Status) -> str:
-    """`demo parked: go on with …`"""
-    why = one_line(status.error or "") if status.state in ("failed", "crashed") else ""
-    rest = "; ".join(part for part in (why, how_to_go_on(status)) if part)
+def last_line(status: Status, after: Aftermath | None = None) -> str:
+    """`demo parked: go on with …`; after a crash also why, what mends it and what is safe."""
+    said = one_line(status.error or "") if status.state in ("failed", "crashed") else ""
+    parts = [said]
+    if after:
+        parts += ["" if after.reason == status.error else after.reason, after.hint, f"safe: {after.safe}"]
+    rest = "; ".join(one_line(part) for part in (*parts, how_to_go_on(status)) if part)
     return f"{status.run} {status.state}" + (f": {rest}" if rest else "")
 
 

@@ -7,9 +7,9 @@ import sys
 
 from cockpit.commands.console import one_line
 from cockpit.commands.control import ask
-from cockpit.commands.headless import follow, interrupts
+from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
-from cockpit.commands.starting import add_headless, fly
+from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--same-stage", action="store_true", help="go on with the stage that was stopped, not the next one"
     )
     add_headless(parser)
+    add_auto_resume(parser)
     parser.description = (
         "A held run continues; a parked, stopped, crashed or failed one gets a new engine that goes on from\n"
         "its newest whole checkpoint; a finished one says so."
@@ -67,7 +68,9 @@ def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
         print(f"{paths.name} is {status.state} already (pid {status.pid})", flush=True)
     if options.headless:
         with interrupts() as counter:
-            return follow(paths, counter)
+            return follow(paths, counter, restarts=options.auto_resume)
+    if options.auto_resume:
+        keep_watch(paths, options.auto_resume)
     return open_app(options, paths) if is_terminal() else 0
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.headless import follow, interrupts
+from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import is_terminal, open_app
 from engine.errors import UserError
 from engine.runs.checkpoints import copy_checkpoint
@@ -28,6 +28,23 @@ def add_headless(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="without the app: a progress line until the engine ends (so too where there is no terminal)",
     )
+
+
+def add_auto_resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--auto-resume",
+        metavar="N",
+        type=restarts,
+        default=0,
+        help="start a crashed engine again, up to N times, if it wrote a checkpoint since (default: 0)",
+    )
+
+
+def restarts(words: str) -> int:
+    """A number of times, 0 or more."""
+    if not words.isdecimal():
+        raise argparse.ArgumentTypeError(f"{words!r} is no number of times")
+    return int(words)
 
 
 def start_run(
@@ -55,12 +72,16 @@ def start_run(
 
 def fly(options: argparse.Namespace, start: Callable[[], RunPaths]) -> int:
     """Start an engine and show it: in the app, or headless. Returns the exit code."""
+    again: int = getattr(options, "auto_resume", 0)
     if not options.headless and is_terminal():
-        return open_app(options, start())
+        paths = start()
+        if again:
+            keep_watch(paths, again)
+        return open_app(options, paths)
     with interrupts() as counter:
         paths = start()
         print(f"run {paths.name} in {paths.root}", flush=True)
-        return follow(paths, counter, engine_began=True)
+        return follow(paths, counter, engine_began=True, restarts=again)
 
 
 def _check_inputs(config: RunConfig) -> None:

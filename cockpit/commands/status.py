@@ -12,6 +12,7 @@ from cockpit.commands.console import LiveLines, one_line, print_json
 from cockpit.commands.describing import overview, progress_line, status_lines
 from cockpit.commands.opening import add_run, run_of, runs_of
 from engine.errors import UserError
+from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.status import Status
 from engine.runs.store import status_of
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(status.as_json())
     else:
-        print("\n".join(status_lines(status)))
+        print("\n".join(status_lines(status, aftermath(paths, status))))
     return 0
 
 

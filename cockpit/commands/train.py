@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cockpit.commands.opening import add_runs, runs_of
-from cockpit.commands.starting import Origin, add_headless, fly, start_run
+from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
 from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, next_free_name, resolve_run
@@ -43,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="change a key of the configuration, as in lora.rank=32; may be repeated",
     )
     add_headless(parser)
+    add_auto_resume(parser)
     add_runs(parser)
     parser.epilog = (
         "`--stage stage_b --run X` goes on with run X where its stage A is done.\n\n"

@@ -7,10 +7,10 @@ from array import array
 from bisect import bisect_left
 
 from cockpit.screens.brief import brief_of
-from cockpit.screens.crash_words import plain_words
 from cockpit.screens.flight_state import NEEDS_A_HAND
 from cockpit.screens.log_file import ERROR, WARNING, LogFile
 from cockpit.screens.log_state import LEVELS, LogLine, LogState
+from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
@@ -37,6 +37,7 @@ class LogSource:
         self._fitting: array[int] | None = None
         self._looked_at = 0
         self._opened = False
+        self._after: tuple[tuple[int, str], Aftermath | None] | None = None
 
     def read(self) -> LogState:
         status = self._status()
@@ -62,8 +63,17 @@ class LogSource:
             level=self._level,
             left_out=self._file.left_out,
             error=(status.error or "") if ended_badly else "",
-            advice=plain_words(status.error or "") if ended_badly else "",
+            advice=self._advice(status),
         )
+
+    def _advice(self, status: Status) -> str:
+        """Why, what mends it and what is safe; looked up once for an attempt."""
+        if status.state not in NEEDS_A_HAND:
+            return ""
+        if self._after is None or self._after[0] != (status.attempt, status.state):
+            self._after = (status.attempt, status.state), aftermath(self._paths, status)
+        after = self._after[1]
+        return advice_of(after, status) if after else ""
 
     def close(self) -> None:
         if self._reader is not None:
@@ -170,3 +180,11 @@ class LogSource:
             except NotReady:
                 return status_of(self._paths)
         return self._reader.status()
+
+
+def advice_of(after: Aftermath, status: Status) -> str:
+    """`The memory was not enough: a smaller batch_size …. Safe: checkpoint …. s on Flight goes on.`"""
+    reason = "" if after.reason == status.error else after.reason
+    why = ": ".join(part for part in (reason, after.hint) if part)
+    parts = [why[:1].upper() + why[1:], f"Safe: {after.safe}", "s on Flight goes on"]
+    return ". ".join(part for part in parts if part) + "."

@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
-import psutil
-
 _VMSTAT = Path("/proc/vmstat")
 
 
 def marks() -> dict[str, float]:
     """Kept with an attempt at its start: `booted` (seconds since the epoch) and `oom_kills`, where they are known."""
     kills = oom_kills()
-    return {"booted": psutil.boot_time()} | ({} if kills is None else {"oom_kills": kills})
+    return {"booted": booted()} | ({} if kills is None else {"oom_kills": kills})
+
+
+def booted() -> float:
+    """When the machine was started, seconds since the epoch."""
+    import psutil
+
+    return psutil.boot_time()
 
 
 def oom_kills() -> int | None:

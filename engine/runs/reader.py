@@ -98,6 +98,11 @@ class RunReader:
         rows = self._all("SELECT plan FROM stage WHERE plan IS NOT NULL ORDER BY position")
         return [json.loads(row["plan"]) for row in rows]
 
+    def attempt_info(self, attempt: int) -> dict[str, Any]:
+        """What an attempt told of its machine when it began; empty if nothing is known."""
+        rows = self._all("SELECT info FROM attempt WHERE id = ?", (attempt,))
+        return dict(json.loads(rows[0]["info"])) if rows else {}
+
     # --- scalars ----------------------------------------------------------------------------------------
 
     def scalars(

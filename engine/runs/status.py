@@ -63,6 +63,8 @@ class Status:
     attempt: int = 0
     since: float | None = None  # wall time of the last state event
     live: bool = False  # whether an engine holds the lock
+    written: str = ""  # the last state that an engine wrote, before what the lock says
+    by_signal: bool = False  # whether a signal, not a person's command, made it park
 
     def as_json(self) -> dict[str, Any]:
         """The object that `status --json` prints."""
@@ -103,6 +105,8 @@ def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder 
         attempt=state_event["attempt"],
         since=state_event["wall_time"],
         live=alive,
+        written=str(state_event["name"]),
+        by_signal=bool(json.loads(state_event["data"]).get("by_signal")),
         **figures,
     )
 

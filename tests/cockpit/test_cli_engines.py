@@ -81,7 +81,7 @@ def engine(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Becomes]:
         def argv(paths: RunPaths, *options: str) -> list[str]:
             return [sys.executable, "-c", code, str(paths.root), *options]
 
-        for module in ("starting", "train", "resume"):
+        for module in ("starting", "train", "resume", "headless", "service"):
             monkeypatch.setattr(f"cockpit.commands.{module}.engine_argv", argv)
 
     become(FINISHES)
@@ -230,6 +230,68 @@ def test_used_run_is_refused(engine: Becomes, runs: Path, capsys: pytest.Capture
         lock.record(os.getpid(), "evaluate", None)
         assert main(["resume", "demo", "--headless"]) == 2
     assert f"pid {os.getpid()}" in capsys.readouterr().err
+
+
+# --- after a crash ------------------------------------------------------------------------------------
+
+CRASHES_ON = (
+    ENGINE
+    + """
+done = len(list(paths.checkpoints.iterdir()))
+begin()
+if done < 3:
+    checkpoint('stage_a', done + 1)
+    sys.exit('RuntimeError: CUDA error: an illegal memory access was encountered')
+store.state('finished')
+"""
+)
+
+
+def test_auto_resume_goes_on_while_there_is_progress(
+    engine: Becomes, runs: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine(CRASHES_ON)
+    train = ["train", str(config), "--headless", "--run", "x", "--stage", "stage_a"]
+    assert main([*train, "--auto-resume", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "starts again" in line] == [
+        f"x starts again from stage_a-00000{number} ({left} more times)"
+        for number, left in ((1, 4), (2, 3), (3, 2))
+    ]
+    assert lines[-1] == "x finished" and status_of(RunPaths(runs / "x")).attempt == 4
+
+
+@pytest.mark.parametrize(("code", "attempts"), [(CRASHES_ON, 3), (DIES, 1), (REFUSES, 1), (PARKS, 1)])
+def test_auto_resume_ends(
+    engine: Becomes, runs: Path, code: str, attempts: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After N times; without progress at once; and never where the input was wrong or somebody parked."""
+    engine(
+        ENGINE + "begin(); checkpoint('stage_a', 1); store.state('parked')" if code != CRASHES_ON else DIES
+    )
+    main(["demo", "--headless", "--run", "x"])
+    paths = RunPaths(runs / "x")
+    engine(code)
+    if code == PARKS:
+        interrupt_when(lambda: status_of(paths).attempt == 2 and status_of(paths).state == "training")
+    assert main(["resume", "x", "--headless", "--auto-resume", "2"]) == (2 if code == REFUSES else 1)
+    assert status_of(paths).attempt == 1 + attempts
+
+
+def test_after_a_crash_all_there_is_to_say_is_said(
+    engine: Becomes, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine(CRASHES_ON)
+    assert main(["demo", "--headless"]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "the GPU or its driver failed" in last and "nvidia-smi" in last
+    assert "safe: all of it: checkpoint stage_a-000001, step 1 of 9" in last
+    assert last.endswith("go on from the last checkpoint with `cxr-cockpit resume demo`")
+    assert main(["status", "demo"]) == 0
+    told = capsys.readouterr().out
+    for word in ("crashed", "why", "hint", "safe", "go on", "cxr-cockpit resume demo", "log"):
+        assert word in told
+    assert "illegal memory access" in told
 
 
 # --- train ---------------------------------------------------------------------------------------------

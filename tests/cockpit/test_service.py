@@ -1,0 +1,136 @@
+"""After a reboot: what was interrupted goes on, what a person put to rest stays so."""
+
+import json
+import os
+import plistlib
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from cockpit.cli import main
+from cockpit.commands import service
+from cockpit.commands.service import describe, was_interrupted
+from engine.runs.layout import RunPaths, create_run
+from engine.runs.store import open_writer, status_of
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CXR_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    return tmp_path / "runs"
+
+
+def run_in(runs: Path, name: str, *states: str, **data: object) -> RunPaths:
+    paths = create_run(runs, name)
+    with open_writer(paths) as writer:
+        writer.open_attempt()
+        for state in states[:-1]:
+            writer.state(state)
+        writer.state(states[-1], "", **data)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("states", "by_signal", "goes_on"),
+    [
+        (("training",), None, True),
+        (("training", "evaluating"), None, True),
+        (("training", "parked"), True, True),
+        (("training", "parked"), False, False),
+        (("training", "stopped"), False, False),
+        (("training", "holding"), None, False),
+        (("training", "finished"), None, False),
+        (("training", "failed"), None, False),
+    ],
+)
+def test_what_was_interrupted(
+    runs: Path, states: tuple[str, ...], by_signal: bool | None, goes_on: bool
+) -> None:
+    data = {} if by_signal is None else {"by_signal": by_signal}
+    assert was_interrupted(status_of(run_in(runs, "x", *states, **data))) is goes_on
+
+
+def test_the_run_interrupted_last_goes_on(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, (name, states) in enumerate(
+        [("old", ("training",)), ("new", ("training",)), ("rested", ("training", "parked"))]
+    ):
+        paths = run_in(runs, name, *states)
+        for file in paths.root.iterdir():
+            os.utime(file, (1000 + number, 1000 + number))
+    finishes = (
+        "import sys; from pathlib import Path; from engine.runs.layout import RunPaths\n"
+        "from engine.runs.lock import EngineLock; from engine.runs.store import open_writer\n"
+        "paths = RunPaths(Path(sys.argv[1])); lock = EngineLock.acquire(paths)\n"
+        "with open_writer(paths) as writer: writer.state('finished')"
+    )
+    monkeypatch.setattr(
+        service, "engine_argv", lambda paths: [sys.executable, "-c", finishes, str(paths.root)]
+    )
+    assert main(["service", "--continue"]) == 0
+    assert "going on with new" in capsys.readouterr().out
+    assert status_of(RunPaths(runs / "old")).state == "crashed"
+    assert main(["service", "--continue", "rested"]) == 0
+    assert capsys.readouterr().out == "nothing was interrupted\n"
+
+
+def test_a_systemd_unit_calls_this_very_interpreter(runs: Path, tmp_path: Path) -> None:
+    odd = tmp_path / 'runs of "mine" 100%'
+    made = describe("systemd", odd, "night-1", tmp_path)
+    assert made.path == tmp_path / ".config/systemd/user/cxr-cockpit-night-1.service"
+    (line,) = [line for line in made.text.splitlines() if line.startswith("ExecStart=")]
+    words = shlex.split(line.removeprefix("ExecStart="))
+    assert words == [
+        sys.executable, "-P", "-m", "cockpit.cli", "service", "--continue",
+        "--runs", str(odd).replace("%", "%%"), "night-1",
+    ]  # fmt: skip
+    assert "KillMode=process" in made.text and "WantedBy=default.target" in made.text
+
+
+def test_a_launchd_agent_leaves_the_engine_alone(runs: Path, tmp_path: Path) -> None:
+    made = describe("launchd", runs, None, tmp_path)
+    content = plistlib.loads(made.text.encode())
+    assert made.path == tmp_path / "Library/LaunchAgents/cxr-cockpit.plist"
+    assert content["RunAtLoad"] and content["AbandonProcessGroup"] and content["ProcessType"] == "Interactive"
+    assert content["ProgramArguments"][-2:] == ["--runs", str(runs)] and content["Umask"] == 0o077
+    assert content["LimitLoadToSessionType"] == ["Aqua", "Background"]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_install_and_remove(
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    works: bool,
+) -> None:
+    told = tmp_path / "told"
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {told}\nexit {0 if works else 1}\n')
+    (place / "systemctl").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    run_in(runs, "night", "training")
+    unit = tmp_path / "home/.config/systemd/user/cxr-cockpit-night.service"
+    assert main(["service", "night", "--install", "--kind", "systemd"]) == (0 if works else 1)
+    assert unit.stat().st_mode & 0o077 == 0
+    assert told.read_text().splitlines()[0] == "--user daemon-reload"
+    if not works:
+        assert "did not work" in capsys.readouterr().err
+    assert main(["service", "night", "--remove", "--kind", "systemd"]) == (0 if works else 1)
+    assert not unit.exists()
+    assert main(["service", "night", "--remove", "--kind", "systemd"]) == 2
+
+
+def test_printing_changes_nothing(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind in ("systemd", "launchd"):
+        assert main(["service", "--kind", kind]) == 0
+        assert capsys.readouterr().out.startswith(f"# {tmp_path / 'home'}")
+    assert not (tmp_path / "home").exists()
+    assert main(["service", "nowhere"]) == 2
+    assert json.dumps(capsys.readouterr().err).count("\\n") == 1
