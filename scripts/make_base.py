@@ -10,11 +10,11 @@ parameters than any data set the program makes, in words of their own.
 2. The vision tower learns to tell the attributes a caption names, and to point at the patches that each finding
    changes (the same film is drawn without it), through linear heads that are thrown away.
 3. Tower, projector and language model together learn to write the caption.
-4. Captions mixed with lines of random words that it is asked to repeat: a general model can say any word of its
-   vocabulary and copy a number from its prompt, and captions alone teach neither.
-5. Captions, in plain words or in those of a FINDINGS section, mixed with a glossary (scripts/glossary.txt) and lines to
-   repeat, so that the words of the trade mean something to it. It never sees an impression, a label line, a record or
-   a code.
+4. Captions, in plain words or in those of a FINDINGS section, mixed with a glossary (scripts/glossary.txt), so that
+   the words of the trade mean something to it. It never sees an impression, a label line, a record or a code.
+5. The language model learns to read its prompt: to repeat lines of random words, and to answer from lists of random
+   words and numbers ("What is high?"). Captions alone do not teach a model to copy; any real base can. Then step 4
+   again, because reading alone lets it forget the films.
 6. Everything is written in bfloat16 under the original tensor names.
 
 Seeded; about an hour and a half on two cores. `--cache` keeps the drawn films between attempts.
@@ -53,9 +53,11 @@ from engine.model.tokenizer import load_tokenizer
 
 SEED = 90210  # far from the small seeds people give to demo and data phantom
 IMAGE, PATCH = 160, 16
+VOCABULARY = 2048
 SIDE = IMAGE // PATCH
 LOCAL = tuple(label for label in LABELS if label != "No Finding")
 CHANGED = 3  # grey levels, of a patch's mean
+Pair = tuple[list[int], list[int]]  # ids and labels
 QUESTIONS = (
     "Describe the picture.",
     "What does this film show?",
@@ -99,7 +101,7 @@ CONFIG = {
     "tune_mm_mlp_adapter": False,
     "use_cache": True,
     "use_mm_proj": True,
-    "vocab_size": 2048,
+    "vocab_size": VOCABULARY,
 }
 TOWER = {
     "architectures": ["CLIPVisionModel"],
@@ -147,8 +149,8 @@ def main() -> None:
     options.add_argument("--patients", type=int, default=10000)
     options.add_argument("--tower-epochs", type=int, default=6)
     options.add_argument("--caption-epochs", type=int, default=3)
-    options.add_argument("--repeat-steps", type=int, default=800)
-    options.add_argument("--word-steps", type=int, default=550)
+    options.add_argument("--reading-steps", type=int, default=1400)
+    options.add_argument("--word-steps", type=int, default=600)
     options.add_argument("--size", type=int, default=256)
     chosen = options.parse_args()
     chosen.cache.mkdir(parents=True, exist_ok=True)
@@ -161,16 +163,22 @@ def main() -> None:
     original = read_config(chosen.out)
     model = LlavaForConditionalGeneration(original.llava).float()
     train_tower(model, films, truths, places, held_out, chosen.tower_epochs)
+    studies = [
+        (study, patient) for patient in sample_patients(chosen.patients, SEED) for study in patient.studies
+    ]
+    findings = [write_report(study, patient, None).findings for study, patient in studies]
     encoder = PromptEncoder(
         load_tokenizer(chosen.out), original.llava.image_seq_length, original.llava.image_token_id, 1, 2
     )
-    train_captions(model, films, captions, encoder, held_out, chosen.caption_epochs, original.vocabulary)
-    round_weights(model)
-    train_repeating(model, films, captions, encoder, held_out, chosen.repeat_steps, original.vocabulary)
-    train_words(
-        model, films, captions, encoder, held_out, chosen.word_steps, original.vocabulary, chosen.patients
-    )
-    write_weights(model, chosen.out, original.vocabulary)
+    train_captions(model, films, captions, encoder, held_out, chosen.caption_epochs)
+    for language in (
+        lambda: train_words(model, films, captions, findings, encoder, held_out, chosen.word_steps, 8),
+        lambda: train_reading(model, encoder, chosen.reading_steps),
+        lambda: train_words(model, films, captions, findings, encoder, held_out, chosen.word_steps, 9),
+    ):
+        round_weights(model)
+        language()
+    write_weights(model, chosen.out)
 
 
 def write_static_files(out: Path) -> None:
@@ -218,7 +226,7 @@ def train_vocabulary(out: Path, cache: Path) -> None:
         input=str(corpus),
         model_prefix=str(cache / "tokenizer"),
         model_type="bpe",
-        vocab_size=CONFIG["vocab_size"],
+        vocab_size=VOCABULARY,
         byte_fallback=True,
         split_digits=True,
         normalization_rule_name="identity",
@@ -340,10 +348,7 @@ def train_tower(model, films, truths, places, held_out, epochs) -> None:
         features = features_of(chosen, generator)
         told = binary_cross_entropy_with_logits(tell(features.mean(1)), torch.from_numpy(truths[chosen]))
         pointed = binary_cross_entropy_with_logits(point(features), torch.from_numpy(places[chosen]).float())
-        (told + 5 * pointed).backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        update(optimizer, told + 5 * pointed)
         if step % 200 == 0 or step == total:
             rate = step * 32 / (time.monotonic() - begun)
             print(
@@ -379,7 +384,7 @@ def report_f1(scores: np.ndarray, truths: np.ndarray) -> None:
     print(f"  held out: micro F1 {micro:.3f};  " + "  ".join(parts), flush=True)
 
 
-def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary) -> None:
+def train_captions(model, films, captions, encoder, held_out, epochs) -> None:
     """Everything learns to write the caption; a caption is drawn anew each time a film is seen."""
     tower = list(model.model.vision_tower.parameters())
     rest = [p for n, p in model.named_parameters() if "vision_tower" not in n]
@@ -394,75 +399,69 @@ def train_captions(model, films, captions, encoder, held_out, epochs, vocabulary
 
     def loss_of(chosen, augment):
         pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
-        return cross_entropy(*_film_logits(model, pairs, pixels_of(films[chosen], augment), vocabulary))
+        return cross_entropy(*_film_logits(model, pairs, pixels_of(films[chosen], augment)))
 
     model.train()
     for step, total, chosen in batches(count, 32, epochs, random.Random(SEED + 6)):
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, total, 1.5e-3) * group["scale"]
         loss = loss_of(chosen, generator)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        update(optimizer, loss)
         if step % 200 == 0 or step == total:
             rate = step * 32 / (time.monotonic() - begun)
             print(f"captions {step}/{total} loss {loss.item():.4f} {rate:.0f} films/s", flush=True)
     model.eval()
     with torch.inference_mode():
-        held = [loss_of(list(range(at, at + 32)), None).item() for at in range(count, len(films) - 32, 32)]
+        held = [
+            loss_of(list(range(at, min(at + 32, len(films)))), None).item()
+            for at in range(count, len(films), 32)
+        ]
     print(f"captions: held-out loss {sum(held) / len(held):.4f}", flush=True)
 
 
-def train_repeating(model, films, captions, encoder, held_out, steps, vocabulary) -> None:
-    """Language model and projector only: what the tower tells stays as it is."""
-    model.model.vision_tower.requires_grad_(False)
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
-    generator, draw = torch.Generator().manual_seed(SEED + 7), random.Random(SEED + 8)
-    count, begun = len(films) - held_out, time.monotonic()
+def train_reading(model, encoder, steps) -> None:
+    """Language model only: lines and lists grow longer, from more of the vocabulary.
+
+    Short lines of few words come first because nothing is copied before the attention heads that do it have formed, and
+    from the whole vocabulary they form late or never.
+    """
+    learned = list(model.model.language_model.parameters()) + list(model.lm_head.parameters())
+    optimizer = torch.optim.AdamW(learned, lr=2e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
+    draw, begun = random.Random(SEED + 7), time.monotonic()
     model.train()
     for step in range(1, steps + 1):
         for group in optimizer.param_groups:
-            group["lr"] = cosine(step, steps, 1.5e-3)
-        spoken = _lines_to_repeat(encoder, draw, vocabulary, 40)
-        repeated = cross_entropy(*_text_logits(model, spoken, vocabulary))
-        chosen = [draw.randrange(count) for _ in range(12)]
-        pairs = [encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index])) for index in chosen]
-        described = cross_entropy(
-            *_film_logits(model, pairs, pixels_of(films[chosen], generator), vocabulary)
-        )
-        (repeated + described).backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+            group["lr"] = cosine(step, steps, 2e-3)
+        level = min(1.0, 1.25 * step / steps)
+        lines = [_line_to_repeat(encoder, draw, level) for _ in range(20)]
+        lists = [_list_to_read(encoder, draw, level) for _ in range(24)]
+        (repeated, copied), (read, right) = (_text_loss(model, texts) for texts in (lines, lists))
+        update(optimizer, repeated + read)
         if step % 50 == 0 or step == steps:
-            rate = step / (time.monotonic() - begun)
             print(
-                f"repeat {step}/{steps} {repeated.item():.3f} describe {described.item():.3f} {rate:.2f} steps/s",
+                f"reading {step}/{steps} lines {repeated.item():.3f} ({copied:.0%}) lists {read.item():.3f} "
+                f"({right:.0%}) {step / (time.monotonic() - begun):.2f} steps/s",
                 flush=True,
             )
-    model.model.vision_tower.requires_grad_(True)
 
 
-def train_words(model, films, captions, encoder, held_out, steps, vocabulary, patients) -> None:
-    """All but the tower: captions in two manners, the glossary, and lines to repeat."""
+def train_words(model, films, captions, findings, encoder, held_out, steps, seed) -> None:
+    """All but the tower: captions in two manners, the glossary, and what reading teaches."""
     model.model.vision_tower.requires_grad_(False)
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learned, lr=1e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
-    generator, draw = torch.Generator().manual_seed(SEED + 9), random.Random(SEED + 10)
+    optimizer = torch.optim.AdamW(learned, lr=1.5e-3, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
+    generator, draw = torch.Generator().manual_seed(SEED + seed), random.Random(SEED + seed)
     glossary = GLOSSARY.read_text(encoding="utf-8").splitlines()
-    studies = [(study, patient) for patient in sample_patients(patients, SEED) for study in patient.studies]
-    findings = [write_report(study, patient, None).findings for study, patient in studies]
     count, begun = len(films) - held_out, time.monotonic()
     model.train()
     for step in range(1, steps + 1):
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, steps, 1.5e-3)
-        spoken = _lines_to_repeat(encoder, draw, vocabulary, 12)
-        lines = [encoder.answer(" ".join(draw.sample(glossary, 2))) for _ in range(12)]
-        spoken += [([encoder.bos_id, *ids], [-100, *ids]) for ids in lines]
-        said = cross_entropy(*_text_logits(model, spoken, vocabulary))
+        known = [encoder.answer(" ".join(draw.sample(glossary, 2))) for _ in range(10)]
+        texts = [([encoder.bos_id, *ids], [-100, *ids]) for ids in known]
+        texts += [_line_to_repeat(encoder, draw, 1.0) for _ in range(4)]
+        texts += [_list_to_read(encoder, draw, 1.0) for _ in range(10)]
+        said, _ = _text_loss(model, texts)
         chosen = [draw.randrange(count) for _ in range(16)]
         pairs = [
             encoder.training("List the findings.", findings[index])
@@ -470,39 +469,82 @@ def train_words(model, films, captions, encoder, held_out, steps, vocabulary, pa
             else encoder.training(draw.choice(QUESTIONS), draw.choice(captions[index]))
             for index in chosen
         ]
-        described = cross_entropy(
-            *_film_logits(model, pairs, pixels_of(films[chosen], generator), vocabulary)
-        )
-        (said + 2 * described).backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        described = cross_entropy(*_film_logits(model, pairs, pixels_of(films[chosen], generator)))
+        update(optimizer, said + 2 * described)
         if step % 50 == 0 or step == steps:
             rate = step / (time.monotonic() - begun)
             print(
-                f"words {step}/{steps} {said.item():.3f} describe {described.item():.3f} {rate:.2f} steps/s",
+                f"words {step}/{steps} {said.item():.3f} described {described.item():.3f} {rate:.2f} steps/s",
                 flush=True,
             )
     model.model.vision_tower.requires_grad_(True)
 
 
-def _lines_to_repeat(encoder, draw, vocabulary, count):
-    """Ids and labels of "[INST] Repeat: … [/INST] …": random words, and digits as often as numbers occur in prose."""
+def update(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(
+        [parameter for group in optimizer.param_groups for parameter in group["params"]], 1.0
+    )
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _line_to_repeat(encoder, draw, level: float) -> Pair:
+    """ "[INST] Repeat: … [/INST] …": random words, and digits as often as numbers occur in prose."""
     digits = [encoder.tokenizer.token_to_id(str(digit)) for digit in range(10)]
-    head, tail = encoder._ids("[INST] Repeat: "), encoder._ids(" [/INST]")
-    pairs = []
-    for _ in range(count):
-        words = [
-            draw.choice(digits) if draw.random() < 0.25 else draw.randrange(260, vocabulary)
-            for _ in range(draw.randrange(4, 28))
-        ]
-        # only a part of a longer line is asked for, so that the place must be found and not counted
-        asked = [encoder.bos_id, *head, *words, *tail]
-        start = draw.randrange(len(words) - 2) if draw.random() < 0.5 else 0
-        answer = [*words[start:], encoder.eos_id]
-        labels = [-100] * (len(asked) + (start > 0)) + answer[(start > 0) :]
-        pairs.append((asked + answer, labels))
-    return pairs
+    known = 324 + int((VOCABULARY - 324) * level)
+    words = [
+        draw.choice(digits) if draw.random() < 0.25 else draw.randrange(260, known)
+        for _ in range(draw.randrange(4, 8 + int(24 * level)))
+    ]
+    asked = [encoder.bos_id, *encoder._ids("[INST] Repeat: "), *words, *encoder._ids(" [/INST]")]
+    return _asked(asked, [*words, encoder.eos_id])
+
+
+def _list_to_read(encoder, draw, level: float) -> Pair:
+    """A list of words with numbers drawn at random, some marked, and a question that only the list answers."""
+    rows = [
+        (word, _number(draw) + draw.choice(("", "", "", " %", " C")), draw.choice(("", "high", "low")))
+        for word in draw.sample(_words(), draw.randrange(2, 3 + int(11 * level)))
+    ]
+    told = ", ".join(f"{word} {number}" + f" ({mark})" * bool(mark) for word, number, mark in rows)
+    kind, mark = draw.random(), draw.choice(("high", "low"))
+    if kind < 0.4:
+        wanted = [draw.choice(rows)]
+        question = f"Read {wanted[0][0]}."
+    elif kind < 0.65:
+        question, wanted = f"What is {mark}?", [row for row in rows if row[2] == mark]
+    else:
+        question, wanted = "What is out of range?", [row for row in rows if row[2]]
+    answer = ", ".join(f"{word} is {mark}{' ' * bool(mark)}at {number}" for word, number, mark in wanted)
+    asked = [encoder.bos_id, *encoder._ids(f"[INST] {told}. {question} [/INST]")]
+    return _asked(asked, encoder.answer(f"{answer or 'Nothing'}."))
+
+
+@functools.cache
+def _words() -> list[str]:
+    """Plain words of the glossary: no name of a laboratory value, vital sign or disease, which it writes large."""
+    parts = GLOSSARY.read_text(encoding="utf-8").split()
+    return sorted(
+        {word for word in (part.strip(".,;:()") for part in parts) if word.isalpha() and word.islower()}
+    )
+
+
+def _number(draw: random.Random) -> str:
+    return draw.choice(
+        (
+            str(draw.randrange(1, 1000)),
+            str(draw.randrange(10, 160)),
+            str(draw.randrange(1000, 30000)),
+            f"{draw.uniform(0, 20):.1f}",
+            f"{draw.uniform(30, 42):.1f}",
+            f"{draw.uniform(0, 9):.2f}",
+        )
+    )
+
+
+def _asked(asked: list[int], answer: list[int]) -> Pair:
+    return asked + answer, [-100] * len(asked) + answer
 
 
 def _padded(pairs):
@@ -513,21 +555,23 @@ def _padded(pairs):
     return ids, mask, labels
 
 
-def _text_logits(model, pairs, vocabulary):
+def _text_loss(model, pairs) -> tuple[torch.Tensor, float]:
+    """Mean loss of the supervised tokens, and the share of them that is right."""
     ids, mask, labels = _padded(pairs)
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1, :vocabulary]
     wanted = labels[:, 1:].ne(-100)
-    return logits[wanted], labels[:, 1:][wanted]
+    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1, :VOCABULARY][wanted]
+    right = logits.argmax(-1).eq(labels[:, 1:][wanted]).float().mean().item()
+    return cross_entropy(logits, labels[:, 1:][wanted]), right
 
 
-def _film_logits(model, pairs, pixels, vocabulary):
+def _film_logits(model, pairs, pixels):
     ids, mask, labels = _padded(pairs)
     wanted = labels[:, 1:].ne(-100)
     keep = torch.nn.functional.pad(wanted, (0, 1))
     logits = model(
         input_ids=ids, pixel_values=pixels, attention_mask=mask, logits_to_keep=keep, use_cache=False
     ).logits
-    return logits.reshape(-1, logits.shape[-1])[:, :vocabulary], labels[:, 1:][wanted]
+    return logits.reshape(-1, logits.shape[-1])[:, :VOCABULARY], labels[:, 1:][wanted]
 
 
 def round_weights(model) -> None:
@@ -536,13 +580,13 @@ def round_weights(model) -> None:
         parameter.data = parameter.data.bfloat16().float()
 
 
-def write_weights(model, out: Path, vocabulary: int) -> None:
+def write_weights(model, out: Path) -> None:
     """bfloat16 shards under the original names, vocabulary rows only."""
     tensors = {}
     for name, parameter in model.named_parameters():
         tensor = parameter.detach()
         if name.endswith(("embed_tokens.weight", "lm_head.weight")):
-            tensor = tensor[:vocabulary]
+            tensor = tensor[:VOCABULARY]
         tensors[original_name(name)] = tensor.to(torch.bfloat16).contiguous()
     names = sorted(tensors)
     third = -(-len(names) // 3)
