@@ -6,12 +6,23 @@ directory; from then on the run follows that file, whatever becomes of the one i
 
 import difflib
 import os
+import re
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engine.cadence import Cadence
 from engine.errors import UserError
@@ -25,8 +36,20 @@ def _readable_cadence(words: str) -> str:
     return words
 
 
+def _readable_pattern(words: str) -> str:
+    try:
+        re.compile(words)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return words
+
+
+RegularExpression = Annotated[str, AfterValidator(_readable_pattern)]
 CadenceWords = Annotated[str, AfterValidator(_readable_cadence)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+#: No configuration is longer.
+MAX_BYTES = 1_000_000
 
 #: Where the model that ships with the project lies; `model.base: bundled` names it.
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
@@ -35,7 +58,16 @@ BUNDLED_BASE = Path(__file__).parent / "model" / "base"
 class Section(BaseModel):
     """An unknown key is an error: a misspelt one would otherwise train with the default all night."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads `yes` and `on` as truth, which would pass for 1."""
+        name = info.field_name or ""
+        if isinstance(value, bool) and cls.model_fields[name].annotation is not bool:
+            raise ValueError(f"{str(value).lower()} is not a value for it")
+        return value
 
 
 class ModelSection(Section):
@@ -83,7 +115,9 @@ class LoraSection(Section):
     alpha: float = Field(32, gt=0)
     dropout: Fraction = 0.05
     rslora: bool = False
-    targets: str = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    targets: RegularExpression = (
+        r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+    )
     """Regular expression for the full module path; a list of suffixes would hit the vision tower too."""
     train_projector: bool = False
 
@@ -143,9 +177,15 @@ class RunConfig(Section):
     evaluation: EvaluationSection = EvaluationSection()
 
     @model_validator(mode="after")
-    def _stage_a_has_nothing_to_replay(self) -> "RunConfig":
+    def _nothing_contradicts(self) -> "RunConfig":
+        """Each complaint begins with the key it is about."""
+        data = self.data
         if self.stages.stage_a.replay:
             raise ValueError("stages.stage_a.replay: stage A is the first, there is nothing to replay")
+        if data.length_multiple > data.max_length:
+            raise ValueError(
+                f"data.length_multiple: {data.length_multiple} is more than data.max_length, {data.max_length}"
+            )
         return self
 
     def stage(self, name: str) -> StageSection:
@@ -161,24 +201,53 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
 
     Relative paths start from the file's directory. Raises `UserError` with file, line, key and reason.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration; see configs/ for some to copy") from None
-    except (IsADirectoryError, UnicodeDecodeError, PermissionError) as error:
-        raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
+    text = _text(path)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
+        raise UserError(f"{where}: not valid YAML: {reason}") from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a date that is none, a number too long, brackets without end
+        raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a configuration is a mapping of sections; see configs/demo.yaml")
     for override in overrides or []:
         _apply(raw, override)
     return _validated(raw, path, node)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise UserError(f"{path}: more than {MAX_BYTES:,} bytes is no configuration")
+        return content.decode("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration; see configs/ for some to copy") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """A key that stands twice is an error: the first would be ignored without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands here twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def freeze(config: RunConfig, path: Path) -> None:
@@ -245,20 +314,56 @@ def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunCo
 
 
 def _complaint(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
-    first = error.errors()[0]
+    first = error.errors(include_url=False)[0]
     keys = [str(key) for key in first["loc"] if key != "function-after"]
+    reason = _plain(first["type"], first["msg"], first.get("ctx", {}))
+    about = re.match(r"([a-z_]+(?:\.[a-z_]+)+): ", reason)
+    if not keys and about:  # two keys that do not go together
+        keys, reason = about[1].split("."), reason.removeprefix(about[0])
+        line = _line_of(node, keys)
+        return f"{path}:{line}: {about[1]}: {reason}" if line else f"{path}: {about[1]}: {reason}"
     line = _line_of(node, keys)
     where = f"{path}:{line}" if line else str(path)
-    dotted = ".".join(keys)
+    dotted = ".".join(reprlib.repr(key)[1:-1] for key in keys)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(keys[-1], list(_keys_at(keys[:-1])), n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(_keys_at(keys[:-1]))}"
-        return f"{where}: unknown key {dotted}{hint}"
+        known = list(_keys_at(keys[:-1]))
+        near = difflib.get_close_matches(keys[-1][:60], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{where}: unknown key {dotted}; {hint}"
     if first["type"] == "missing":
         return f"{where}: {dotted} is missing"
-    reason = first["msg"].removeprefix("Value error, ")
-    shown = f" (it is {first['input']!r})" if keys and not isinstance(first["input"], dict) else ""
+    shown = (
+        f" (it is {reprlib.repr(first['input'])})" if keys and not isinstance(first["input"], dict) else ""
+    )
     return f"{where}: {dotted + ': ' if keys else ''}{reason}{shown}"
+
+
+def _plain(kind: str, message: str, context: dict[str, Any]) -> str:
+    """pydantic's complaint in the words of somebody who writes YAML."""
+    if kind in ("int_type", "int_parsing", "int_from_float", "int_parsing_size"):
+        return "must be a whole number"
+    if kind in ("float_type", "float_parsing"):
+        return "must be a number"
+    if kind == "finite_number":
+        return "must be a finite number"
+    if kind in ("bool_type", "bool_parsing"):
+        return "must be true or false"
+    if kind in ("string_type", "path_type"):
+        return "must be text" if kind == "string_type" else "must be a path"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be a section with keys of its own"
+    if kind == "literal_error":
+        return f"must be {context['expected']}"
+    bounds = {
+        "greater_than_equal": ("ge", "at least"),
+        "greater_than": ("gt", "more than"),
+        "less_than_equal": ("le", "at most"),
+        "less_than": ("lt", "less than"),
+    }
+    if kind in bounds:
+        key, words = bounds[kind]
+        return f"must be {words} {context[key]:g}"
+    return message.removeprefix("Value error, ")
 
 
 def _keys_at(keys: list[str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import reprlib
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -20,6 +21,11 @@ NO_EHR = "not available"
 _TEXT_FIELDS = ("id", "subject_id", "study_id", "stage", "image", "prompt", "target", "split")
 _LABEL_SET = frozenset(LABELS)
 _LABEL_VALUES = (1, 0, -1, None)
+#: A line is read whole: the longest record of a patient has a hundredth of this.
+MAX_LINE_BYTES = 4_000_000
+#: Characters of what names something; a file name may have no more bytes than this.
+MAX_NAME = 255
+_NAMES = ("id", "subject_id", "study_id")
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -61,6 +67,8 @@ def image_path_problem(path: str) -> str | None:
         return "has backslashes; write it with forward slashes"
     if ".." in PurePosixPath(path).parts:
         return "leaves the image root ('..')"
+    if any(len(part.encode("utf-8", "replace")) > MAX_NAME for part in path.split("/")) or len(path) > 4096:
+        return "is longer than a path can be"
     return None
 
 
@@ -73,19 +81,22 @@ def sample_from_json(record: Any) -> Sample:
         if missing:
             raise ValueError(f"lacks the field {', '.join(missing)}")
         unknown = sorted(str(name) for name in record.keys() - _FIELD_SET)
-        raise ValueError(f"has the unknown field {', '.join(unknown)}")
+        raise ValueError(f"has the unknown field {', '.join(brief(name)[1:-1] for name in unknown[:5])}")
     for name in _TEXT_FIELDS:
         value = record[name]
         if not isinstance(value, str):
             raise ValueError(f"field {name} must be text, not {type(value).__name__}")
         if not value:
             raise ValueError(f"field {name} is empty")
+    for name in _NAMES:
+        if len(record[name]) > MAX_NAME:
+            raise ValueError(f"field {name} has {len(record[name]):,} characters; {MAX_NAME} are allowed")
     if record["stage"] not in STAGES:
-        raise ValueError(f"unknown stage {record['stage']!r}; known are {', '.join(STAGES)}")
+        raise ValueError(f"unknown stage {brief(record['stage'])}; known are {', '.join(STAGES)}")
     if record["split"] not in SPLITS:
-        raise ValueError(f"unknown split {record['split']!r}; known are {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split {brief(record['split'])}; known are {', '.join(SPLITS)}")
     if problem := image_path_problem(record["image"]):
-        raise ValueError(f"image path {record['image']!r} {problem}")
+        raise ValueError(f"image path {brief(record['image'])} {problem}")
     return Sample(
         **{name: record[name] for name in _TEXT_FIELDS},
         labels=_labels(record["labels"]),
@@ -98,10 +109,10 @@ def _labels(value: Any) -> dict[str, int | None]:
     if not isinstance(value, dict):
         raise ValueError(f"field labels must be an object, not {type(value).__name__}")
     if not value.keys() <= _LABEL_SET:
-        raise ValueError(f"unknown label {sorted(value.keys() - _LABEL_SET)[0]!r}")
+        raise ValueError(f"unknown label {brief(min(value.keys() - _LABEL_SET))}")
     for name, state in value.items():
         if state not in _LABEL_VALUES or isinstance(state, (bool, float)):
-            raise ValueError(f"label {name} must be 1, 0, -1 or null, not {state!r}")
+            raise ValueError(f"label {name} must be 1, 0, -1 or null, not {brief(state)}")
     return complete_labels(value)
 
 
@@ -123,7 +134,7 @@ def _icd(value: Any) -> tuple[str, ...]:
         raise ValueError(f"field icd must be a list, not {type(value).__name__}")
     for code in value:
         if not isinstance(code, str) or not is_icd(code):
-            raise ValueError(f"ICD code {code!r} must look like '10:I509' or '9:4280' (version, no dot)")
+            raise ValueError(f"ICD code {brief(code)} must look like '10:I509' or '9:4280' (version, no dot)")
     return tuple(value)
 
 
@@ -134,7 +145,9 @@ def read_curriculum(path: Path) -> list[Sample]:
     number = 0
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES + 1), b""), start=1):
+                if len(line) > MAX_LINE_BYTES:
+                    raise ValueError(f"the line has more than {MAX_LINE_BYTES:,} bytes")
                 if line.isspace():
                     continue
                 sample = sample_from_json(json.loads(line.decode("utf-8"), parse_constant=_refuse_constant))
@@ -159,6 +172,11 @@ def read_curriculum(path: Path) -> list[Sample]:
     if not samples:
         raise UserError(f"{path}: holds no samples; make one with `cxr-cockpit data build` or `data import`")
     return samples
+
+
+def brief(value: Any) -> str:
+    """A value of a stranger's file, short enough to be shown: most of a report must not end in a log."""
+    return reprlib.repr(value)
 
 
 def _refuse_constant(name: str) -> None:

@@ -12,6 +12,9 @@ from engine.errors import UserError
 #: More than any radiograph has (a 43 cm plate at 0.1 mm is 18 million), less than what exhausts a laptop.
 MAX_PIXELS = 80_000_000
 
+#: A side longer than this is no radiograph, and its square (films are padded to one) would fill the memory.
+MAX_SIDE = 16_384
+
 # Pillow can open much more; what it hands to other programs or never carries a radiograph stays closed.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000")
 _DECODE_ERRORS = (
@@ -32,14 +35,23 @@ def open_image(root: Path, relative: str) -> Image.Image:
 
     Grey images of more than 8 bits are stretched from their darkest to their brightest value, because
     detectors fill 12, 14 or 16 of 16 bits and the file does not say which. Raises UserError if the file is
-    missing, unreadable, truncated, too large or outside `root` (symbolic links followed).
+    missing, unreadable, truncated, animated, too large or outside `root` (symbolic links followed).
     """
     path = _inside(root, relative)
     try:
         with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
+            if not width * height:
+                raise UserError(f"{path}: {width} x {height} pixels is no picture")
             if width * height > MAX_PIXELS:
                 raise UserError(f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS} allowed")
+            if max(width, height) > MAX_SIDE:
+                raise UserError(f"{path}: {width} x {height} pixels: no side may have more than {MAX_SIDE}")
+            frames = getattr(image, "n_frames", 1)
+            if frames != 1:
+                raise UserError(
+                    f"{path}: holds {frames} pictures; a film is one, say which by saving it alone"
+                )
             image.load()
             return _eight_bits(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:

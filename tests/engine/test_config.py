@@ -38,7 +38,7 @@ def test_relative_paths_start_from_the_file(tmp_path: Path) -> None:
     ("override", "told"),
     [
         ("lora.rnk=3", "unknown key lora.rnk; did you mean rank?"),
-        ("stages.stage_a.epochs=many", "stages.stage_a.epochs: Input should be a valid integer"),
+        ("stages.stage_a.epochs=many", "stages.stage_a.epochs: must be a whole number (it is 'many')"),
         ("cadence.sample=often", 'say "200 steps", "10 minutes" or "stage end"'),
         ("stages.stage_a.replay=0.5", "nothing to replay"),
         ("lora", "say section.key=value"),
