@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 
 BENCHES = {
+    "store": "what a run of ten million scalars costs to open, follow and resume, and what a step adds",
     "cockpit": "what the app costs on a long run: bytes, processor, memory, time",
 }
 """Name: what it measures. Each is a module `bench_NAME` beside this one, with `configure` and `run`."""
