@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from textual import on
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widgets import Input
 
-from cockpit.actions.common import SCREENS
+from cockpit.actions import flight
+from cockpit.actions.common import GO
+from cockpit.actions.keymap import keymap_path, read_keymap
+from cockpit.actions.keys import move_keys
 from cockpit.commands.opening import is_terminal
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.machine import machine_line
@@ -64,9 +66,6 @@ class CockpitApp(App[None]):
 
     CSS_PATH = "cockpit.tcss"
     TITLE = "cxr-cockpit"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        (key, f"show_screen('{name}')", title) for key, name, title in SCREENS
-    ]
 
     def __init__(
         self,
@@ -93,6 +92,8 @@ class CockpitApp(App[None]):
         self.register_theme(LIGHT)
         self.set_class(not glyphs.blocks, "-ascii")
         self.theme = self._known_theme(theme) if theme else DARK.name
+        for name, go in GO.items():
+            self.bind(go.keys, f"show_screen('{name}')", description=go.label)
 
     def on_mount(self) -> None:
         if not self.is_headless:
@@ -108,7 +109,7 @@ class CockpitApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
         if isinstance(screen, CockpitScreen):
-            for action in screen.ACTIONS:
+            for action in (*screen.ACTIONS, *GO.values()):
                 yield SystemCommand(action.label, action.help, partial(screen.action_take, action.id))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
 
@@ -129,18 +130,16 @@ class CockpitApp(App[None]):
     def action_show_screen(self, name: str) -> None:
         """Go to another screen about the same run."""
         if self.paths is None:
-            self.notify("there is no run yet: d flies the demo", severity="warning")
+            self.notify(f"there is no run yet: {flight.DEMO.key_name} flies the demo", severity="warning")
         elif len(self.screen_stack) == 1:  # not from behind a box that asks something
             self.switch_mode(self._mode(name))
 
     def open_run(self, paths: RunPaths, screen: str = "flight") -> None:
         """Show a run, on the given screen; the screens of the one shown before are closed."""
-        before = (
-            [] if self.paths is None or self._opened == 0 else [self._mode(name) for _, name, _ in SCREENS]
-        )
+        before = [] if self.paths is None or self._opened == 0 else [self._mode(name) for name in GO]
         self.paths = paths
         self._opened += 1
-        for _, name, _ in SCREENS:
+        for name in GO:
             self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
         self.switch_mode(self._mode(screen))
         for mode in before:
@@ -157,7 +156,7 @@ class CockpitApp(App[None]):
             self._open_start()
 
     def _open_start(self) -> None:
-        before = [self._mode(name) for _, name, _ in SCREENS]
+        before = [self._mode(name) for name in GO]
         self.paths = None
         self._opened += 1
         self.add_mode(self._mode("start"), lambda: Start(self._offers, self.glyphs))
@@ -214,6 +213,7 @@ def run_app(
     """
     if not is_terminal():
         raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
+    move_keys(read_keymap(keymap_path()))
     graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from cockpit.actions.common import GO
 from cockpit.actions.data import DATA_ACTIONS
 from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
 from cockpit.actions.log import LOG_ACTIONS
-from cockpit.actions.record import Action, keys_that_work
+from cockpit.actions.record import Action, bindings, keys_that_work
 from cockpit.actions.runs import RUNS_ACTIONS
 from cockpit.actions.samples import SAMPLES_ACTIONS
 
 __all__ = [
     "DATA_ACTIONS",
     "FLIGHT_ACTIONS",
+    "GO",
     "GROUPS",
     "LOG_ACTIONS",
     "RUNS_ACTIONS",
     "SAMPLES_ACTIONS",
     "START_ACTIONS",
     "Action",
+    "bindings",
     "by_id",
     "keys_that_work",
+    "known_ids",
 ]
 
 GROUPS: dict[str, tuple[Action[Any], ...]] = {
@@ -35,7 +39,7 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "runs": RUNS_ACTIONS,
     "log": LOG_ACTIONS,
 }
-"""The actions of every screen, in the order of its footer."""
+"""The actions of every screen, in the order of its footer. Those of `GO` work on every screen about a run."""
 
 
 def by_id(id: str) -> Action[Any]:
@@ -43,4 +47,9 @@ def by_id(id: str) -> Action[Any]:
     return _BY_ID[id]
 
 
-_BY_ID = {action.id: action for group in GROUPS.values() for action in group}
+def known_ids() -> tuple[str, ...]:
+    """The ids of all actions."""
+    return tuple(_BY_ID)
+
+
+_BY_ID = {action.id: action for group in (*GROUPS.values(), GO.values()) for action in group}

@@ -1,22 +1,80 @@
-"""Keys that every screen has: the other screens, help, leaving, backing out."""
+"""Keys that every screen has, and those that several have alike."""
 
 from __future__ import annotations
 
-from cockpit.actions.record import Action
+from collections.abc import Callable
+from typing import TypeVar
 
-SCREENS = (
-    ("1", "flight", "Flight"),
-    ("2", "samples", "Samples"),
-    ("4", "data", "Data"),
-    ("5", "runs", "Runs"),
-    ("6", "log", "Log"),
-)
-"""(key, name, title) of every screen about a run."""
+from cockpit.actions.record import Action, always
 
-HELP: Action[object] = Action(
-    "help", "question_mark", "help", "Every key, and why some do not work now.", 8, shown_key="?"
-)
+S = TypeVar("S")
+
+HELP: Action[object] = Action("help", "question_mark", "help", "Every key, and why some do not work now.", 8)
 LEAVE: Action[object] = Action("leave", "q", "leave", "Leave the cockpit; the engine keeps training.", 4)
-BACK: Action[object] = Action(
-    "back", "escape", "back", "Back out of what is open, then to Flight.", 9, shown_key="esc"
-)
+BACK: Action[object] = Action("back", "escape", "back", "Back out of what is open, then to Flight.", 9)
+
+GO: dict[str, Action[object]] = {
+    name: Action(f"go.{name}", key, title, help, 7)
+    for key, name, title, help in (
+        ("1", "flight", "Flight", "Is it well, how far is it, what did it last write."),
+        ("2", "samples", "Samples", "What the model wrote beside the reference."),
+        ("4", "data", "Data", "What the run learns from, as the model reads it."),
+        ("5", "runs", "Runs", "All runs, and their curves over each other."),
+        ("6", "log", "Log", "training.log, and what went wrong in it."),
+    )
+}
+"""The way to every screen about a run, by its name."""
+
+FINISHED = "finished: every stage of this run is done"
+
+
+def under_way(state: str) -> str:
+    """Why a run cannot be resumed that an engine lives in."""
+    return f"already under way: {state}"
+
+
+def walk(
+    prefix: str, noun: str, rank: int, reason: Callable[[S], str], keys: tuple[str, str] = ("j,down", "k,up")
+) -> tuple[Action[S], Action[S]]:
+    """Down and up a list, one `noun` at a time."""
+    up: Action[S] = Action(
+        f"{prefix}.up", keys[1], f"{noun} up", f"The {noun} before.", rank, reason=reason, companion=True
+    )
+    help = f"Next and previous {noun}; arrows, too."
+    return Action(f"{prefix}.down", keys[0], noun, help, rank, reason=reason, other=up), up
+
+
+def jumps(
+    prefix: str, reason: Callable[[S], str] = always, letters: bool = True, paging: str = "pagedown"
+) -> dict[str, Action[S]]:
+    """Pages and ends of a list, which go without saying."""
+    keys = {
+        "page_down": paging,
+        "page_up": "pageup",
+        "first": "g,home" if letters else "home",
+        "last": "G,end" if letters else "end",
+    }
+    return {
+        name: Action(
+            f"{prefix}.{name}",
+            key,
+            name.replace("_", " "),
+            "Further along the list.",
+            20,
+            reason=reason,
+            companion=True,
+        )
+        for name, key in keys.items()
+    }
+
+
+def search(prefix: str, help: str, rank: int, reason: Callable[[S], str] = always) -> Action[S]:
+    """Words that what is shown must hold."""
+    return Action(f"{prefix}.search", "slash", "find", help, rank, reason=reason)
+
+
+def open_film(prefix: str, rank: int, reason: Callable[[S], str]) -> Action[S]:
+    """The film outside of the terminal."""
+    return Action(
+        f"{prefix}.path", "o", "open", "Open the film's file, or say where it lies.", rank, reason=reason
+    )

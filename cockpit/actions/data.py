@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import BACK, HELP, LEAVE, jumps, open_film, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.data_state import DataView
 
@@ -17,7 +17,7 @@ def _needs_sample(view: DataView) -> str:
     if not view.state.samples:
         return _needs_samples(view)
     if not view.browsing and not view.roomy:
-        return "b opens the samples first"
+        return f"{BROWSE.key_name} opens the samples first"
     return "" if view.shown else "no sample fits: esc shows all"
 
 
@@ -46,28 +46,13 @@ BROWSE: DataAction = Action(
     reason=_needs_samples,
     label_now=_browse_label,
 )
-DOWN: DataAction = Action(
-    "data.down",
-    "j,down",
-    "sample",
-    "Next and previous sample; arrows, too.",
-    1,
-    shown_key="j k",
-    reason=_needs_sample,
-)
-UP: DataAction = Action(
-    "data.up", "k,up", "previous", "The sample before.", 1, reason=_needs_sample, companion=True
-)
+DOWN, UP = walk("data", "sample", 1, _needs_sample)
 READ: DataAction = Action("data.read", "enter", "read", "Prompt and answer in full.", 2, reason=_needs_sample)
 PART: DataAction = Action(
     "data.part", "t", "part", "Samples of one stage and split, or all.", 3, reason=_needs_samples
 )
-SEARCH: DataAction = Action(
-    "data.search", "slash", "find", "Only samples with these words.", 5, shown_key="/", reason=_needs_samples
-)
-PATH: DataAction = Action(
-    "data.path", "o", "open", "Open the film's file, or say where it lies.", 6, reason=_needs_sample
-)
+SEARCH: DataAction = search("data", "Only samples with these words.", 5, _needs_samples)
+PATH: DataAction = open_film("data", 6, _needs_sample)
 MISSING: DataAction = Action(
     "data.missing", "m", "missing", "The films that are missing or damaged.", 7, reason=_missing_reason
 )
@@ -75,19 +60,7 @@ CHECK: DataAction = Action(
     "data.check", "c", "check films", "Decode every film; tells the damaged ones.", 8, reason=_check_reason
 )
 
-
-def _jump(name: str, keys: str) -> DataAction:
-    return Action(
-        f"data.{name}", keys, name, "Further along the list.", 20, reason=_needs_sample, companion=True
-    )
-
-
-JUMPS = {
-    "page_down": _jump("page_down", "pagedown,space"),
-    "page_up": _jump("page_up", "pageup"),
-    "first": _jump("first", "g,home"),
-    "last": _jump("last", "G,end"),
-}
+JUMPS = jumps("data", _needs_sample, paging="pagedown,space")
 
 DATA_ACTIONS: tuple[DataAction, ...] = (
     BROWSE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cockpit.actions.common import HELP, LEAVE
+from cockpit.actions.common import FINISHED, HELP, LEAVE, under_way
 from cockpit.actions.record import Action
 from cockpit.screens.flight_state import FlightState
 
@@ -23,7 +23,7 @@ def _needs_steps(what: str) -> Condition:
         if state.state == "finished":
             return f"nothing to {what}: the run is finished"
         if not state.live:
-            return f"nothing to {what}: the run is {state.state}, s resumes"
+            return f"nothing to {what}: the run is {state.state}, {RESUME.key_name} resumes"
         if state.state == "stopping":
             return f"cannot {what}: the engine is on its way out"
         if state.state in ("preparing", "starting", "loading"):
@@ -37,11 +37,11 @@ def _resume_reason(state: FlightState | None) -> str:
     if state is None:
         return "there is no run to go on with"
     if state.state == "finished":
-        return "finished: every stage of this run is done"
+        return FINISHED
     if state.state == "stopping":
-        return "the engine is on its way out; s works once it is gone"
+        return "the engine is on its way out; wait until it is gone"
     if state.live and state.state != "holding":
-        return f"already under way: {state.state}"
+        return under_way(state.state)
     return ""
 
 
@@ -103,7 +103,7 @@ STOP: FlightAction = Action(
     dangerous=True,
     question=(
         "A checkpoint is written, then the stage ends here.",
-        "Afterwards s starts the next stage, if there is one.",
+        "Resumed afterwards, it goes on with the next stage.",
     ),
     reason=_needs_steps("stop"),
 )
@@ -133,24 +133,17 @@ ZOOM: FlightAction = Action(
     7,
     reason=_curve_reason,
 )
+ROUGHER: FlightAction = Action(
+    "rougher", "minus", "rougher", "Smooth the curve less.", 9, companion=True, reason=_curve_reason
+)
 SMOOTHER: FlightAction = Action(
     "smoother",
     "plus",
     "smooth",
-    "Smooth the loss curve more or less.",
+    "Smooth the curve more or less.",
     9,
-    shown_key="+/-",
     reason=_curve_reason,
-)
-ROUGHER: FlightAction = Action(
-    "rougher",
-    "minus",
-    "rougher",
-    "Smooth the loss curve less.",
-    10,
-    shown_key="-",
-    companion=True,
-    reason=_curve_reason,
+    other=ROUGHER,
 )
 NEXT_CASE: FlightAction = Action(
     "next_case",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import BACK, HELP, LEAVE, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.log_state import LogState
 
@@ -23,45 +23,36 @@ def _follow_reason(state: LogState | None) -> str:
     return _needs_lines(state)
 
 
+PREVIOUS_ERROR: LogAction = Action(
+    "log.previous_error", "N", "previous", "The error before.", 0, reason=_needs_errors, companion=True
+)
 NEXT_ERROR: LogAction = Action(
     "log.next_error",
     "n",
     "error",
     "Next and previous line that says what went wrong.",
     0,
-    shown_key="n N",
     reason=_needs_errors,
+    other=PREVIOUS_ERROR,
 )
-PREVIOUS_ERROR: LogAction = Action(
-    "log.previous_error", "N", "previous", "The error before.", 0, reason=_needs_errors, companion=True
-)
-SEARCH: LogAction = Action("log.search", "slash", "find", "Only lines with these words.", 1, shown_key="/")
+SEARCH: LogAction = search("log", "Only lines with these words.", 1)
 LEVEL: LogAction = Action("log.level", "l", "level", "All lines, warnings and errors, errors.", 2)
 FOLLOW: LogAction = Action(
-    "log.follow", "f,end", "follow", "To the end, and stay there.", 3, shown_key="f", reason=_follow_reason
+    "log.follow", "f,end", "follow", "To the end, and stay there.", 3, reason=_follow_reason
 )
 READ: LogAction = Action("log.read", "enter", "read", "The selected line in full.", 5, reason=_needs_lines)
-DOWN: LogAction = Action(
-    "log.down",
-    "j,down",
-    "line",
-    "One line down and up; arrows, too.",
-    6,
-    shown_key="j k",
-    reason=_needs_lines,
+DOWN, UP = walk("log", "line", 6, _needs_lines)
+PAGE_UP: LogAction = Action(
+    "log.page_up", "b,pageup", "page up", "A page up.", 7, reason=_needs_lines, companion=True
 )
-UP: LogAction = Action("log.up", "k,up", "up", "One line up.", 6, reason=_needs_lines, companion=True)
 PAGE_DOWN: LogAction = Action(
     "log.page_down",
     "space,pagedown",
     "page",
-    "A page down; b goes up, home to the start.",
+    "A page down and up; home goes to the start.",
     7,
-    shown_key="space",
     reason=_needs_lines,
-)
-PAGE_UP: LogAction = Action(
-    "log.page_up", "b,pageup", "page up", "A page up.", 7, reason=_needs_lines, companion=True
+    other=PAGE_UP,
 )
 FIRST: LogAction = Action(
     "log.first", "g,home", "start", "To the start.", 8, reason=_needs_lines, companion=True

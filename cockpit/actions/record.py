@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
+
+from cockpit.actions.keys import key_word, keys_of
 
 S = TypeVar("S", contravariant=True)
 """What a screen knows; an action of that screen is asked with it."""
@@ -21,10 +23,11 @@ def always(_state: object) -> str:
 class Action(Generic[S]):
     """One thing a key can do.
 
-    `reason` says why it cannot be done now; empty if it can. `verb` is the command that the engine gets, where
-    the action is one. The highest `rank` gives way first in a narrow footer. A dangerous action asks its
-    `question` before. `label_now` renames the key with the state. A companion shares the line of the action
-    before it, in the footer and in the help; an obvious one needs no place in the footer.
+    `key` names its own keys, commas between; the user's file may give it others. `reason` says why it cannot be
+    done now; empty if it can. `verb` is the command that the engine gets, where the action is one. The highest
+    `rank` gives way first in a narrow footer. A dangerous action asks its `question` before. `label_now` renames
+    the key with the state. A companion has no line of its own in footer and help: it is the `other` of an action
+    that has, or goes without saying.
     """
 
     id: str
@@ -32,26 +35,36 @@ class Action(Generic[S]):
     label: str
     help: str
     rank: int
-    shown_key: str = ""
     verb: str = ""
     dangerous: bool = False
     reason: Callable[[S], str] = always
     label_now: Callable[[S], str] | None = None
     question: tuple[str, ...] = ()
     companion: bool = False
-    obvious: bool = False
+    other: Action[S] | None = None
 
     def label_for(self, state: S) -> str:
         """What the key does in this state, in a word or two."""
         return self.label_now(state) if self.label_now else self.label
 
     @property
+    def keys(self) -> str:
+        """The keys that it has now, as Textual names them."""
+        return keys_of(self.id, self.key)
+
+    @property
     def key_name(self) -> str:
-        return self.shown_key or self.key
+        """Its first key as people read it, and that of its other half."""
+        return f"{key_word(self.keys)} {key_word(self.other.keys)}" if self.other else key_word(self.keys)
 
     def binding(self) -> Binding:
-        """The key, bound to the screen's `action_take`; the id lets a keymap move it."""
-        return Binding(self.key, f"take('{self.id}')", self.label, id=self.id, tooltip=self.help)
+        """Its keys, bound to the screen's `action_take`."""
+        return Binding(self.keys, f"take('{self.id}')", self.label, id=self.id, tooltip=self.help)
+
+
+def bindings(group: Iterable[Action[Any]]) -> BindingsMap:
+    """The keys of a screen."""
+    return BindingsMap([action.binding() for action in group])
 
 
 def keys_that_work(actions: Sequence[Action[Any]], state: Any) -> list[tuple[str, str, int]]:
@@ -59,8 +72,13 @@ def keys_that_work(actions: Sequence[Action[Any]], state: Any) -> list[tuple[str
     keys: list[tuple[str, str, int]] = []
     for action in actions:
         label = action.label_for(state)
-        if action.companion or action.obvious or action.reason(state):
+        if action.companion or not works(action, state):
             continue
         if all(label != known for _, known, _ in keys):
             keys.append((action.key_name, label, action.rank))
     return keys
+
+
+def works(action: Action[Any], state: Any) -> bool:
+    """Whether the action, or its other half, can be taken now."""
+    return not action.reason(state) or (action.other is not None and not action.other.reason(state))

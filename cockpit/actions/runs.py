@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import BACK, FINISHED, HELP, LEAVE, jumps, under_way, walk
 from cockpit.actions.record import Action
 from cockpit.screens.runs_state import MOST_MARKED, RunsView
 
@@ -23,16 +23,18 @@ def _mark_label(view: RunsView) -> str:
 
 
 def _compare_reason(view: RunsView) -> str:
-    return "" if view.compared else "mark one run with space and go to another, or mark two"
+    if view.compared:
+        return ""
+    return f"mark one run with {MARK.key_name} and go to another, or mark two"
 
 
 def _resume_reason(view: RunsView) -> str:
     if view.row is None:
         return _needs_run(view)
     if view.row.state == "finished":
-        return "finished: every stage of this run is done"
+        return FINISHED
     if view.row.live:
-        return f"already under way: {view.row.state}; enter opens it"
+        return f"{under_way(view.row.state)}; {OPEN.key_name} opens it"
     return ""
 
 
@@ -69,19 +71,12 @@ DELETE: RunsAction = Action(
     "delete",
     "Delete the run with its checkpoints. Asks.",
     6,
-    shown_key="D",
     dangerous=True,
     question=("The run is deleted with its checkpoints.",),
     reason=_change_reason,
 )
-DOWN: RunsAction = Action(
-    "runs.down", "j,down", "run", "Next and previous run; arrows, too.", 7, shown_key="j k", reason=_needs_run
-)
-UP: RunsAction = Action(
-    "runs.up", "k,up", "previous", "The run before.", 7, reason=_needs_run, companion=True
-)
-FIRST: RunsAction = Action("runs.first", "g,home", "first", "The first run.", 7, companion=True)
-LAST: RunsAction = Action("runs.last", "G,end", "last", "The last run.", 7, companion=True)
+DOWN, UP = walk("runs", "run", 7, _needs_run)
+JUMPS = jumps("runs", _needs_run)
 
 RUNS_ACTIONS: tuple[RunsAction, ...] = (
     OPEN,
@@ -92,8 +87,7 @@ RUNS_ACTIONS: tuple[RunsAction, ...] = (
     DELETE,
     DOWN,
     UP,
-    FIRST,
-    LAST,
+    *JUMPS.values(),
     BACK,
     HELP,
     LEAVE,

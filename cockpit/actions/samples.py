@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import BACK, HELP, LEAVE, jumps, open_film, search
+from cockpit.actions.flight import SAMPLE
 from cockpit.actions.record import Action
 from cockpit.screens.samples_choice import SamplesView
 
@@ -13,7 +14,7 @@ SamplesAction = Action[SamplesView]
 
 def _needs_case(view: SamplesView) -> str:
     if not view.book.cases:
-        return "there are no samples yet: g on Flight asks for some"
+        return f"there are no samples yet: {SAMPLE.key_name} on Flight asks for some"
     return "" if view.shown else "no case fits the filters: esc shows all"
 
 
@@ -47,7 +48,7 @@ def _needs_film(view: SamplesView) -> str:
 
 
 def _needs_open_film(view: SamplesView) -> str:
-    return "" if view.film_open else _needs_film(view) or "z opens the film first"
+    return "" if view.film_open else _needs_film(view) or f"{FILM.key_name} opens the film first"
 
 
 def _needs_labels(view: SamplesView) -> str:
@@ -68,36 +69,29 @@ def _blank_label(view: SamplesView) -> str:
     return "reference" if view.blanked else "blanked"
 
 
-EARLIER: SamplesAction = Action(
-    "samples.earlier",
-    "left_square_bracket",
-    "checkpoint",
-    "The same case at the checkpoint before, and after.",
-    0,
-    shown_key="[ ]",
-    reason=_needs_walk(-1),
-)
 LATER: SamplesAction = Action(
     "samples.later",
     "right_square_bracket",
     "later",
     "The same case at the next checkpoint.",
     0,
-    shown_key="]",
     reason=_needs_walk(1),
     companion=True,
 )
-NEXT: SamplesAction = Action(
-    "samples.next",
-    "j",
-    "case",
-    "Next and previous case; arrows, too.",
-    1,
-    shown_key="j k",
-    reason=_needs_case,
+EARLIER: SamplesAction = Action(
+    "samples.earlier",
+    "left_square_bracket",
+    "checkpoint",
+    "The same case at the checkpoint before, and after.",
+    0,
+    reason=_needs_walk(-1),
+    other=LATER,
 )
 PREVIOUS: SamplesAction = Action(
     "samples.previous", "k", "previous", "The case before.", 1, reason=_needs_case, companion=True
+)
+NEXT: SamplesAction = Action(
+    "samples.next", "j", "case", "Next and previous case; arrows, too.", 1, reason=_needs_case, other=PREVIOUS
 )
 READ: SamplesAction = Action(
     "samples.read", "enter", "read", "Both texts, prompt and record in full.", 3, reason=_needs_case
@@ -114,9 +108,7 @@ LABEL: SamplesAction = Action(
     reason=_needs_labels,
     label_now=_labels_label,
 )
-SEARCH: SamplesAction = Action(
-    "samples.search", "slash", "find", "Only cases whose texts hold these words.", 6, shown_key="/"
-)
+SEARCH: SamplesAction = search("samples", "Only cases whose texts hold these words.", 6)
 STAGE: SamplesAction = Action(
     "samples.stage", "t", "stage", "Cases of both stages, of A, of B.", 10, reason=_needs_stages
 )
@@ -132,8 +124,9 @@ BLANKED: SamplesAction = Action(
     reason=_needs_blank,
     label_now=_blank_label,
 )
-PATH: SamplesAction = Action(
-    "samples.path", "o", "open", "Open the film's file, or say where it lies.", 12, reason=_needs_case
+PATH: SamplesAction = open_film("samples", 12, _needs_case)
+AWAY: SamplesAction = Action(
+    "samples.away", "minus", "away", "Film: away.", 13, reason=_needs_open_film, companion=True
 )
 CLOSER: SamplesAction = Action(
     "samples.closer",
@@ -141,23 +134,11 @@ CLOSER: SamplesAction = Action(
     "closer",
     "Film: closer and away; arrows move it.",
     13,
-    shown_key="+/-",
     reason=_needs_open_film,
-)
-AWAY: SamplesAction = Action(
-    "samples.away", "minus", "away", "Film: away.", 13, reason=_needs_open_film, companion=True
+    other=AWAY,
 )
 INVERT: SamplesAction = Action(
     "samples.invert", "i", "invert", "Film: black for white.", 14, reason=_needs_open_film
-)
-NARROWER: SamplesAction = Action(
-    "samples.narrower",
-    "less_than_sign",
-    "contrast",
-    "Film: more and less contrast (window).",
-    15,
-    shown_key="< >",
-    reason=_needs_open_film,
 )
 WIDER: SamplesAction = Action(
     "samples.wider",
@@ -168,17 +149,26 @@ WIDER: SamplesAction = Action(
     reason=_needs_open_film,
     companion=True,
 )
+NARROWER: SamplesAction = Action(
+    "samples.narrower",
+    "less_than_sign",
+    "contrast",
+    "Film: more and less contrast (window).",
+    15,
+    reason=_needs_open_film,
+    other=WIDER,
+)
+DARKER: SamplesAction = Action(
+    "samples.darker", "full_stop", "darker", "Film: darker.", 16, reason=_needs_open_film, companion=True
+)
 BRIGHTER: SamplesAction = Action(
     "samples.brighter",
     "comma",
     "brightness",
     "Film: brighter and darker (level).",
     16,
-    shown_key=", .",
     reason=_needs_open_film,
-)
-DARKER: SamplesAction = Action(
-    "samples.darker", "full_stop", "darker", "Film: darker.", 16, reason=_needs_open_film, companion=True
+    other=DARKER,
 )
 
 
@@ -194,17 +184,8 @@ def _arrow(key: str) -> SamplesAction:
     )
 
 
-def _jump(name: str, keys: str) -> SamplesAction:
-    return Action(f"samples.{name}", keys, name, "Further along the list.", 20, companion=True)
-
-
 ARROWS = {key: _arrow(key) for key in ("up", "down", "left", "right")}
-JUMPS = {
-    "page_down": _jump("page_down", "pagedown"),
-    "page_up": _jump("page_up", "pageup"),
-    "first": _jump("first", "home"),
-    "last": _jump("last", "end"),
-}
+JUMPS = jumps("samples", _needs_case, letters=False)
 
 SAMPLES_ACTIONS: tuple[SamplesAction, ...] = (
     EARLIER,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import BindingsMap
 from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.screen import Screen
 from textual.widget import Widget
 
 from cockpit import actions
 from cockpit.actions import Action
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import BACK, GO, HELP, LEAVE
 from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
 from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import Glyphs
@@ -27,11 +27,6 @@ SMALLEST = (60, 20)
 S = TypeVar("S", bound=Readable)
 
 
-def bindings(group: Iterable[Action[Any]]) -> list[BindingType]:
-    """The keys of a screen, for its BINDINGS."""
-    return [action.binding() for action in group]
-
-
 class CockpitScreen(Screen[None]):
     """A screen whose keys come from the registry."""
 
@@ -40,6 +35,11 @@ class CockpitScreen(Screen[None]):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self.glyphs = glyphs
+        self._bindings = BindingsMap.merge([self._bindings, actions.bindings(self.ACTIONS)])
+
+    def offered(self) -> Sequence[Action[Any]]:
+        """What the keys are about now, for footer and help: the actions of what is open on the screen."""
+        return self.ACTIONS
 
     def known(self) -> Any:
         """What the actions of this screen are asked with."""
@@ -56,9 +56,13 @@ class CockpitScreen(Screen[None]):
         if reason:
             self.say(reason)
         elif action is HELP:
-            self.app.push_screen(Help(self.ACTIONS, self.known(), self.glyphs))
+            offered = self.offered()
+            rest = [action for action in self.ACTIONS if action not in offered]
+            self.app.push_screen(Help([*offered, *rest], self.known(), self.glyphs))
         elif action is LEAVE:
             self.app.exit()
+        elif action in GO.values():
+            cast(Any, self.app).action_show_screen(action.id.removeprefix("go."))
         else:
             self.carry_out(action)
 
@@ -67,7 +71,7 @@ class CockpitScreen(Screen[None]):
         self.app.notify(text, severity="warning", markup=False)
 
     def show_keys(self) -> None:
-        self.query_one(KeyBar).show(actions.keys_that_work(self.ACTIONS, self.known()))
+        self.query_one(KeyBar).show(actions.keys_that_work(self.offered(), self.known()))
 
 
 class RunScreen(CockpitScreen, Generic[S]):

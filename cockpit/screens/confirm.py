@@ -24,7 +24,7 @@ class Confirm(ModalScreen[bool]):
         super().__init__()
         self._action = action
         self._question = question or action.question
-        self._bindings.bind(action.key, "answer(True)")
+        self._bindings.bind(action.keys, "answer(True)")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box"):

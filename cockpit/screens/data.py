@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
-from textual.binding import BindingType
 from textual.events import Resize
 from textual.message import Message
 from textual.timer import Timer
@@ -16,7 +15,7 @@ from textual.widget import Widget
 from cockpit.actions import DATA_ACTIONS, Action
 from cockpit.actions import data as keys
 from cockpit.screens import data_facts
-from cockpit.screens.base import RunScreen, bindings
+from cockpit.screens.base import RunScreen
 from cockpit.screens.brief import Brief
 from cockpit.screens.choose import Choose
 from cockpit.screens.data_source import DataBackground, DataSource
@@ -70,7 +69,6 @@ class Data(RunScreen[DataSource]):
     """Overview first; the browser on a key."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = DATA_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(DATA_ACTIONS)
 
     def __init__(
         self, run: str, open_source: Callable[[], DataSource], glyphs: Glyphs, poll_seconds: float

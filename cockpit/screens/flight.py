@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
-from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
 from cockpit.actions import FLIGHT_ACTIONS, Action, flight, keys_that_work
-from cockpit.actions.common import SCREENS
-from cockpit.screens.base import RunScreen, bindings
+from cockpit.actions.common import GO
+from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.feed import Feed, Source
 from cockpit.screens.flight_state import FlightState
@@ -34,7 +33,6 @@ class Flight(RunScreen[Source]):
     """Shows one run and passes keys on to its engine."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = FLIGHT_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(FLIGHT_ACTIONS)
 
     def __init__(
         self, run: str, open_source: Callable[[], Source], glyphs: Glyphs, poll_seconds: float
@@ -82,7 +80,7 @@ class Flight(RunScreen[Source]):
         self._pending = ""
 
     def show_keys(self) -> None:
-        others = " ".join(key for key, name, _ in SCREENS if name != "flight")
+        others = " ".join(go.key_name for name, go in GO.items() if name != "flight")
         keys = [*keys_that_work(FLIGHT_ACTIONS, self.state), (others, "screens", SCREENS_RANK)]
         self.query_one(KeyBar).show(keys)
 

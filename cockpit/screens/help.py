@@ -2,47 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.events import Resize
 from textual.screen import ModalScreen
 
-from cockpit.actions import Action
-from cockpit.actions.common import SCREENS
+from cockpit.actions import GO, Action
+from cockpit.actions.common import HELP
 from cockpit.screens.flight_state import FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line
 from cockpit.widgets.lines_view import LinesView
+from cockpit.widgets.pager import Pager
+
+CLOSING = "escape,q,enter"
+AROUND = 5
+"""Rows of the box that are no keys: its edges, the title and the line under it."""
 
 
 class Help(ModalScreen[None]):
-    """Closed by any of the usual keys."""
+    """The keys of what is open come first. Closed by any of the usual keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,question_mark,enter,space", "dismiss")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        (CLOSING, "dismiss"),
+        ("j,down", "move(1)"),
+        ("k,up", "move(-1)"),
+        ("space,pagedown", "page(1)"),
+        ("b,pageup", "page(-1)"),
+    ]
 
-    def __init__(self, actions: tuple[Action[Any], ...], state: Any, glyphs: Glyphs) -> None:
+    def __init__(self, actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> None:
         super().__init__()
-        self._actions = actions
-        self._state = state
-        self._glyphs = glyphs
+        self._lines = help_lines(actions, state, glyphs)
+        self._bindings.bind(HELP.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
-            yield LinesView(help_lines(self._actions, self._state, self._glyphs))
+            yield LinesView([[], []], id="title")
+            yield Pager(lambda _width: self._lines)
+
+    def on_resize(self, event: Resize) -> None:
+        rows = max(1, min(len(self._lines), event.size.height - AROUND + 1))
+        self.query_one(Pager).styles.height = rows
+        more = "j k moves, " if rows < len(self._lines) else ""
+        words = f"   ctrl+p finds them by name, {more}esc goes back"
+        self.query_one("#title", LinesView).show([[("Keys", "strong"), (words, "dim")], []])
+
+    def action_move(self, by: int) -> None:
+        self.query_one(Pager).scroll_lines(by)
+
+    def action_page(self, by: int) -> None:
+        pager = self.query_one(Pager)
+        pager.scroll_lines(by * max(1, pager.size.height - 1))
 
 
-def help_lines(actions: tuple[Action[Any], ...], state: Any, glyphs: Glyphs) -> Frame:
+def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
-    lines: Frame = [[("Keys", "strong"), ("   ctrl+p finds them by name, esc goes back", "dim")], []]
+    lines: Frame = []
     for action in actions:
         if action.companion:
             continue
         reason = action.reason(state)
         lines.append(
             [
-                (f"{action.key_name:>6}  ", "faint" if reason else "key"),
+                (f"{action.key_name:>8}  ", "faint" if reason else "key"),
                 (f"{action.label_for(state):<12}", "dim" if reason else "text"),
                 (reason or action.help, "dim"),
             ]
@@ -52,8 +79,8 @@ def help_lines(actions: tuple[Action[Any], ...], state: Any, glyphs: Glyphs) -> 
 
 def _screens() -> Line:
     line: Line = [("Screens   ", "strong")]
-    for key, _, title in SCREENS:
-        line += [(key, "key"), (f" {title}   ", "dim")]
+    for go in GO.values():
+        line += [(go.key_name, "key"), (f" {go.label}   ", "dim")]
     return line
 
 

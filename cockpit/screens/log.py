@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
-from textual.binding import BindingType
 from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
@@ -15,7 +14,7 @@ from textual.widget import Widget
 from cockpit.actions import LOG_ACTIONS, Action
 from cockpit.actions import log as keys
 from cockpit.screens.background import Answered
-from cockpit.screens.base import RunScreen, bindings
+from cockpit.screens.base import RunScreen
 from cockpit.screens.brief import Brief
 from cockpit.screens.log_source import LogSource
 from cockpit.screens.log_state import LEVELS, LogState
@@ -34,7 +33,6 @@ class Log(RunScreen[LogSource]):
     """The place in the log is kept by the source; keys move it there."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = LOG_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(LOG_ACTIONS)
 
     def __init__(
         self, run: str, open_source: Callable[[], LogSource], glyphs: Glyphs, poll_seconds: float

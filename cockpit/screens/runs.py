@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from textual import on
-from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
@@ -16,7 +15,7 @@ from cockpit.actions import RUNS_ACTIONS, Action
 from cockpit.actions import runs as keys
 from cockpit.screens import runs_changes
 from cockpit.screens.background import Answered
-from cockpit.screens.base import RunScreen, bindings
+from cockpit.screens.base import RunScreen
 from cockpit.screens.brief import Brief
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.confirm import Confirm
@@ -33,6 +32,8 @@ from cockpit.widgets.overlay import Overlay, OverlayData
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.runs_table import runs_frame, size_words
 from engine.runs.layout import RunPaths
+
+PAGE = 10
 
 
 class Compared(Message):
@@ -58,7 +59,6 @@ class Runs(RunScreen[RunsSource]):
     """The table above, the curves below."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = RUNS_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(RUNS_ACTIONS)
 
     def __init__(
         self,
@@ -115,7 +115,8 @@ class Runs(RunScreen[RunsSource]):
     def carry_out(self, action: Action[Any]) -> None:
         row = self.view.row
         far = len(self.view.state.rows)
-        moves = {keys.DOWN.id: 1, keys.UP.id: -1, keys.FIRST.id: -far, keys.LAST.id: far}
+        moves = {keys.DOWN.id: 1, keys.UP.id: -1, keys.JUMPS["first"].id: -far, keys.JUMPS["last"].id: far}
+        moves |= {keys.JUMPS["page_down"].id: PAGE, keys.JUMPS["page_up"].id: -PAGE}
         if action.id in moves:
             self._move(moves[action.id])
         elif row is None:

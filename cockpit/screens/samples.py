@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual import on
-from textual.binding import BindingType
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from cockpit.actions import SAMPLES_ACTIONS, Action, keys_that_work
+from cockpit.actions import SAMPLES_ACTIONS, Action
 from cockpit.actions import samples as keys
 from cockpit.screens import samples_choice as choices
-from cockpit.screens.base import RunScreen, bindings
+from cockpit.screens.base import RunScreen
 from cockpit.screens.choose import Choose
 from cockpit.screens.flight_state import Thumbnail
 from cockpit.screens.opening import open_file
@@ -28,7 +27,6 @@ from cockpit.screens.samples_text import full_text
 from cockpit.widgets.film_view import PLAIN_VIEW
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
-from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.samples_board import samples_frame
@@ -52,7 +50,6 @@ class Samples(RunScreen[SamplesSource]):
     """Cases beside their film, their texts and their labels."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = SAMPLES_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(SAMPLES_ACTIONS)
 
     def __init__(
         self, run: str, open_source: Callable[[], SamplesSource], glyphs: Glyphs, poll_seconds: float
@@ -79,9 +76,8 @@ class Samples(RunScreen[SamplesSource]):
         self.query_one("#header", Panel).show(brief)
         self.query_one("#board", Panel).show(self.view)
 
-    def show_keys(self) -> None:
-        group = keys.FILM_KEYS if self.view.film_open else self.ACTIONS
-        self.query_one(KeyBar).show(keys_that_work(group, self.view))
+    def offered(self) -> Sequence[Action[Any]]:
+        return keys.FILM_KEYS if self.view.film_open else self.ACTIONS
 
     def choose(self, choice: Choice) -> None:
         """Show another choice."""
@@ -122,7 +118,7 @@ class Samples(RunScreen[SamplesSource]):
             by = {"page_down": PAGE, "page_up": -PAGE, "first": -far, "last": far}
             self.choose(choices.moved(view, by[action.id.removeprefix("samples.")]))
         elif action in keys.ARROWS.values():
-            self._arrow(action.key)
+            self._arrow(action.id.removeprefix("samples."))
         elif action is keys.STAGE:
             order = ("", "stage_a", "stage_b")
             self.choose(replace(view.choice, stage=order[(order.index(view.choice.stage) + 1) % 3]))

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 
 from cockpit.actions import START_ACTIONS, Action, flight
-from cockpit.screens.base import CockpitScreen, bindings
+from cockpit.screens.base import CockpitScreen
 from cockpit.screens.prompt import Prompt
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
@@ -54,7 +53,6 @@ class Start(CockpitScreen):
     """Shown where there is no run yet."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = START_ACTIONS
-    BINDINGS: ClassVar[list[BindingType]] = bindings(START_ACTIONS)
 
     def __init__(self, offers: Offers, glyphs: Glyphs) -> None:
         super().__init__(glyphs)
@@ -110,11 +108,12 @@ class Start(CockpitScreen):
 
 def start_lines(machine: str) -> Frame:
     """The offers, then the machine."""
+    demo, config = (f"  {action.key_name}  " for action in (flight.DEMO, flight.OPEN))
     return [
         [("cxr-cockpit", "strong")],
         [],
-        [("  d  ", "key"), ("fly the demo        ", "text"), ("about 10 minutes, nothing needed", "dim")],
-        [("  o  ", "key"), ("open a config       ", "text"), ("train on your own data", "dim")],
+        [(demo, "key"), ("fly the demo        ", "text"), ("about 10 minutes, nothing needed", "dim")],
+        [(config, "key"), ("open a config       ", "text"), ("train on your own data", "dim")],
         [],
         [(machine, "dim")],
     ]

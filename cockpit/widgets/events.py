@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.actions import flight
 from cockpit.screens.flight_state import NEEDS_A_HAND, EventView, FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, cut
@@ -35,16 +36,21 @@ def notice(state: FlightState) -> tuple[str, str]:
     """(sentence, role); empty when nothing waits."""
     if state.trouble:
         return f"the run cannot be read: {state.trouble}", "bad"
-    resume = f"s goes on from {state.checkpoint}" if state.checkpoint else "s starts it again"
+    key = flight.RESUME.key_name
+    resume = f"{key} goes on from {state.checkpoint}" if state.checkpoint else f"{key} starts it again"
     if state.state in NEEDS_A_HAND:
         reason = f": {state.error}" if state.error else ""
         return f"{state.state}{reason}   {resume}", "bad"
     if state.stalled:
-        return "no step for much longer than usual; x stops it, training.log may say why", "bad"
+        return (
+            f"no step for much longer than usual; {flight.STOP.key_name} stops it, training.log may say why",
+            "bad",
+        )
     if state.state == "holding":
-        return "holding, model in memory   space continues   p parks and frees the memory", "warn"
+        hold, park = flight.HOLD.key_name, flight.PARK.key_name
+        return f"holding, model in memory   {hold} continues   {park} parks and frees the memory", "warn"
     if state.state == "parked":
         return f"parked, memory is free   {resume}", "strong"
     if state.state == "stopped":
-        return f"stopped   {'s starts the next stage' if state.stage_ahead else resume}", "strong"
+        return f"stopped   {f'{key} starts the next stage' if state.stage_ahead else resume}", "strong"
     return "", "text"

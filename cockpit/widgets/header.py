@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from cockpit.actions.common import SCREENS
+from cockpit.actions.common import GO
 from cockpit.screens.flight_state import NEEDS_A_HAND
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, both_ends, clean, cut
@@ -49,11 +49,11 @@ def header_of(screen: str) -> Callable[[Head, int, int, Glyphs], Frame]:
 def screens_line(here: str, named: bool) -> Line:
     """The number keys; the names of all screens where there is room."""
     line: Line = []
-    for key, name, title in SCREENS:
+    for name, go in GO.items():
         if name == here:
-            line.append((f"{key} {title}  ", "strong"))
+            line.append((f"{go.key_name} {go.label}  ", "strong"))
         else:
-            line += [(key, "key"), (f" {title}  " if named else "  ", "dim")]
+            line += [(go.key_name, "key"), (f" {go.label}  " if named else "  ", "dim")]
     return line
 
 

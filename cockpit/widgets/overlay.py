@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cockpit.actions.runs import MARK
 from cockpit.screens.runs_state import RunCurves
 from cockpit.widgets import curves, figures, plot
 from cockpit.widgets.curves import StageCurve
@@ -92,7 +93,7 @@ def _legend(data: OverlayData, glyphs: Glyphs) -> Line:
             (f" {name}   ", "text"),
         ]
     if not data.marked:
-        line.append(("space marks runs to lay over each other", "dim"))
+        line.append((f"{MARK.key_name} marks runs to lay over each other", "dim"))
     return line
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cockpit.actions.flight import SAMPLE
 from cockpit.screens.flight_state import CaseView, FlightState
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.figures import count
@@ -152,4 +153,6 @@ def _picture(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Frame:
 
 
 def _none_yet(state: FlightState) -> str:
-    return "none yet; g asks for one" if state.state in ("training", "holding") else "none yet"
+    return (
+        f"none yet; {SAMPLE.key_name} asks for one" if state.state in ("training", "holding") else "none yet"
+    )

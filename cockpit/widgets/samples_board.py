@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cockpit.actions.flight import SAMPLE
 from cockpit.screens.flight_state import Thumbnail
 from cockpit.screens.samples_choice import Listed, SamplesView
 from cockpit.widgets.case_list import case_list
@@ -31,7 +32,10 @@ def samples_frame(view: SamplesView, width: int, height: int, glyphs: Glyphs) ->
     if not view.book.cases:
         return [
             [],
-            *_centred("no samples yet: the engine writes some at its cadence, g on Flight asks", width),
+            *_centred(
+                f"no samples yet: the engine writes some at its cadence, {SAMPLE.key_name} on Flight asks",
+                width,
+            ),
         ]
     body = height - STRIP_ROWS - 1
     if view.film_open:

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
+from cockpit.actions.keys import move_keys
 from cockpit.app import CockpitApp, sources_on
 from cockpit.screens.flight_state import CaseView, EventView, FlightState, Memory, Pace, StageView, Thumbnail
 from cockpit.screens.start import Offers
@@ -243,10 +244,13 @@ def sample_row(image: str, case: str = "s1") -> dict[str, object]:
 
 
 @pytest.fixture(autouse=True)
-def _no_animation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees what the one who runs it has set up."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in ("NO_COLOR", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME", "CXR_RUNS"):
         monkeypatch.delenv(name, raising=False)
     yield
+    move_keys({})
 
 
 @pytest.fixture

@@ -10,15 +10,14 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
-from cockpit.actions import GROUPS
-from cockpit.actions.common import SCREENS
+from cockpit.actions import GO, GROUPS
 from cockpit.app import CockpitApp
 from cockpit.screens.base import RunScreen
 from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import ASCII
 from engine.runs.layout import RunPaths
 
-OTHERS = [(key, title) for key, name, title in SCREENS if name != "flight"]
+OTHERS = [(go.key, go.label) for name, go in GO.items() if name != "flight"]
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ async def test_help_fits_eighty_columns_and_names_every_screen(
         await pilot.press("question_mark")
         await kit.until(pilot, lambda: "Screens" in kit.shown(app))
         assert "Leave the cockpit; the engine keeps training." in kit.shown(app)
-        assert all(f"{number} {name}" in kit.shown(app) for number, _, name in SCREENS)
+        assert all(f"{go.key} {go.label}" in kit.shown(app) for go in GO.values())
 
 
 @pytest.mark.parametrize(("key", "title"), OTHERS)

@@ -1,0 +1,114 @@
+"""The user's own keys: a file that gives actions other keys, read once before the app starts.
+
+Its lines are `id: key` or `id: [key, key]`, with the ids of the key table in the README. Keys are written as they
+are read: `P`, `+`, `space`, `f5`, `ctrl+s`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cockpit.actions import GO, GROUPS, by_id, known_ids
+from cockpit.actions.common import BACK
+from cockpit.actions.keys import key_named, key_word
+from engine.errors import UserError
+
+RESERVED = {
+    "escape": "it always backs out",
+    "ctrl+c": "it copies what is selected",
+    "ctrl+p": "it finds actions by name",
+    "ctrl+q": "it always leaves",
+}
+"""Keys that stay what they are, and why."""
+
+
+def keymap_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the file is looked for."""
+    base = environment.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(base).expanduser() / "cxr-cockpit" / "keys.yaml"
+
+
+def read_keymap(path: Path) -> dict[str, str]:
+    """{action id: its keys as Textual names them, commas between}; empty where there is no file.
+
+    Raises UserError, one line, for a file that cannot be read, an unknown action, a bad key, a key given twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    moved: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for line, id, words in _entries(text, path):
+        where = f"{path}:{line}"
+        if id not in known_ids():
+            near = difflib.get_close_matches(id, known_ids(), n=1)
+            hint = f"did you mean {near[0]}?" if near else "the README's key table names them all"
+            raise UserError(f"{where}: no action {id!r}: {hint}")
+        if id == BACK.id:
+            raise UserError(
+                f"{where}: {key_word(BACK.key)} always backs out and stays so; take this line out"
+            )
+        if id in moved:
+            raise UserError(f"{where}: {id} has its keys from line {lines[id]} already; take one of them out")
+        moved[id] = ",".join(_key(word, where, id) for word in words)
+        lines[id] = line
+    _refuse_clashes(moved, lines, path)
+    return moved
+
+
+def _entries(text: str, path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """(line, action id, keys as written) of every entry."""
+    import yaml
+
+    try:
+        # As strings all of them: y, n and 1 are keys here, not truths and numbers.
+        root: Any = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not YAML; write a line for each action, like `park: P`") from None
+    if root is None:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError(f"{path}: write a line for each action, like `park: P`")
+    for key, value in root.value:
+        entries = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        words = [str(entry.value) for entry in entries if isinstance(entry, yaml.ScalarNode)]
+        if not words or len(words) != len(entries):
+            raise UserError(f"{path}:{key.start_mark.line + 1}: {key.value}: write a key, or a list of keys")
+        yield key.start_mark.line + 1, str(key.value), words
+
+
+def _key(word: str, where: str, id: str) -> str:
+    try:
+        key = key_named(word)
+    except ValueError:
+        raise UserError(
+            f'{where}: {id}: {word!r} is no key; write one like "P", "+", "space", "f5" or "ctrl+s"'
+        ) from None
+    if key in RESERVED:
+        raise UserError(f"{where}: {id}: {word!r} cannot be moved: {RESERVED[key]}")
+    return key
+
+
+def _refuse_clashes(moved: Mapping[str, str], lines: Mapping[str, int], path: Path) -> None:
+    """No two actions of a screen may have the same key, the ways to other screens included."""
+    for screen, group in GROUPS.items():
+        owner: dict[str, str] = {}
+        for action in (*group, *GO.values()):
+            for key in moved.get(action.id, action.key).split(","):
+                if key not in owner:
+                    owner[key] = action.id
+                    continue
+                here, there = sorted((action.id, owner[key]), key=lambda id: lines.get(id, 0), reverse=True)
+                raise UserError(
+                    f"{path}:{lines[here]}: {here}: {key_word(key)!r} is {there} ({by_id(there).label}) on "
+                    f"{screen} already; give one of them another key"
+                )

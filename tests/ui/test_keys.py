@@ -1,0 +1,82 @@
+"""Keys from the registry in the app: moved ones, the palette, and what a bad file does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cockpit.actions import GO
+from cockpit.actions.keys import move_keys
+from cockpit.cli import main
+from cockpit.screens.help import Help
+
+
+def write_keys(text: str) -> Path:
+    path = Path(os.environ["XDG_CONFIG_HOME"]) / "cxr-cockpit" / "keys.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+async def test_a_moved_key_does_it_and_the_one_before_does_nothing(kit: ModuleType) -> None:
+    move_keys({"park": "P", "stop": "p", "go.samples": "f2"})
+    source = kit.FakeSource(kit.a_state())
+    app = kit.app_on(source)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "P park" in kit.shown(app) and "p stop" in kit.shown(app))
+        await pilot.press("2", "x", "P")
+        await kit.until(pilot, lambda: source.asked == ["park"])
+        await pilot.press("p")
+        await kit.until(pilot, lambda: "p or enter stops" in kit.shown(app))
+        await pilot.press("p")
+        await kit.until(pilot, lambda: source.asked == ["park", "stop"])
+        await pilot.press("f2")
+        await kit.until(pilot, lambda: "f2 Samples" in kit.shown(app))
+
+
+async def test_what_waits_for_a_hand_names_the_moved_key(kit: ModuleType) -> None:
+    move_keys({"resume": "R"})
+    app = kit.app_on(kit.FakeSource(kit.a_state(state="parked")))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "R goes on from stage_b-000200" in kit.shown(app))
+        await pilot.press("space")
+        await kit.until(pilot, lambda: any("R resumes" in words for words in kit.said(app)))
+
+
+async def test_the_palette_finds_actions_and_screens(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("ctrl+p")
+        await kit.until(pilot, lambda: "frees the memory" in kit.shown(app))
+        await pilot.press(*"Log")
+        await kit.until(pilot, lambda: GO["log"].help in kit.shown(app))
+        await pilot.press("enter", "enter")
+        await kit.until(pilot, lambda: "6 Log" in kit.shown(app))
+
+
+async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("question_mark")
+        await pilot.resize_terminal(80, 14)
+        await kit.until(pilot, lambda: "j k moves" in kit.shown(app))
+        assert "On the route" not in kit.shown(app)
+        await pilot.press("space", "space", "space")
+        await kit.until(pilot, lambda: "On the route" in kit.shown(app))
+        await pilot.press("question_mark")
+        await kit.until(pilot, lambda: not isinstance(app.screen, Help))
+
+
+def test_a_bad_file_ends_the_program_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_keys("parc: P\n")
+    monkeypatch.setattr("cockpit.app.is_terminal", lambda: True)
+    assert main(["--runs", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told == f"cxr-cockpit: {path}:1: no action 'parc': did you mean park?\n"
