@@ -155,8 +155,8 @@ def said(app: CockpitApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
-async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Let the app work until something is to be seen."""
+async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Let the app work until something is to be seen; only a hang takes `seconds`."""
     deadline = time.monotonic() + seconds
     while not seen():
         assert time.monotonic() < deadline, "did not happen in time"

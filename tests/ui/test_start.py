@@ -6,9 +6,10 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from cockpit.app import IMAGE_WAYS, CockpitApp, run_app, sources_on
+from cockpit.app import CockpitApp, run_app, sources_on
 from cockpit.cli import main
 from cockpit.commands.opening import is_terminal
+from cockpit.graphics import WAYS
 from cockpit.machine import machine_line
 from cockpit.screens.flight import Flight
 from cockpit.screens.prompt import Prompt
@@ -93,7 +94,7 @@ def test_what_the_app_cannot_do_is_refused(tmp_path: Path, options: dict[str, st
 def test_the_command_line_offers_the_ways_of_images_that_the_app_has(capsys) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert f"--images {{{','.join(IMAGE_WAYS)}}}" in capsys.readouterr().out
+    assert f"--images {{{','.join(WAYS)}}}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])
