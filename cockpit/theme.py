@@ -6,6 +6,9 @@ colour; the warning colour for what deserves a look; the error colour only for w
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from rich._palettes import STANDARD_PALETTE
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.app import App
@@ -66,21 +69,24 @@ keys; differs for words that two texts do not share; curve_1 … curve_4 for run
 colour-blind eyes tell apart."""
 
 _CURVES_DARK = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442")
-_CURVES_LIGHT = ("#0072b2", "#b35900", "#a0457e", "#6b6b00")
+_CURVES_LIGHT = ("#0072b2", "#b35900", "#a0457e", "#3a3f2a")
 
 
 def palette(app: App[object]) -> dict[str, Style]:
-    """The style of every role in the app's present theme."""
+    """The style of every role in the app's present theme and the terminal's colours."""
     theme = app.current_theme
-    if theme.name not in _palettes:
-        _palettes[theme.name] = _ansi_palette() if theme.ansi else _blended_palette(theme)
-    return _palettes[theme.name]
+    return _palette(theme, few_colours=app.console.color_system == "standard")
 
 
-_palettes: dict[str, dict[str, Style]] = {}
+@lru_cache
+def _palette(theme: Theme, few_colours: bool) -> dict[str, Style]:
+    if theme.ansi:
+        return _ansi_palette()
+    return sixteen_palette(theme.dark) if few_colours else blended_palette(theme)
 
 
-def _blended_palette(theme: Theme) -> dict[str, Style]:
+def blended_palette(theme: Theme) -> dict[str, Style]:
+    """Roles in the theme's own colours and in mixtures of them."""
     generated = theme.to_color_system().generate()
     ink = Color.parse(generated["foreground"])
     paper = Color.parse(generated["background"])
@@ -94,7 +100,7 @@ def _blended_palette(theme: Theme) -> dict[str, Style]:
     return {
         "text": style(ink),
         "strong": style(ink, bold=True),
-        "dim": style(paper.blend(ink, 0.62)),
+        "dim": style(paper.blend(ink, 0.66)),
         "faint": style(paper.blend(ink, 0.28)),
         "accent": style(accent),
         "accent_strong": style(accent, bold=True),
@@ -110,6 +116,47 @@ def _blended_palette(theme: Theme) -> dict[str, Style]:
             for number, colour in enumerate(_CURVES_DARK if theme.dark else _CURVES_LIGHT, start=1)
         },
     }
+
+
+def sixteen_palette(dark: bool) -> dict[str, Style]:
+    """Roles where the terminal has sixteen colours: mixtures would all come out as the same grey.
+
+    Each is written as the exact colour that the terminal's number stands for.
+    """
+    numbers = _SIXTEEN_DARK if dark else _SIXTEEN_LIGHT
+    bold = {"strong", "accent_strong", "bad", "mean", "mark", "curve_1", "curve_2", "curve_3", "curve_4"}
+    return {
+        role: Style(
+            color=RichColor.from_rgb(*STANDARD_PALETTE[number]),
+            bold=role in bold,
+            underline=role == "differs",
+        )
+        for role, number in numbers.items()
+    }
+
+
+_SIXTEEN_DARK = {
+    **dict.fromkeys(("text", "strong", "mark"), 15),
+    "dim": 7,
+    "faint": 8,
+    **dict.fromkeys(("accent", "accent_strong", "mean", "key", "curve_1"), 14),
+    **dict.fromkeys(("warn", "differs", "curve_2"), 11),
+    "bad": 9,
+    "raw": 6,
+    "curve_3": 13,
+    "curve_4": 10,
+}
+_SIXTEEN_LIGHT = {
+    **dict.fromkeys(("text", "strong", "mark"), 0),
+    "dim": 8,
+    "faint": 7,
+    **dict.fromkeys(("accent", "accent_strong", "mean", "key", "curve_1"), 4),
+    **dict.fromkeys(("warn", "differs", "curve_2"), 3),
+    "bad": 1,
+    "raw": 6,
+    "curve_3": 5,
+    "curve_4": 2,
+}
 
 
 def _ansi_palette() -> dict[str, Style]:

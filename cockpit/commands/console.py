@@ -70,8 +70,7 @@ class LiveLines:
         if self.on_terminal:
             if self._drawn and list(lines) == self._shown:
                 return
-            columns = shutil.get_terminal_size().columns - 1
-            cut = [line[:columns] for line in lines]
+            cut = [line[: self.columns] for line in lines]
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
             self._stream.write(("\r" + up if self._drawn else "") + "\x1b[J" + "\n".join(cut))
             self._drawn = len(cut)
@@ -79,6 +78,11 @@ class LiveLines:
         elif list(lines) != self._shown and time.monotonic() - self._printed >= self._sparse_seconds:
             self._say(lines)
         self._shown = list(lines)
+
+    @property
+    def columns(self) -> int:
+        """How long a line may be: in the last column a terminal would begin another one."""
+        return shutil.get_terminal_size().columns - 1
 
     def tell(self, line: str) -> None:
         """A line that stays, above the live ones."""

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.console import LiveLines, one_line, print_json
+from cockpit.commands.console import one_line, print_json
 from cockpit.commands.describing import overview, progress_line, status_lines
 from cockpit.commands.opening import add_run, run_of, runs_of
+from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
 from engine.errors import UserError
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, list_runs
@@ -23,8 +24,14 @@ WATCH_SECONDS = 1.0
 def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser, optional=True)
     parser.add_argument("--json", action="store_true", help="as JSON: an object, or a list without RUN")
-    parser.add_argument("--watch", action="store_true", help="look again every second until the engine ends")
-    parser.epilog = "examples:\n  cxr-cockpit status\n  cxr-cockpit status demo --json"
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="look again every second until the engine ends; on a terminal a small view of a few lines",
+    )
+    parser.epilog = (
+        "examples:\n  cxr-cockpit status\n  cxr-cockpit status demo --json\n  cxr-cockpit status demo --watch"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
         return _list(options)
     paths = run_of(options)
     if options.watch:
-        return _watch(paths, options.json)
+        _watch(paths, options.json, options.ascii)
+        return 0
     status = status_of(paths)
     if options.json:
         print_json(status.as_json())
@@ -41,25 +49,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _watch(paths: RunPaths, as_json: bool) -> int:
-    live = LiveLines()
+def _watch(paths: RunPaths, as_json: bool, ascii: bool) -> None:
+    """Look until the engine has ended: a small view that is redrawn in place, lines where none can be."""
     shown: dict[str, Any] = {}
-    try:
+    with watching() as live:
         while True:
             status = status_of(paths)
-            if not as_json:
-                live.show(status_lines(status) if live.on_terminal else [progress_line(status)])
-            elif status.as_json() != shown:
-                shown = status.as_json()
-                print_json(shown)
-                sys.stdout.flush()
+            if as_json:
+                if status.as_json() != shown:
+                    shown = status.as_json()
+                    print_json(shown)
+                    sys.stdout.flush()
+            elif live.on_terminal:
+                live.show(watch_lines(status, read_story(paths, status), live.columns, glyphs_for(ascii)))
+            else:
+                live.show([progress_line(status)])
             if not status.live:
-                break
+                return
             time.sleep(WATCH_SECONDS)
-    except KeyboardInterrupt:
-        pass  # the ordinary way to stop watching
-    live.close()
-    return 0
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -67,25 +74,32 @@ def _list(options: argparse.Namespace) -> int:
     if not options.watch:
         _print_list(directory, options.json)
         return 0
-    live = LiveLines()
-    try:
-        while True:
-            if options.json:
-                _print_list(directory, as_json=True)
-                sys.stdout.flush()
-            else:
-                live.show(_overview(directory))
-            time.sleep(WATCH_SECONDS)
-    except KeyboardInterrupt:
-        live.close()
+    _watch_list(directory, options.json)
     return 0
+
+
+def _watch_list(directory: Path, as_json: bool) -> None:
+    shown: list[dict[str, Any]] | None = None
+    with watching() as live:
+        while True:
+            if not as_json:
+                live.show(_overview(directory))
+            elif (found := _as_json(directory)) != shown:
+                shown = found
+                print_json(found)
+                sys.stdout.flush()
+            time.sleep(WATCH_SECONDS)
 
 
 def _print_list(directory: Path, as_json: bool) -> None:
     if as_json:
-        print_json([_or_unreadable(paths) for paths in list_runs(directory)])
+        print_json(_as_json(directory))
     else:
         print("\n".join(_overview(directory)))
+
+
+def _as_json(directory: Path) -> list[dict[str, Any]]:
+    return [_or_unreadable(paths) for paths in list_runs(directory)]
 
 
 def _overview(directory: Path) -> list[str]:

@@ -172,12 +172,13 @@ class DataSource:
     def _look_for_films(self, until: float) -> None:
         films = self._films
         missing = list(films.missing)
-        looked = films.looked
+        looked, size = films.looked, films.bytes
         while looked < films.total and (self._clock() < until or looked == films.looked):
-            if not (self._image_root / self._images[looked]).is_file():
+            about = _file_size(self._image_root / self._images[looked])
+            if about is None:
                 missing.append(self._images[looked])
-            looked += 1
-        self._films = replace(films, looked=looked, missing=tuple(missing))
+            looked, size = looked + 1, size + (about or 0)
+        self._films = replace(films, looked=looked, bytes=size, missing=tuple(missing))
 
     def _measure(self, until: float) -> None:
         if self._encoder is None:
@@ -233,6 +234,14 @@ class DataBackground(Background[DataSource]):
 
     def beat(self) -> float:
         return min(PAUSE_SECONDS, super().beat()) if self._unfinished else super().beat()
+
+
+def _file_size(path: Path) -> int | None:
+    """Bytes of a file; None where there is none."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _config_of(paths: RunPaths) -> dict[str, Any]:

@@ -49,10 +49,11 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Films:
-    """Whether the films are there (`looked` of `total`) and, where it was asked for, whether they decode."""
+    """Whether the films are there (`looked` of `total`, `bytes` together) and, where asked for, decode."""
 
     total: int = 0
     looked: int = 0
+    bytes: int = 0
     missing: tuple[str, ...] = ()
     decoding: bool = False
     decoded: int = 0

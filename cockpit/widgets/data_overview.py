@@ -7,6 +7,7 @@ from cockpit.widgets.figures import count, percent
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.histogram import bar_rows
 from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, pad, width_of
+from cockpit.widgets.runs_table import size_words
 
 NAME_WIDTH = 13
 
@@ -63,7 +64,8 @@ def _film_facts(films: Films) -> list[Fact]:
             Fact("films", f"{count(len(films.missing))} of {count(films.total)} missing, m lists", "", "bad")
         ]
     else:
-        facts = [Fact("films", f"{count(films.total)}, none is missing", "", "ok")]
+        detail = size_words(films.bytes) if films.bytes else ""
+        facts = [Fact("films", f"{count(films.total)}, none is missing", "", "ok", detail)]
     if films.decoding:
         words = f"{count(films.decoded)} of {count(films.total)}, {count(len(films.damaged))} damaged"
         done = films.decoded == films.total

@@ -139,7 +139,9 @@ def some_runs(curves: tuple[StageCurve, ...]) -> RunsState:
         RunRow(
             "night-run-3", "training", False, "stage_b", 300, 618, 0.96, 0.72, None, 3912.0, 41_000_000, 3, 0
         ),
-        RunRow("rank-8", "finished", False, "stage_b", 618, 618, 0.81, 0.74, 0.42, 7300.0, 61_000_000, 2, NOON),
+        RunRow(
+            "rank-8", "finished", False, "stage_b", 618, 618, 0.81, 0.74, 0.42, 7300.0, 61_000_000, 2, NOON
+        ),
         RunRow("warmup-long", "crashed", False, "stage_a", 41, 332, 2.4, None, None, 61.0, 900_000, 0, NOON),
         RunRow("tried-once", "holding", True, "stage_a", 12, 332, 3.1, None, None, 31.0, 90_000, 0, NOON),
         RunRow("from-elsewhere", trouble="run.db has version 9, this cxr-cockpit reads up to 1"),

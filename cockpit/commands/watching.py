@@ -1,0 +1,131 @@
+"""`status --watch` on a terminal: a run on a few lines that are redrawn in place, without the full screen."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+from cockpit.commands.console import LiveLines, one_line
+from cockpit.commands.describing import how_to_go_on, stage_name
+from cockpit.commands.headless import event_line
+from cockpit.widgets.figures import GIB, count, time_left
+from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from engine.runs.layout import RunPaths
+from engine.runs.status import Status
+from engine.runs.store import NotReady, open_reader
+
+TOLD = ("checkpoint", "validation", "alert", "error", "sample")
+WIDEST = 100
+"""Columns beyond which a line is no easier to read."""
+_HEIGHTS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the view tells besides the status: losses of the stage so far, and what last happened."""
+
+    losses: tuple[float, ...] = ()
+    last_event: str = ""
+
+
+def read_story(paths: RunPaths, status: Status) -> Story:
+    """Losses in as many columns as the view has at most. UserError if the run cannot be read."""
+    try:
+        with open_reader(paths) as reader:
+            buckets = reader.series("train/loss", status.stage, columns=WIDEST) if status.stage else []
+            events = reader.last_events(1, TOLD)
+    except NotReady:
+        return Story()
+    told = one_line(event_line(events[0])) if events else ""
+    return Story(tuple(bucket.mean for bucket in buckets), told)
+
+
+def watch_lines(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
+    """State; how far; the loss; what it takes; what last happened, or why it ended and how to go on."""
+    width = min(width, WIDEST)
+    lines = [_well(status, glyphs), *_far(status, story, width, glyphs), _last(status, story)]
+    return [line for line in lines if line.strip()]
+
+
+def _well(status: Status, glyphs: Glyphs) -> str:
+    stalled = glyphs.state("stalled") if status.stalled else ""
+    parts = [status.run, glyphs.state(status.state), stalled, one_line(status.note or status.message)]
+    return "   ".join(part for part in parts if part)
+
+
+def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
+    if status.stage is None or status.step is None:
+        return []
+    of = f"/{count(status.steps)}" if status.steps else ""
+    epoch = f"epoch {status.epoch:.2f}" if status.epoch is not None else ""
+    left = time_left(status.eta_seconds, status.eta_spread).replace("±", glyphs.plus_minus)
+    where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left]
+    loss = f"loss {status.loss:.3f}" if status.loss is not None else ""
+    rate = f"{status.samples_per_second:.1f} samples/s" if status.samples_per_second is not None else ""
+    memory = f"{status.memory_bytes / GIB:.1f} GB" if status.memory_bytes is not None else ""
+    lines = ["  " + "   ".join(part for part in where if part)]
+    if status.steps:
+        lines.append(f"  {rail(status.step / status.steps, width - 2, glyphs)}")
+    figures = "   ".join(part for part in (loss, rate, memory, status.checkpoint or "") if part)
+    lines.append(f"  {figures}")
+    if glyphs.blocks and len(story.losses) > 1:
+        lines.append(f"  {spark(story.losses, width - 2)}")
+    return lines
+
+
+def _last(status: Status, story: Story) -> str:
+    if not status.live and status.error:
+        return f"  {one_line(status.error)}"
+    go_on = "" if status.live else how_to_go_on(status)
+    return f"  {go_on or story.last_event}".rstrip()
+
+
+def rail(share: float, width: int, glyphs: Glyphs) -> str:
+    """A bar of `width` cells of which `share` is done."""
+    done = min(width, max(0, int(share * width)))
+    head = glyphs.head if 0 < done < width else ""
+    return glyphs.done * (done - len(head)) + head + glyphs.ahead * (width - done)
+
+
+def spark(values: Sequence[float], width: int) -> str:
+    """At most `width` columns as high as the values; a gap where one is not finite."""
+    places = range(min(width, len(values)))
+    thinned = [values[place * len(values) // len(places)] for place in places]
+    known = [value for value in thinned if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    span = (high - low) or 1.0
+    return "".join(
+        _HEIGHTS[round((value - low) / span * (len(_HEIGHTS) - 1))] if math.isfinite(value) else " "
+        for value in thinned
+    )
+
+
+def glyphs_for(ascii: bool) -> Glyphs:
+    """ASCII where it is asked for, or where standard output can write no more."""
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    return ASCII if ascii or not encoding.startswith("utf") else UNICODE
+
+
+@contextmanager
+def watching() -> Iterator[LiveLines]:
+    """Lines that are left standing however the watching ends; Ctrl-C is the ordinary way."""
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    live = LiveLines()
+    try:
+        yield live
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        live.close()
