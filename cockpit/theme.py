@@ -6,8 +6,6 @@ colour; the warning colour for what deserves a look; the error colour only for w
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from rich._palettes import STANDARD_PALETTE
 from rich.color import Color as RichColor
 from rich.style import Style
@@ -75,14 +73,17 @@ _CURVES_LIGHT = ("#0072b2", "#b35900", "#a0457e", "#3a3f2a")
 def palette(app: App[object]) -> dict[str, Style]:
     """The style of every role in the app's present theme and the terminal's colours."""
     theme = app.current_theme
-    return _palette(theme, few_colours=app.console.color_system == "standard")
+    few_colours = app.console.color_system == "standard"
+    key = theme.name, few_colours
+    if key not in _palettes:
+        if theme.ansi:
+            _palettes[key] = _ansi_palette()
+        else:
+            _palettes[key] = sixteen_palette(theme.dark) if few_colours else blended_palette(theme)
+    return _palettes[key]
 
 
-@lru_cache
-def _palette(theme: Theme, few_colours: bool) -> dict[str, Style]:
-    if theme.ansi:
-        return _ansi_palette()
-    return sixteen_palette(theme.dark) if few_colours else blended_palette(theme)
+_palettes: dict[tuple[str, bool], dict[str, Style]] = {}
 
 
 def blended_palette(theme: Theme) -> dict[str, Style]:

@@ -1,12 +1,15 @@
 """Pictures of the real app on a real run: `python scripts/screenshots.py [RUN_DIRECTORY] [--to screenshots]`.
 
-Each is an SVG as the terminal would show it, at 120 × 40 and 80 × 24.
+Each is an SVG as the terminal would show it, at 120 × 40 and 80 × 24, and a PNG where `rsvg-convert` is installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -97,8 +100,29 @@ async def take(
         await pilot.pause()
         picture = app.export_screenshot(title=f"cxr-cockpit   {size[0]} × {size[1]}")
     target = to / f"{name}-{size[0]}x{size[1]}.svg"
-    target.write_text(picture, encoding="utf-8")
+    target.write_text(self_contained(picture), encoding="utf-8")
     print(target)
+    converter = shutil.which("rsvg-convert")
+    if converter is not None:
+        print(as_png(target, converter))
+
+
+def self_contained(picture: str) -> str:
+    """The SVG with a font that is on the machine: its own style sheet would fetch one from a server."""
+    without_face = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    return without_face.replace("Fira Code, monospace", "'DejaVu Sans Mono', Menlo, Consolas, monospace")
+
+
+def as_png(svg: Path, converter: str) -> Path:
+    """The picture beside its SVG, in few colours: a screen has no more, and the file is a third."""
+    from PIL import Image
+
+    png = svg.with_suffix(".png")
+    subprocess.run([converter, "--output", str(png), str(svg)], check=True)
+    with Image.open(png) as drawn:
+        few = drawn.convert("RGB").quantize(128)
+    few.save(png, optimize=True)
+    return png
 
 
 def the_run(given: Path | None) -> RunPaths:
@@ -129,6 +153,8 @@ def main() -> int:
     parser.add_argument("run", type=Path, nargs="?", help="directory of a run (default: the newest one)")
     parser.add_argument("--to", type=Path, default=Path("screenshots"), help="where the pictures go")
     options = parser.parse_args()
+    if shutil.which("rsvg-convert") is None:
+        print("screenshots: no rsvg-convert, so SVG alone (Debian: librsvg2-bin)", file=sys.stderr)
     try:
         asyncio.run(take_all(the_run(options.run), options.to))
     except UserError as error:

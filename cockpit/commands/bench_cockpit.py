@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,8 @@ BARS = {
     "open": 1.5,  # s
     "pan": 0.1,
     "list": 0.5,
+    "end": 1.0,
+    "end_stalled": 3.0,
 }
 MEGABYTE = 1e6
 
@@ -78,7 +81,7 @@ def measure(directory: Path, plan: Plan, tell: Callable[[str, int, int], None]) 
     tell("recording samples", 2, 4)
     sampled = record_long_run(directory / "sampled", "sampled", 1000, plan.samples)
     tell("opening them", 3, 4)
-    opening = [*_opening(longer, plan), *_listing(sampled, plan)]
+    opening = [*_opening(longer, plan), *_listing(sampled, plan), *_leaving(sampled)]
     tell("opening them", 4, 4)
     return [*_steady(long, plan, tell), *opening, *_after_an_hour(long, plan, tell)]
 
@@ -141,6 +144,24 @@ def _listing(paths: RunPaths, plan: Plan) -> list[Figure]:
         terminal.settle()
         listed = terminal.seconds_until("2", f"{plan.samples:,}")
     return [Figure(f"{plan.samples:,} samples: listed", listed, "s", BARS["list"])]
+
+
+def _leaving(paths: RunPaths) -> list[Figure]:
+    """From SIGTERM to the end, with a terminal that takes what is sent and with one that does not."""
+    with _engine(paths):
+        with _app(paths) as terminal:
+            terminal.until("training")
+            terminal.settle()
+            ended = terminal.seconds_to_end(signal.SIGTERM)
+        with _app(paths) as terminal:
+            terminal.until("training")
+            terminal.settle()
+            terminal.stall()
+            ended_stalled = terminal.seconds_to_end(signal.SIGTERM)
+    return [
+        Figure("ended after SIGTERM", ended, "s", BARS["end"]),
+        Figure("ended after SIGTERM, stalled link", ended_stalled, "s", BARS["end_stalled"]),
+    ]
 
 
 def _after_an_hour(paths: RunPaths, plan: Plan, tell: Callable[[str, int, int], None]) -> list[Figure]:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -22,6 +23,9 @@ PATIENCE = 60.0
 """Seconds for what must happen at all, on however slow a machine."""
 QUIET_SECONDS = 0.15
 """Without a byte for so long, the app has drawn what it had to."""
+
+REDRAWS = 20
+"""Enough full screens to fill whatever lies between the app and a terminal that takes nothing."""
 
 
 class Terminal:
@@ -47,6 +51,7 @@ class Terminal:
         self.sent = 0
         self.first_byte: float | None = None
         self._last_byte = self.began
+        self._stalled = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 
     def until(self, words: str) -> float:
@@ -79,6 +84,25 @@ class Terminal:
         """Wait until nothing has come for a moment."""
         self._wait(lambda: time.monotonic() - self._last_byte > QUIET_SECONDS, "a moment of silence")
 
+    def stall(self) -> None:
+        """Take nothing any more, as a hung link does, and have the app draw until it notices."""
+        self._stalled.set()
+        for _ in range(REDRAWS):
+            for rows in (41, 40):
+                fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 120, 0, 0))
+                self.process.send_signal(signal.SIGWINCH)
+                time.sleep(0.02)
+
+    def seconds_to_end(self, number: signal.Signals) -> float:
+        """Send a signal; seconds until the app has ended. UserError if it does not."""
+        sent = time.monotonic()
+        self.process.send_signal(number)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"the app did not end {PATIENCE:.0f} s after {number.name}") from None
+        return time.monotonic() - sent
+
     def processor_seconds(self) -> float:
         """Processor time that the app has used so far."""
         times = self._about.cpu_times()
@@ -99,7 +123,7 @@ class Terminal:
         self.close()
 
     def _read(self) -> None:
-        while self.process.poll() is None:
+        while self.process.poll() is None and not self._stalled.is_set():
             try:
                 if not select.select([self._master], [], [], 0.1)[0]:
                     continue

@@ -72,8 +72,9 @@ class LiveLines:
                 return
             cut = [line[: self.columns] for line in lines]
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
-            self._stream.write(("\r" + up if self._drawn else "") + "\x1b[J" + "\n".join(cut))
-            self._drawn = len(cut)
+            drawing = ("\r" + up if self._drawn else "") + "\x1b[J" + "\n".join(cut)
+            self._drawn = len(cut)  # before: a signal may end this at any moment, and `close` must know
+            self._stream.write(drawing)
             self._stream.flush()
         elif list(lines) != self._shown and time.monotonic() - self._printed >= self._sparse_seconds:
             self._say(lines)

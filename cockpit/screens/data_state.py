@@ -53,11 +53,11 @@ class Films:
 
     total: int = 0
     looked: int = 0
-    bytes: int = 0
     missing: tuple[str, ...] = ()
     decoding: bool = False
     decoded: int = 0
     damaged: tuple[str, ...] = ()
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

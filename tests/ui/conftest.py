@@ -155,10 +155,12 @@ def said(app: CockpitApp) -> list[str]:
     return [notification.message for notification in app._notifications]
 
 
-async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 60.0) -> None:
+async def until(pilot: Pilot[None], seen: Callable[[], bool], seconds: float = 30.0) -> None:
     """Let the app work until something is to be seen; only a hang takes `seconds`."""
     deadline = time.monotonic() + seconds
     while not seen():
+        if pilot.app._exception is not None:
+            raise pilot.app._exception
         assert time.monotonic() < deadline, "did not happen in time"
         await pilot.pause()
         await asyncio.sleep(0.01)
