@@ -73,7 +73,8 @@ _CURVES_LIGHT = ("#0072b2", "#b35900", "#a0457e", "#3a3f2a")
 def palette(app: App[object]) -> dict[str, Style]:
     """The style of every role in the app's present theme and the terminal's colours."""
     theme = app.current_theme
-    few_colours = app.console.color_system == "standard"
+    # Without a terminal, as for a picture, there is no lack of colours.
+    few_colours = app.console.color_system == "standard" and not app.is_headless
     key = theme.name, few_colours
     if key not in _palettes:
         if theme.ansi:

@@ -110,7 +110,9 @@ async def take(
 def self_contained(picture: str) -> str:
     """The SVG with a font that is on the machine: its own style sheet would fetch one from a server."""
     without_face = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-    return without_face.replace("Fira Code, monospace", "'DejaVu Sans Mono', Menlo, Consolas, monospace")
+    # Without xml:space, blanks at the beginning of a stretch of text are left out by some.
+    kept = without_face.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    return kept.replace("Fira Code, monospace", "'DejaVu Sans Mono', Menlo, Consolas, monospace")
 
 
 def as_png(svg: Path, converter: str) -> Path:

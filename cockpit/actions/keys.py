@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from textual.keys import Keys, _character_to_key, key_to_character
 
-_WORDS = {"escape": "esc", "space": "space"}
+_WORDS = {"escape": "esc", "space": "space", "slash": "/", "plus": "+", "minus": "-"}
 _SAME = {"esc": "escape", "return": "enter", "del": "delete", "pgup": "pageup", "pgdn": "pagedown"}
 _MODIFIERS = ("ctrl+", "shift+", "alt+")
 _NAMED = {key.value for key in Keys if "<" not in key.value and "ctrl+shift" not in key.value}

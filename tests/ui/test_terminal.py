@@ -64,6 +64,11 @@ class Terminal:
     answer: bytes = b""
     output: bytearray = field(default_factory=bytearray)
     stall: threading.Event = field(default_factory=threading.Event)
+    reader: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
 
     def read(self) -> None:
         while not self.stall.is_set():
@@ -85,6 +90,15 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process.send_signal(signal.SIGWINCH)
+
+    def hang_up(self) -> None:
+        """Close both ends, once: their numbers may soon be somebody else's."""
+        self.stall.set()
+        self.reader.join()
+        for descriptor in (self.master, self.slave):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.master = self.slave = -1
 
     def ended(self) -> int:
         return self.process.wait(timeout=HANG)
@@ -113,20 +127,14 @@ def open_app() -> Iterator[Open]:
             env=environment(),
         )
         terminal = Terminal(process, master, slave, answer)
-        threading.Thread(target=terminal.read, daemon=True).start()
         opened.append(terminal)
         return terminal
 
     yield start
     for terminal in opened:
-        terminal.stall.set()
         terminal.process.kill()
         terminal.process.wait()
-        for descriptor in (terminal.master, terminal.slave):
-            try:
-                os.close(descriptor)
-            except OSError:
-                continue
+        terminal.hang_up()
 
 
 # --- leaving --------------------------------------------------------------------------------------------------
@@ -148,9 +156,7 @@ def test_a_signal_ends_the_app_and_leaves_the_terminal_sane(record, open_app: Op
 def test_hanging_up_ends_the_app(record, open_app: Open) -> None:
     terminal = open_app(record().root.parent)
     terminal.shows("parked")
-    terminal.stall.set()
-    os.close(terminal.slave)
-    os.close(terminal.master)
+    terminal.hang_up()
     assert terminal.ended() != 0
 
 
