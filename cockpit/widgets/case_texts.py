@@ -15,8 +15,13 @@ SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L",
 GUTTER = 7
 
 
-def case_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs, roomy: bool) -> Frame:
-    """The shown case; where there is little room, the names of the texts stand in the margin."""
+def case_texts(
+    view: SamplesView, width: int, height: int, glyphs: Glyphs, roomy: bool, record: bool = True
+) -> Frame:
+    """The shown case; where there is little room, the names of the texts stand in the margin.
+
+    Without `record`, what was known of the patient has a place of its own beside this.
+    """
     shown = view.shown
     if shown is None:
         return []
@@ -49,7 +54,19 @@ def case_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs, roomy
         lines = marked_lines(said, glyphs.invented, width, glyphs.ellipsis)
         frame += [[], [("with the image blanked, against what it said", "dim")]]
         frame += shortened(lines, height - len(frame), width, glyphs.ellipsis)
+    if record and height - len(frame) > 3:
+        frame += [[], *_record(shown, width, height - len(frame) - 1, glyphs)]
     return frame[:height]
+
+
+def _record(shown: Listed, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """What was known of the patient and asked, where it has no place of its own."""
+    name = "record" if shown.case.stage == "stage_b" else "asked"
+    lines = wrap(shown.case.prompt, width - GUTTER, height, glyphs.ellipsis)
+    return [
+        [(f"{name if index == 0 else '':<{GUTTER}}", "dim"), (line, "dim")]
+        for index, line in enumerate(lines)
+    ]
 
 
 def two_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> list[tuple[str, Frame]]:

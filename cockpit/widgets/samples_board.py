@@ -54,7 +54,8 @@ def _wide(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:
     blocks = [(case_list(view, list_width, height, glyphs), list_width)]
     if film_width:
         blocks.append((_film_and_record(view, film_width, height, glyphs), film_width))
-    blocks.append((case_texts(view, text_width, height, glyphs, roomy=True), text_width))
+    texts = case_texts(view, text_width, height, glyphs, roomy=True, record=not film_width)
+    blocks.append((texts, text_width))
     return [[(" ", "text"), *line] for line in columns(blocks)]
 
 

@@ -330,3 +330,9 @@ def test_five_thousand_cases_are_listed() -> None:
     view = view_of(whole, Choice())
     frame = samples_frame(view, 120, 36, UNICODE)
     assert "5,000 cases" in text(frame)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_record_of_stage_b_is_seen_at_every_size(size: tuple[int, int]) -> None:
+    view = view_of(book([row("s1", 10, 0.5, "stage_b")]), Choice())
+    assert "creatinine 2.4" in text(samples_frame(view, size[0], size[1] - 4, UNICODE))
