@@ -6,7 +6,7 @@ from cockpit.screens.data_state import DataState, Fact, Films, Lengths, Share
 from cockpit.widgets.figures import count, percent
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.histogram import bar_rows
-from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, pad, width_of
+from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, pad, trouble_lines, width_of
 from cockpit.widgets.runs_table import size_words
 
 NAME_WIDTH = 13
@@ -16,7 +16,7 @@ def overview_frame(state: DataState, width: int, height: int, glyphs: Glyphs) ->
     """Inventory and lengths on the left, prevalences on the right."""
     trouble = state.brief.trouble or state.trouble
     if trouble:
-        return [[(" " + cut(clean(trouble), width - 2, glyphs.ellipsis), "bad")]]
+        return trouble_lines(trouble, width, glyphs.ellipsis)
     if not state.samples:
         return [[(" reading the curriculum", "dim")]]
     left_width = (width - 4) * 52 // 100 if width < 160 else 76

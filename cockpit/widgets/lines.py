@@ -124,6 +124,14 @@ def in_role(texts: Iterable[str], role: str) -> Frame:
     return [[(text, role)] for text in texts]
 
 
+def trouble_lines(text: str, width: int, ellipsis: str) -> Frame:
+    """Why something cannot be shown, in full where that takes no more than a few lines."""
+    return in_role([f" {line}" for line in wrap(text, width - 2, TROUBLE_ROWS, ellipsis)], "bad")
+
+
+TROUBLE_ROWS = 4
+
+
 def both_ends(left: Line, right: Line, width: int) -> Line:
     """`left` at the left edge and `right` at the right one; where both do not fit, `right` gives way."""
     room = width - width_of(left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.screens.log_state import LEVELS, LogLine, LogState
 from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, both_ends, clean, clip, cut, in_role, wrap
+from cockpit.widgets.lines import Frame, Line, both_ends, clean, clip, cut, in_role, trouble_lines, wrap
 
 ROLES = {"error": "bad", "warning": "warn", "info": "text"}
 REASON_ROWS = 3
@@ -35,7 +35,7 @@ def log_heading(state: LogState, width: int, glyphs: Glyphs) -> Frame:
     """Why the run ended badly, in its own and in plain words, then one line about what is shown."""
     frame: Frame = []
     if state.brief.trouble:
-        frame.append([(" " + cut(clean(state.brief.trouble), width - 2, glyphs.ellipsis), "bad")])
+        frame += trouble_lines(state.brief.trouble, width, glyphs.ellipsis)
     if state.error:
         words = f"{state.brief.state}: {state.error}"
         frame += in_role([f" {line}" for line in wrap(words, width - 2, REASON_ROWS, glyphs.ellipsis)], "bad")

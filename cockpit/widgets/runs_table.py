@@ -9,7 +9,7 @@ from cockpit.screens.runs_state import RunRow, RunsView
 from cockpit.widgets import figures
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad
+from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad, trouble_lines
 from cockpit.widgets.listing import first_seen
 
 MARKS = "abcd"
@@ -20,7 +20,7 @@ def runs_frame(view: RunsView, width: int, height: int, glyphs: Glyphs) -> Frame
     """A heading, then a line a run."""
     name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 64)))
     if view.state.brief.trouble:
-        return [[(" " + cut(clean(view.state.brief.trouble), width - 2, glyphs.ellipsis), "bad")]]
+        return trouble_lines(view.state.brief.trouble, width, glyphs.ellipsis)
     frame: Frame = [clip(heading(name_width, width >= ROOMY), width)]
     room = height - 1
     first = first_seen(view.selected, len(view.state.rows), room)

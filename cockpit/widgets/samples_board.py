@@ -17,7 +17,7 @@ from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.figures import count
 from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, columns, cut, in_role, width_of, wrap
+from cockpit.widgets.lines import Frame, Line, clean, columns, in_role, trouble_lines, width_of, wrap
 from cockpit.widgets.xray import fitted, picture_frame
 
 WIDE = 110
@@ -28,7 +28,7 @@ STRIP_ROWS = 2
 def samples_frame(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """Everything between header and keys."""
     if view.book.brief.trouble:
-        return [[(" " + cut(clean(view.book.brief.trouble), width - 2, glyphs.ellipsis), "bad")]]
+        return trouble_lines(view.book.brief.trouble, width, glyphs.ellipsis)
     if not view.book.cases:
         return [
             [],
