@@ -17,6 +17,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from cockpit.actions import GO
 from cockpit.app import CockpitApp, sources_on
 from cockpit.machine import machine_line
 from cockpit.screens.data import Data
@@ -29,12 +30,9 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
 
 SIZES = ((120, 40), (80, 24))
-SCREENS = {
-    "samples": ("2",),
-    "data": ("4",),
-    "curriculum": ("4", "b"),
-    "runs": ("5",),
-    "log": ("6",),
+SCREENS: dict[str, tuple[str, ...]] = {
+    **{name: (go.key,) for name, go in GO.items() if name != "flight"},
+    "curriculum": (GO["data"].key, "b"),
 }
 """Name of the picture: keys that lead there."""
 PATIENCE = 30.0

@@ -102,7 +102,7 @@ def open_film(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Fra
     look = view.look
     line: Line = [
         (" film  ", "strong"),
-        (_case_words(view.shown), "text"),
+        (_case_words(view.shown, "written by " if width >= WIDE else ""), "text"),
         (
             f"   zoom {look.zoom:g}   window {look.window}   level {look.level}"
             + ("   inverted" if look.inverted else ""),
@@ -114,11 +114,11 @@ def open_film(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Fra
     return [line, *([(" " * inset, "text"), *row] for row in picture)]
 
 
-def _case_words(shown: Listed | None) -> str:
+def _case_words(shown: Listed | None, by: str) -> str:
     if shown is None:
         return ""
     stage, step = shown.written.weights
-    return f"{clean(shown.case.case)}   written by {stage_letter(stage)} {count(step)}"
+    return f"{clean(shown.case.case)}   {by}{stage_letter(stage)} {count(step)}"
 
 
 def _centred(text: str, width: int) -> Frame:
