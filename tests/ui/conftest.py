@@ -234,7 +234,7 @@ def sample_row(image: str, case: str = "s1") -> dict[str, object]:
         "purpose": "case",
         "case": case,
         "image": image,
-        "prompt": "…",
+        "prompt": "Write the impression.",
         "reference": "Small effusion.\nCheXpert: Pleural Effusion, Edema",
         "generated": "Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
         "labels": {"Pleural Effusion": 1, "Fracture": 1},
