@@ -26,7 +26,7 @@ BARS = {
     "processor": 3.0,  # % of a core
     "memory": 90.0,  # MB
     "open": 1.5,  # s
-    "pan": 0.1,
+    "redraw": 0.1,
     "list": 0.5,
     "end": 1.0,
     "end_stalled": 3.0,
@@ -130,11 +130,11 @@ def _opening(paths: RunPaths, plan: Plan) -> list[Figure]:
         opened = terminal.until(f"{plan.many_steps + 1:,}")
         terminal.settle()
         terminal.press("z")
-        panned = terminal.press("+")
+        redrawn = terminal.press("+")  # every cell of the chart is computed anew, as when it is moved
     name = f"{plan.many_steps:,} steps × 10 scalars"
     return [
         Figure(f"{name}: opened", opened, "s", BARS["open"]),
-        Figure(f"{name}: panned", panned, "s", BARS["pan"]),
+        Figure(f"{name}: full-screen chart redrawn", redrawn, "s", BARS["redraw"]),
     ]
 
 
