@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import html
 import re
 import shutil
 import subprocess
@@ -36,6 +37,8 @@ SCREENS: dict[str, tuple[str, ...]] = {
 }
 """Name of the picture: keys that lead there."""
 PATIENCE = 30.0
+COLUMN = 12.2
+"""Pixels from one column to the next."""
 
 
 def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
@@ -110,8 +113,8 @@ def self_contained(picture: str) -> str:
     without_face = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     # Without xml:space, blanks at the beginning of a stretch of text are left out by some.
     kept = without_face.replace("<svg ", '<svg xml:space="preserve" ', 1)
-    # The columns are 12.2 pixels apart, and this font is 0.602 of its size wide.
-    sized = kept.replace("font-size: 20px", f"font-size: {12.2 / 0.602:.2f}px")
+    # This font is 0.602 of its size wide.
+    sized = kept.replace("font-size: 20px", f"font-size: {COLUMN / 0.602:.2f}px")
     return sized.replace("Fira Code, monospace", "'DejaVu Sans Mono', Menlo, Consolas, monospace")
 
 
@@ -120,11 +123,30 @@ def as_png(svg: Path, converter: str) -> Path:
     from PIL import Image
 
     png = svg.with_suffix(".png")
-    subprocess.run([converter, "--output", str(png), str(svg)], check=True)
+    drawn_alone = _STRETCH.sub(_each_alone, svg.read_text(encoding="utf-8"))
+    subprocess.run([converter, "--output", str(png)], input=drawn_alone.encode(), check=True)
     with Image.open(png) as drawn:
         few = drawn.convert("RGB").quantize(128)
     few.save(png, optimize=True)
     return png
+
+
+_STRETCH = re.compile(
+    r'(<text class="[^"]+" )x="([\d.]+)"( y="[^"]+") textLength="[^"]+"( clip-path="[^"]+">)(.*?)</text>'
+)
+
+
+def _each_alone(stretch: re.Match[str]) -> str:
+    """Braille at its own columns: it comes from another font, whose width the converter does not fit to ours."""
+    head, x, y, clip, content = stretch.groups()
+    text = html.unescape(content)
+    if not any("\u2800" < char <= "\u28ff" for char in text):
+        return stretch[0]
+    return "".join(
+        f'{head}x="{float(x) + COLUMN * place:.1f}"{y}{clip}{html.escape(char)}</text>'
+        for place, char in enumerate(text)
+        if not char.isspace()
+    )
 
 
 def the_run(given: Path | None) -> RunPaths:

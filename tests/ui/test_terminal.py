@@ -274,6 +274,11 @@ def test_kitty_graphics_are_used_where_the_terminal_proves_them(record, open_app
     terminal.shows("\U0010eeee\u0305\u0305")
 
 
+def test_sixels_are_drawn_where_they_are_asked_for(record, open_app: Open) -> None:
+    terminal = open_app(record().root.parent, "sixel")
+    terminal.shows("\x1bP0;1;0q")
+
+
 def test_without_proof_films_are_made_of_half_cells(record, open_app: Open) -> None:
     terminal = open_app(record().root.parent, "auto", b"\x1b[?62;c")
     terminal.shows("▀▀▀")
