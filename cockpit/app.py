@@ -27,6 +27,7 @@ from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import move_keys
 from cockpit.commands.opening import is_terminal
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
+from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
@@ -224,6 +225,7 @@ def run_app(
         theme,
         poll_seconds,
     )
+    forgive_bytes()
     forget_late_answers()
     app.run(mouse=mouse)
     if app.paths is not None and lock_holder(app.paths) is not None:
