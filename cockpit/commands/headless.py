@@ -20,7 +20,7 @@ from engine.runs.checkpoints import newest_checkpoint
 from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.rows import Event
-from engine.runs.status import Status
+from engine.runs.status import NO_NOTICE, Status
 from engine.runs.store import NoEngine, RunReader, open_reader
 
 POLL_SECONDS = 0.2
@@ -123,6 +123,8 @@ def last_line(status: Status, after: Aftermath | None = None) -> str:
     said = one_line(status.error or "") if status.state in ("failed", "crashed") else ""
     parts = [said]
     if after:
+        if said.startswith(NO_NOTICE) and "; last line of" not in said:
+            parts = []  # the reason says more
         parts += ["" if after.reason == status.error else after.reason, after.hint, f"safe: {after.safe}"]
     rest = "; ".join(one_line(part) for part in (*parts, how_to_go_on(status)) if part)
     return f"{status.run} {status.state}" + (f": {rest}" if rest else "")

@@ -18,6 +18,8 @@ STALL_CAP_SECONDS = 900.0
 ATTEMPT_MARK = "=== attempt "
 """Begins the line of training.log with which the launcher opens an attempt."""
 
+NO_NOTICE = "the engine ended without notice"
+
 # Indented lines are source code below a warning or in a traceback.
 _ROUTINE = re.compile(r"^\s|^\d+ ===$|Warning: | (DEBUG|INFO|WARNING) ")
 
@@ -172,7 +174,7 @@ def _error(
     if state == "failed":
         return str(text_from_db(state_event["message"])) or None
     last_words = _last_words(paths)
-    ended = f"the engine ended without notice (last state: {state_event['name']})"
+    ended = f"{NO_NOTICE} (last state: {state_event['name']})"
     return f"{ended}; last line of {paths.log.name}: {last_words}" if last_words else ended
 
 
