@@ -1,6 +1,5 @@
 """The safetensors of a model directory: index, headers, and the audit of names and shapes before anything loads."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import LlavaForConditionalGeneration
 
 from engine.errors import UserError
+from engine.model.json_file import read_object
 from engine.model.llava_mistral import IGNORED, OriginalConfig, target_name
 
 Shape = tuple[int, ...]
@@ -51,10 +51,10 @@ def shards(directory: Path) -> list[Path]:
     index = directory / "model.safetensors.index.json"
     if index.is_file():
         try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (json.JSONDecodeError, KeyError):
+            names = sorted(set(read_object(index)["weight_map"].values()))
+        except (KeyError, AttributeError, TypeError):
             raise UserError(f"{index}: not a shard index; fetch the file again") from None
-        if any(Path(name).name != name for name in names):
+        if any(not isinstance(name, str) or Path(name).name != name for name in names):
             raise UserError(f"{index}: names files outside the directory")
         absent = [name for name in names if not (directory / name).is_file()]
         if absent:
@@ -86,8 +86,14 @@ def headers(directory: Path) -> dict[str, tuple[Shape, str, Path]]:
 
 def expected_shapes(original: OriginalConfig) -> dict[str, Shape]:
     """Every original tensor name the configuration asks for, with the checkpoint's own vocabulary."""
-    with init_empty_weights():
-        model = LlavaForConditionalGeneration(original.llava)
+    try:
+        with init_empty_weights():
+            model = LlavaForConditionalGeneration(original.llava)
+    except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{original.directory / 'config.json'}: no model can be built from it: {reason}"
+        ) from None
     shapes: dict[str, Shape] = {}
     for name, parameter in model.named_parameters():
         shape = tuple(parameter.shape)

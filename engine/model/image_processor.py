@@ -4,13 +4,15 @@ A centre crop cuts lung apices or bases off a portrait film. The original pads a
 here the offset is always (long - short) // 2, so that one film always gives the same pixels.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from engine.errors import UserError
+from engine.model.json_file import read_object
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -33,9 +35,15 @@ class ImageProcessor:
         path = tower / "preprocessor_config.json"
         if not path.is_file():
             return cls(size)
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        mean, std = raw.get("image_mean", CLIP_MEAN), raw.get("image_std", CLIP_STD)
-        return cls(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+        raw = read_object(path)
+        try:
+            mean = [float(value) for value in raw.get("image_mean", CLIP_MEAN)]
+            std = [float(value) for value in raw.get("image_std", CLIP_STD)]
+            if not all(0 <= value <= 1 for value in mean) or not all(0 < value <= 1 for value in std):
+                raise ValueError
+            return cls(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+        except (TypeError, ValueError, IndexError):
+            raise UserError(f"{path}: image_mean and image_std are three numbers in 0…1") from None
 
     def square(self, image: Image.Image) -> Image.Image:
         """The film in RGB, centred on a square filled with the mean colour."""

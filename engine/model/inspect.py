@@ -1,11 +1,11 @@
 """`model inspect`: what a model directory is, and whether it is whole, from its headers alone."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
 from engine.model import checkpoint_files
+from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 
 
@@ -15,7 +15,7 @@ def inspect_model(directory: Path) -> dict[str, Any]:
     Raises `UserError` where there is no model to look at.
     """
     config = directory / "config.json"
-    if config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("model_type") == "llava":
+    if config.is_file() and read_object(config).get("model_type") == "llava":
         return _inspect_converted(directory)
     original = read_config(directory)
     found = checkpoint_files.audit(original)

@@ -6,8 +6,8 @@ defaults of `MistralConfig` are wrong for Mistral-7B-Instruct-v0.2), every tenso
 missing, unexpected or of another shape is refused by name.
 """
 
-import json
 import re
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from transformers import CLIPVisionConfig, LlavaConfig, MistralConfig
 
 from engine.errors import UserError
+from engine.model.json_file import read_object
 
 #: Original name -> the name every transformers release since LLaVA was added reads from disk.
 KEY_MAPPING: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -65,13 +66,11 @@ def read_config(directory: Path) -> OriginalConfig:
     """
     path = directory / "config.json"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_object(path)
     except FileNotFoundError:
         raise UserError(
             f"{directory}: no config.json; a model directory holds config.json and safetensors shards"
         ) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON (line {error.lineno}); fetch the file again") from None
     if raw.get("model_type") != "llava_mistral":
         raise UserError(f"{path}: model_type is {raw.get('model_type')!r}, expected 'llava_mistral'")
     if raw.get("mm_projector_type") != "mlp2x_gelu":
@@ -87,7 +86,23 @@ def read_config(directory: Path) -> OriginalConfig:
     missing = [key for key in _TEXT_FIELDS if key not in raw]
     if missing:
         raise UserError(f"{path}: lacks {', '.join(missing)}; fetch the file again")
+    _refuse_absurd(path, raw)
+    try:
+        return _original(directory, raw)
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:  # transformers has many
+        raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())[:200]}") from None
 
+
+def _refuse_absurd(path: Path, raw: dict[str, Any]) -> None:
+    """Sizes that no model has would be built in memory before anything is compared with a file."""
+    for key in _SIZES:
+        value = raw.get(key)
+        if value is not None and (type(value) is not int or not 0 < value <= _SIZES[key]):
+            raise UserError(f"{path}: {key} is {reprlib.repr(value)}, no size of a model")
+
+
+def _original(directory: Path, raw: dict[str, Any]) -> OriginalConfig:
+    path = directory / "config.json"
     vision = _vision_config(directory, raw)
     if vision.hidden_size != raw.get("mm_hidden_size"):
         raise UserError(
@@ -125,6 +140,21 @@ _TEXT_FIELDS = (
     "vocab_size", "max_position_embeddings", "rope_theta", "rms_norm_eps",
 )  # fmt: skip
 
+_SIZES = {
+    "hidden_size": 100_000,
+    "intermediate_size": 1_000_000,
+    "num_hidden_layers": 1000,
+    "num_attention_heads": 10_000,
+    "num_key_value_heads": 10_000,
+    "vocab_size": 10_000_000,
+    "max_position_embeddings": 100_000_000,
+    "image_size": 10_000,
+    "patch_size": 1000,
+    "num_channels": 100,
+    "projection_dim": 100_000,
+}
+"""What a model's sizes stay below."""
+
 
 def _text_config(raw: dict[str, Any], rows: int, pad: int) -> MistralConfig:
     return MistralConfig(
@@ -155,14 +185,15 @@ def _vision_config(directory: Path, raw: dict[str, Any]) -> CLIPVisionConfig:
     if name in KNOWN_TOWERS:
         return CLIPVisionConfig(**KNOWN_TOWERS[name])
     path = directory / str(name) / "config.json"
-    if not path.is_file():
+    if ".." in Path(str(name)).parts or Path(str(name)).is_absolute() or not path.is_file():
         known = ", ".join(KNOWN_TOWERS)
         raise UserError(
             f"{directory / 'config.json'}: mm_vision_tower {name!r} is neither a known tower ({known}) "
             "nor a directory with a CLIP config.json"
         )
-    fields = json.loads(path.read_text(encoding="utf-8"))
+    fields = read_object(path)
     fields = fields.get("vision_config", fields)
+    _refuse_absurd(path, fields)
     return CLIPVisionConfig(**{key: fields[key] for key in _VISION_FIELDS if key in fields})
 
 

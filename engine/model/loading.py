@@ -1,6 +1,5 @@
 """A model directory, original or converted, becomes a `LlavaForConditionalGeneration` that is whole or refused."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.image_processor import ImageProcessor
+from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
 from engine.model.tokenizer import IMAGE_TOKEN, load_tokenizer
 
@@ -121,11 +121,9 @@ def _base(
 def _model_type(directory: Path) -> str | None:
     path = directory / "config.json"
     try:
-        model_type: str | None = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+        model_type: str | None = read_object(path).get("model_type")
         return model_type
     except FileNotFoundError:
         raise UserError(
             f"{directory}: no model here (no config.json); set model.base to a model directory"
         ) from None
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON (line {error.lineno}); fetch the file again") from None
