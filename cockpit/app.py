@@ -19,16 +19,21 @@ from textual import on
 from textual.app import App, SystemCommand
 from textual.command import CommandPalette
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.widgets import Input
 
 from cockpit.actions import flight
 from cockpit.actions.common import GO
 from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import move_keys
+from cockpit.alerts.bell import ringing
+from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
+from cockpit.alerts.record import Alert
 from cockpit.commands.opening import is_terminal
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
+from cockpit.screens.alert_list import AlertList
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
 from cockpit.screens.chosen import Chosen
@@ -38,6 +43,7 @@ from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
 from cockpit.theme import DARK, LIGHT
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.widgets.lines import clean
 from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
@@ -60,6 +66,7 @@ class Sources:
     data: Callable[[RunPaths], DataSource]
     runs: Callable[[RunPaths], RunsSource]
     log: Callable[[RunPaths], LogSource]
+    alerts: Callable[[RunPaths], Watch]
 
 
 class CockpitApp(App[None]):
@@ -86,6 +93,9 @@ class CockpitApp(App[None]):
         self.glyphs = glyphs
         self.poll_seconds = poll_seconds
         self._offers = offers
+        self.alerts: tuple[Alert, ...] = ()
+        self.alerts_changed: Signal[tuple[Alert, ...]] = Signal(self, "alerts changed")
+        self._keeper: AlertKeeper | None = None
         self._opened = 0
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
@@ -128,6 +138,38 @@ class CockpitApp(App[None]):
     def _run_chosen(self, message: Chosen) -> None:
         self.open_run(message.paths)
 
+    @on(AlertsArrived)
+    def _alerts_arrived(self, message: AlertsArrived) -> None:
+        if message.keeper is not self._keeper:
+            return  # of a run that is not open any more
+        self.alerts = message.alerts
+        self.alerts_changed.publish(message.alerts)
+        sound = ringing(message.fresh, self.paths.name if self.paths else "", os.environ)
+        if sound and self._driver is not None:
+            self._driver.write(sound)
+        for alert in message.fresh:
+            self.notify(clean(alert.text), title=alert.kind, severity="warning", timeout=8, markup=False)
+
+    def show_alerts(self) -> None:
+        """The list of alerts over the screen."""
+        keeper = self._keeper
+        if keeper is not None:
+            shown = AlertList(self.alerts, keeper.acknowledge, self.glyphs)
+            self.push_screen(shown)
+
+    def on_unmount(self) -> None:
+        self._watch_alerts(None)
+
+    def _watch_alerts(self, paths: RunPaths | None) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
+        self.alerts, self._keeper = (), None
+        if paths is not None:
+            self._keeper = AlertKeeper(
+                lambda: self.sources.alerts(paths), self.post_message, self.poll_seconds
+            )
+            self._keeper.start()
+
     def action_show_screen(self, name: str) -> None:
         """Go to another screen about the same run."""
         if self.paths is None:
@@ -140,6 +182,7 @@ class CockpitApp(App[None]):
         before = [] if self.paths is None or self._opened == 0 else [self._mode(name) for name in GO]
         self.paths = paths
         self._opened += 1
+        self._watch_alerts(paths)
         for name in GO:
             self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
         self.switch_mode(self._mode(screen))
@@ -160,6 +203,7 @@ class CockpitApp(App[None]):
         before = [self._mode(name) for name in GO]
         self.paths = None
         self._opened += 1
+        self._watch_alerts(None)
         self.add_mode(self._mode("start"), lambda: Start(self._offers, self.glyphs))
         self.switch_mode(self._mode("start"))
         for mode in before:
@@ -267,7 +311,12 @@ def sources_on(directory: Path, pictures: bool = True) -> Sources:
 
         return DataSource(paths, pictures)
 
-    return Sources(flight, samples, data, runs, log)
+    def alerts(paths: RunPaths) -> Watch:
+        from cockpit.alerts.watch import AlertWatch
+
+        return AlertWatch(paths)
+
+    return Sources(flight, samples, data, runs, log, alerts)
 
 
 def _offers(runs: Path) -> Offers:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cockpit.actions.alerts import ALERT_ACTIONS
 from cockpit.actions.common import GO
 from cockpit.actions.data import DATA_ACTIONS
 from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
@@ -38,8 +39,11 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "data": DATA_ACTIONS,
     "runs": RUNS_ACTIONS,
     "log": LOG_ACTIONS,
+    "alerts": ALERT_ACTIONS,
 }
-"""The actions of every screen, in the order of its footer. Those of `GO` work on every screen about a run."""
+"""The actions of every screen and of the list of alerts, in the order of the footer.
+
+Those of `GO` work on every screen about a run."""
 
 
 def by_id(id: str) -> Action[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, HELP, LEAVE, jumps, open_film, search, walk
+from cockpit.actions.common import COMMON, jumps, open_film, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.data_state import DataView
 
@@ -73,7 +73,5 @@ DATA_ACTIONS: tuple[DataAction, ...] = (
     MISSING,
     CHECK,
     *JUMPS.values(),
-    BACK,
-    HELP,
-    LEAVE,
+    *COMMON,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cockpit.actions.common import FINISHED, HELP, LEAVE, under_way
+from cockpit.actions.common import COMMON, FINISHED, HELP, LEAVE, under_way
 from cockpit.actions.record import Action
 from cockpit.screens.flight_state import FlightState
 
@@ -169,7 +169,6 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     SMOOTHER,
     ROUGHER,
     NEXT_CASE,
-    HELP,
-    LEAVE,
+    *COMMON,
 )
 START_ACTIONS: tuple[Action[Any], ...] = (DEMO, OPEN, HELP, LEAVE)

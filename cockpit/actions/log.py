@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, HELP, LEAVE, search, walk
+from cockpit.actions.common import COMMON, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.log_state import LogState
 
@@ -70,7 +70,5 @@ LOG_ACTIONS: tuple[LogAction, ...] = (
     PAGE_DOWN,
     PAGE_UP,
     FIRST,
-    BACK,
-    HELP,
-    LEAVE,
+    *COMMON,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import BACK, FINISHED, HELP, LEAVE, jumps, under_way, walk
+from cockpit.actions.common import COMMON, FINISHED, jumps, under_way, walk
 from cockpit.actions.record import Action
 from cockpit.screens.runs_state import MOST_MARKED, RunsView
 
@@ -88,7 +88,5 @@ RUNS_ACTIONS: tuple[RunsAction, ...] = (
     DOWN,
     UP,
     *JUMPS.values(),
-    BACK,
-    HELP,
-    LEAVE,
+    *COMMON,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.actions.common import BACK, HELP, LEAVE, jumps, open_film, search
+from cockpit.actions.common import BACK, COMMON, HELP, jumps, open_film, search
 from cockpit.actions.flight import SAMPLE
 from cockpit.actions.record import Action
 from cockpit.screens.samples_choice import SamplesView
@@ -209,9 +209,7 @@ SAMPLES_ACTIONS: tuple[SamplesAction, ...] = (
     DARKER,
     *ARROWS.values(),
     *JUMPS.values(),
-    BACK,
-    HELP,
-    LEAVE,
+    *COMMON,
 )
 FILM_KEYS: tuple[SamplesAction, ...] = (CLOSER, NARROWER, BRIGHTER, INVERT, EARLIER, NEXT, BACK, HELP)
 """What the footer names while the film is open."""

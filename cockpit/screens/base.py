@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from cockpit import actions
 from cockpit.actions import Action
-from cockpit.actions.common import BACK, GO, HELP, LEAVE
+from cockpit.actions.common import ALERTS, BACK, GO, HELP, LEAVE
 from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
 from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import Glyphs
@@ -59,6 +59,8 @@ class CockpitScreen(Screen[None]):
             offered = self.offered()
             rest = [action for action in self.ACTIONS if action not in offered]
             self.app.push_screen(Help([*offered, *rest], self.known(), self.glyphs))
+        elif action is ALERTS:
+            cast(Any, self.app).show_alerts()
         elif action is LEAVE:
             self.app.exit()
         elif action in GO.values():
@@ -115,6 +117,12 @@ class RunScreen(CockpitScreen, Generic[S]):
     def on_mount(self) -> None:
         self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
         self.background.start()
+        cast(Any, self.app).alerts_changed.subscribe(self, lambda _alerts: self._draw())
+
+    @property
+    def alert_count(self) -> int:
+        """Alerts of the run that nobody has acknowledged."""
+        return sum(alert.open for alert in cast(Any, self.app).alerts)
 
     def on_unmount(self) -> None:
         self.background.close()

@@ -98,7 +98,7 @@ class Data(RunScreen[DataSource]):
             self._list()
 
     def draw(self) -> None:
-        brief = replace(self.view.state.brief, trouble=self.trouble)
+        brief = replace(self.view.state.brief, trouble=self.trouble, alerts=self.alert_count)
         self.view = replace(self.view, state=replace(self.view.state, brief=brief))
         self.query_one("#header", Panel).show(brief)
         self.query_one("#board", Panel).show(self.view)

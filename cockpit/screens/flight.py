@@ -70,7 +70,13 @@ class Flight(RunScreen[Source]):
 
     def draw(self) -> None:
         known = self.state or FlightState(self._run, "unread")
-        state = replace(known, case_shown=self._case_shown, pending=self._pending, trouble=self.trouble)
+        state = replace(
+            known,
+            case_shown=self._case_shown,
+            pending=self._pending,
+            trouble=self.trouble,
+            alerts=self.alert_count,
+        )
         self.query_one("#route", Panel).styles.height = max(1, len(state.stages))
         for panel in self.query(Panel):
             panel.show(state)

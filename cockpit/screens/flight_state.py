@@ -106,6 +106,7 @@ class FlightState:
 
     `cases` are those of the newest round of samples; `case_shown` is the screen's choice among them,
     `pending` what it has asked of the engine and not heard of. `trouble` is why the run cannot be read now.
+    `alerts` is how many nobody has acknowledged: the app knows it, no source.
     """
 
     run: str

@@ -54,7 +54,7 @@ class Log(RunScreen[LogSource]):
 
     def draw(self) -> None:
         state = self.state or LogState(Brief(self._run))
-        state = replace(state, brief=replace(state.brief, trouble=self.trouble))
+        state = replace(state, brief=replace(state.brief, trouble=self.trouble, alerts=self.alert_count))
         self.query_one("#header", Panel).show(state.brief)
         board = self.query_one("#board", Panel)
         board.show(state)

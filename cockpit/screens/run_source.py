@@ -95,13 +95,11 @@ class RunSource:
         status = reader.status()
         latest = reader.latest(reduce.TAGS)
         stages = self._stages(reader, status.stage, status.step or 0, status.epoch, status.state)
-        alerts = [event for event in reader.last_events(50, ("alert",)) if event.attempt == status.attempt]
         memory = reduce.memory_view(latest)
         return FlightState(
             run=status.run,
             state=status.state,
             machine=_machine(memory.total, memory.device is not None),
-            alerts=len(alerts),
             checkpoint=status.checkpoint or "",
             stages=stages,
             curves=_curves(reader, stages),

@@ -95,7 +95,7 @@ class Runs(RunScreen[RunsSource]):
             self._want_curves()
 
     def draw(self) -> None:
-        brief = replace(self.view.state.brief, trouble=self.trouble)
+        brief = replace(self.view.state.brief, trouble=self.trouble, alerts=self.alert_count)
         view = replace(self.view, state=replace(self.view.state, brief=brief), now=self._clock())
         self.query_one("#header", Panel).show(brief)
         table = self.query_one("#table", Panel)

@@ -71,7 +71,7 @@ class Samples(RunScreen[SamplesSource]):
         self._take(choices.view_of(state, self.view.choice, self.view))
 
     def draw(self) -> None:
-        brief = replace(self.view.book.brief, trouble=self.trouble)
+        brief = replace(self.view.book.brief, trouble=self.trouble, alerts=self.alert_count)
         self.view = replace(self.view, book=replace(self.view.book, brief=brief))
         self.query_one("#header", Panel).show(brief)
         self.query_one("#board", Panel).show(self.view)

@@ -18,6 +18,7 @@ from PIL import Image
 from textual.pilot import Pilot
 
 from cockpit.actions.keys import move_keys
+from cockpit.alerts.record import Alert
 from cockpit.app import CockpitApp, sources_on
 from cockpit.screens.flight_state import CaseView, EventView, FlightState, Memory, Pace, StageView, Thumbnail
 from cockpit.screens.start import Offers
@@ -95,6 +96,23 @@ def a_state(step: int = 300, state: str = "training", **changes: object) -> Flig
     return replace(whole, **changes)  # type: ignore[arg-type]
 
 
+class FakeWatch:
+    """Gives out the alerts that the test sets."""
+
+    def __init__(self) -> None:
+        self.alerts: tuple[Alert, ...] = ()
+        self.reads = 0
+
+    def read(self) -> tuple[Alert, ...]:
+        self.reads += 1
+        return self.alerts
+
+    def acknowledge(self, keys: tuple[str, ...]) -> None:
+        self.alerts = tuple(replace(one, acknowledged=1.0) if one.key in keys else one for one in self.alerts)
+
+    def close(self) -> None: ...
+
+
 class FakeSource:
     """Gives out the state that the test sets, and remembers what was asked."""
 
@@ -105,6 +123,7 @@ class FakeSource:
         self.launched = 0
         self.reads = 0
         self.closed = threading.Event()
+        self.watch = FakeWatch()
 
     def read(self) -> FlightState:
         self.reads += 1
@@ -135,7 +154,11 @@ def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
     """The app on a source; None opens the start screen."""
     paths = RunPaths(Path("night-run-3")) if source else None
     offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GB memory")
-    sources = replace(sources_on(Path("runs")), flight=lambda _paths: source)  # type: ignore[arg-type,return-value]
+    sources = replace(
+        sources_on(Path("runs")),
+        flight=lambda _paths: source,  # type: ignore[arg-type,return-value]
+        alerts=lambda _paths: source.watch,  # type: ignore[union-attr]
+    )
     return CockpitApp(paths, sources, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
 
 

@@ -9,6 +9,7 @@ import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 
+from cockpit.alerts.record import Alert
 from cockpit.app import CockpitApp
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.flight import Flight
@@ -262,11 +263,12 @@ async def test_a_run_that_cannot_be_read_says_so_and_recovers(kit: ModuleType) -
 
 
 async def test_a_stall_an_alert_and_a_crash_are_seen(kit: ModuleType) -> None:
-    source = kit.FakeSource(kit.a_state(stalled=True, alerts=1))
+    source = kit.FakeSource(kit.a_state(stalled=True))
+    source.watch.alerts = (Alert("stalled-1", 1.0, "error", "stalled", "no step"),)
     app = kit.app_on(source)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(kit, pilot)
-        assert "▲ stalled" in shown(app) and "⚠ 1 alert" in shown(app)
+        await kit.until(pilot, lambda: "▲ stalled" in shown(app) and "⚠ 1 alert" in shown(app))
         source.state = kit.a_state(state="crashed", error="killed by the system")
         await kit.until(pilot, lambda: "✖ crashed" in shown(app))
         assert "killed by the system   s goes on from stage_b-000200" in shown(app)

@@ -112,6 +112,8 @@ async def test_keys_do_not_change_the_screen_behind_a_question(kit: ModuleType, 
 
 def test_every_screen_of_the_registry_can_be_left_and_helped() -> None:
     for name, group in GROUPS.items():
+        if name == "alerts":  # a box over a screen
+            continue
         ids = {action.id for action in group}
         assert {"help", "leave"} <= ids
-        assert name in ("start", "flight") or "back" in ids
+        assert name == "start" or {"back", "alerts"} <= ids

@@ -1,0 +1,136 @@
+"""Watches a run for alerts, whatever screen is open. Lives on a thread of its own."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+
+from cockpit.alerts.book import AlertBook
+from cockpit.alerts.record import Alert
+from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
+from engine.runs.layout import RunPaths
+from engine.runs.rows import Event
+from engine.runs.status import Status
+from engine.runs.store import NotReady, RunReader, open_reader, status_of
+
+NUMBERS = ("train/loss", "train/grad_norm", "val/loss")
+MEMORY = {
+    "system": ("memory/system_used", "memory/system_total"),
+    "device": ("memory/device", "memory/device_limit"),
+}
+LOOK_BACK = 2000
+"""Steps of a stage that are looked through for values that are no numbers when a run is opened."""
+
+
+class AlertWatch:
+    """One run; see `cockpit.screens.background.Readable`."""
+
+    def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
+        self._paths = paths
+        self._clock = clock
+        self._book = AlertBook(paths.root)
+        self._reader: RunReader | None = None
+        self._token: tuple[int, bool] | None = None
+        self._seen: dict[str, Alert] | None = None
+        self._after: dict[tuple[str, str], int] = {}
+        self._evidence: Evidence | None = None
+
+    def read(self) -> tuple[Alert, ...]:
+        """Every alert of the run, oldest first."""
+        found = {alert.key: alert for alert in alerts_in(self._look())}
+        if self._seen is None:
+            self._seen = found
+        else:
+            fresh = [alert for key, alert in found.items() if key not in self._seen]
+            # The engine's own are in its database.
+            self._book.tell(alert for alert in fresh if not alert.key.startswith("event-"))
+            self._seen.update({alert.key: alert for alert in fresh})
+        return self._book.alerts(self._seen.values())
+
+    def acknowledge(self, keys: tuple[str, ...]) -> None:
+        self._book.acknowledge(keys, self._clock())
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def _look(self) -> Evidence:
+        now, disk = self._clock(), _free(self._paths)
+        try:
+            self._reader = self._reader or open_reader(self._paths)
+        except NotReady:
+            return Evidence(status_of(self._paths), now, disk=disk)
+        reader = self._reader
+        token = reader.change_token()
+        if self._evidence is None or token != self._token:
+            self._evidence = self._read_all(reader, reader.status(), now)
+            self._token = token
+        # A stall is that nothing changes.
+        status = reader.status() if self._evidence.status.live else self._evidence.status
+        return Evidence(
+            status,
+            now,
+            self._evidence.events,
+            self._evidence.bad_steps,
+            self._evidence.ended,
+            self._evidence.memory,
+            disk,
+            self._evidence.checkpoint,
+        )
+
+    def _read_all(self, reader: RunReader, status: Status, now: float) -> Evidence:
+        latest = reader.latest(tag for pair in MEMORY.values() for tag in pair)
+        memory = {
+            name: (latest[used].value, latest[total].value)
+            for name, (used, total) in MEMORY.items()
+            if used in latest and total in latest
+        }
+        checkpoints = reader.last_events(1, ("checkpoint",))
+        events = [event for event in reader.last_events(50, ("alert",)) if event.attempt == status.attempt]
+        return Evidence(
+            status,
+            now,
+            events,
+            self._bad_steps(reader),
+            _ended(reader, status),
+            memory,
+            None,
+            _size(checkpoints),
+        )
+
+    def _bad_steps(self, reader: RunReader) -> list[tuple[str, str, int]]:
+        """Among the steps since the last look."""
+        bad = []
+        for tag in NUMBERS:
+            for stage, _, last in reader.extents(tag):
+                after = self._after.get((tag, stage), last - LOOK_BACK)
+                # A resumed run goes over steps again.
+                bad += not_finite(tag, stage, reader.recent(tag, stage, min(after, last)))
+                self._after[tag, stage] = last
+        return bad
+
+
+def _ended(reader: RunReader, status: Status) -> list[StageEnd]:
+    """The stages that the run has left behind, with their last validation."""
+    plan = reader.stages_plan()
+    names = [str(entry["stage"]) for entry in plan]
+    here = names.index(status.stage) if status.stage in names else -1
+    ended = []
+    for index, entry in enumerate(plan):
+        whole = index == here and status.state in ("finished", "stopped")
+        validations = reader.recent("val/loss", names[index], limit=1) if index < here or whole else []
+        ended += [StageEnd(names[index], step, loss, entry.get("bar")) for step, loss in validations]
+    return ended
+
+
+def _size(checkpoints: list[Event]) -> int | None:
+    size = checkpoints[-1].data.get("bytes") if checkpoints else None
+    return int(size) if isinstance(size, int | float) else None
+
+
+def _free(paths: RunPaths) -> int | None:
+    try:
+        return shutil.disk_usage(paths.root).free
+    except OSError:
+        return None

@@ -1,0 +1,111 @@
+"""The alerts of the run with their time; they are acknowledged here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingsMap, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from cockpit.actions import alerts as keys
+from cockpit.actions import by_id, keys_that_work
+from cockpit.actions.common import ALERTS
+from cockpit.actions.record import bindings
+from cockpit.alerts.record import Alert
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.keys import keys_line
+from cockpit.widgets.lines import Frame, Line, clean, in_role, wrap
+from cockpit.widgets.listing import first_seen
+from cockpit.widgets.panel import Panel
+
+Acknowledge = Callable[[tuple[str, ...]], None]
+AROUND = 4
+"""Rows of the box that are no content."""
+
+
+class AlertList(ModalScreen[None]):
+    """Newest first; follows what is known later."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss")]
+
+    def __init__(self, alerts: Sequence[Alert], acknowledge: Acknowledge, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._alerts = tuple(reversed(alerts))
+        self._acknowledge = acknowledge
+        self._glyphs = glyphs
+        self._at = 0
+        self._bindings = BindingsMap.merge([self._bindings, bindings(keys.ALERT_ACTIONS)])
+        self._bindings.bind(ALERTS.keys, "dismiss")
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box wide"):
+            yield Panel(self._frame, self._glyphs, id="alerts")
+
+    def on_mount(self) -> None:
+        cast(Any, self.app).alerts_changed.subscribe(self, self._follow)
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _follow(self, alerts: Sequence[Alert]) -> None:
+        """More alerts, or some acknowledged elsewhere; the selected one stays selected."""
+        selected = self._alerts[self._at].key if self._alerts else ""
+        self._alerts = tuple(reversed(alerts))
+        self._at = next((index for index, one in enumerate(self._alerts) if one.key == selected), 0)
+        self._draw()
+
+    def action_take(self, id: str) -> None:
+        """Carry out an action, or say why it cannot be."""
+        action = by_id(id)
+        reason = action.reason(self._alerts)
+        if reason:
+            self.app.notify(reason, severity="warning", markup=False)
+        elif action is keys.ACKNOWLEDGE_ALL:
+            self._acknowledge(tuple(alert.key for alert in self._alerts if alert.open))
+        elif action is keys.ACKNOWLEDGE:
+            self._acknowledge((self._alerts[self._at].key,))
+        else:
+            self._at = (self._at + (1 if action is keys.DOWN else -1)) % len(self._alerts)
+            self._draw()
+
+    def _draw(self) -> None:
+        panel = self.query_one(Panel)
+        panel.styles.height = max(4, min(self.size.height - AROUND, len(self._alerts) + 6))
+        panel.show(self._alerts)
+
+    def _frame(self, alerts: Sequence[Alert], width: int, height: int, glyphs: Glyphs) -> Frame:
+        return alerts_frame(alerts, self._at, width, height, glyphs)
+
+
+def alerts_frame(alerts: Sequence[Alert], at: int, width: int, height: int, glyphs: Glyphs) -> Frame:
+    """Title, the list around the selected alert, that one in full, the keys."""
+    title: Frame = [[("Alerts", "strong"), ("   esc goes back", "dim")], []]
+    if not alerts:
+        return [*title, [("nothing has gone wrong", "dim")]]
+    words = wrap(alerts[at].text, width, max(1, height - 6), glyphs.ellipsis)
+    rows = max(1, height - len(title) - len(words) - 3)
+    first = first_seen(at, len(alerts), rows)
+    listed: Frame = [
+        _line(alert, index == at, glyphs)
+        for index, alert in enumerate(alerts[first : first + rows], start=first)
+    ]
+    footer = keys_line(keys_that_work(keys.ALERT_ACTIONS, alerts), width)
+    frame: Frame = [*title, *listed, [], *in_role(words, "text"), [], footer]
+    return frame[:height]
+
+
+def _line(alert: Alert, here: bool, glyphs: Glyphs) -> Line:
+    clock = time.strftime("%d %b %H:%M:%S", time.localtime(alert.time))
+    role = "dim" if not alert.open else "bad" if alert.level == "error" else "warn"
+    seen = "acknowledged" if not alert.open else ""
+    return [
+        (f"{glyphs.pointer if here else '':<2}", "accent_strong"),
+        (f"{clock}  ", "dim"),
+        (f"{glyphs.alert if alert.open else glyphs.hit} {clean(alert.kind):<22}", role),
+        (seen, "dim"),
+    ]
