@@ -12,7 +12,7 @@ S = TypeVar("S")
 HELP: Action[object] = Action("help", "question_mark", "help", "Every key, and why some do not work now.", 8)
 LEAVE: Action[object] = Action("leave", "q", "leave", "Leave the cockpit; the engine keeps training.", 4)
 BACK: Action[object] = Action("back", "escape", "back", "Back out of what is open, then to Flight.", 9)
-ALERTS: Action[object] = Action("alerts", "a", "alerts", "What went wrong, and when; acknowledged there.", 10)
+ALERTS: Action[object] = Action("alerts", "a", "alerts", "What went wrong, and when; acknowledged there.", 3)
 COMMON = (ALERTS, BACK, HELP, LEAVE)
 """What every screen about a run can do, last in its footer."""
 

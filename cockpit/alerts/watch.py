@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from cockpit.alerts.book import AlertBook
 from cockpit.alerts.record import Alert
@@ -32,20 +33,20 @@ class AlertWatch:
         self._book = AlertBook(paths.root)
         self._reader: RunReader | None = None
         self._token: tuple[int, bool] | None = None
-        self._seen: dict[str, Alert] | None = None
+        self._seen: dict[str, Alert] = {}
+        self._looked = False
         self._after: dict[tuple[str, str], int] = {}
         self._evidence: Evidence | None = None
 
     def read(self) -> tuple[Alert, ...]:
         """Every alert of the run, oldest first."""
-        found = {alert.key: alert for alert in alerts_in(self._look())}
-        if self._seen is None:
-            self._seen = found
-        else:
-            fresh = [alert for key, alert in found.items() if key not in self._seen]
-            # The engine's own are in its database.
-            self._book.tell(alert for alert in fresh if not alert.key.startswith("event-"))
-            self._seen.update({alert.key: alert for alert in fresh})
+        evidence = self._look()
+        fresh = [alert for alert in alerts_in(evidence) if alert.key not in self._seen]
+        if evidence.status.live or self._looked:  # what ended before stays as it is, and needs no telling
+            known = {alert.key for alert in self._book.alerts(())}
+            self._book.tell(one for one in fresh if not one.key.startswith("event-") and one.key not in known)
+        self._seen.update({alert.key: alert for alert in fresh})
+        self._looked = True
         return self._book.alerts(self._seen.values())
 
     def acknowledge(self, keys: tuple[str, ...]) -> None:
@@ -64,22 +65,15 @@ class AlertWatch:
         reader = self._reader
         token = reader.change_token()
         if self._evidence is None or token != self._token:
-            self._evidence = self._read_all(reader, reader.status(), now)
+            self._evidence = self._read_all(reader, reader.status())
             self._token = token
         # A stall is that nothing changes.
         status = reader.status() if self._evidence.status.live else self._evidence.status
-        return Evidence(
-            status,
-            now,
-            self._evidence.events,
-            self._evidence.bad_steps,
-            self._evidence.ended,
-            self._evidence.memory,
-            disk,
-            self._evidence.checkpoint,
+        return replace(
+            self._evidence, status=status, now=now if status.live else status.since or now, disk=disk
         )
 
-    def _read_all(self, reader: RunReader, status: Status, now: float) -> Evidence:
+    def _read_all(self, reader: RunReader, status: Status) -> Evidence:
         latest = reader.latest(tag for pair in MEMORY.values() for tag in pair)
         memory = {
             name: (latest[used].value, latest[total].value)
@@ -88,16 +82,8 @@ class AlertWatch:
         }
         checkpoints = reader.last_events(1, ("checkpoint",))
         events = [event for event in reader.last_events(50, ("alert",)) if event.attempt == status.attempt]
-        return Evidence(
-            status,
-            now,
-            events,
-            self._bad_steps(reader),
-            _ended(reader, status),
-            memory,
-            None,
-            _size(checkpoints),
-        )
+        bad, ended = self._bad_steps(reader), _ended(reader, status)
+        return Evidence(status, self._clock(), events, bad, ended, memory, None, _size(checkpoints))
 
     def _bad_steps(self, reader: RunReader) -> list[tuple[str, str, int]]:
         """Among the steps since the last look."""

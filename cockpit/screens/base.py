@@ -99,6 +99,9 @@ class RunScreen(CockpitScreen, Generic[S]):
         """Bring what is known to the screen."""
         raise NotImplementedError
 
+    def offered(self) -> Sequence[Action[Any]]:
+        return [action for action in self.ACTIONS if action is not ALERTS or self.alert_count]
+
     def back_out(self) -> bool:
         """Leave what is open on this screen; False if there is nothing."""
         return False

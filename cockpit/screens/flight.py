@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from cockpit.actions import FLIGHT_ACTIONS, Action, flight, keys_that_work
-from cockpit.actions.common import GO
+from cockpit.actions.common import BACK, GO, LEAVE
 from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.feed import Feed, Source
@@ -85,9 +85,20 @@ class Flight(RunScreen[Source]):
     def answered(self, ok: bool) -> None:
         self._pending = ""
 
+    def offered(self) -> Sequence[Action[Any]]:
+        zoomed = self.has_class("-zoom")
+        return [action for action in super().offered() if action is not BACK or zoomed]
+
+    def back_out(self) -> bool:
+        if self.has_class("-zoom"):
+            self.remove_class("-zoom")
+        else:
+            self.say(f"nothing is open here; {LEAVE.key_name} leaves, the engine keeps training")
+        return True
+
     def show_keys(self) -> None:
         others = " ".join(go.key_name for name, go in GO.items() if name != "flight")
-        keys = [*keys_that_work(FLIGHT_ACTIONS, self.state), (others, "screens", SCREENS_RANK)]
+        keys = [*keys_that_work(self.offered(), self.state), (others, "screens", SCREENS_RANK)]
         self.query_one(KeyBar).show(keys)
 
     def carry_out(self, action: Action[Any]) -> None:

@@ -77,7 +77,7 @@ class Samples(RunScreen[SamplesSource]):
         self.query_one("#board", Panel).show(self.view)
 
     def offered(self) -> Sequence[Action[Any]]:
-        return keys.FILM_KEYS if self.view.film_open else self.ACTIONS
+        return keys.FILM_KEYS if self.view.film_open else super().offered()
 
     def choose(self, choice: Choice) -> None:
         """Show another choice."""

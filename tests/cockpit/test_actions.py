@@ -57,7 +57,7 @@ def test_an_engine_on_its_way_takes_none(state: str) -> None:
 def test_without_an_engine_only_s_works(state: str) -> None:
     assert actions.RESUME.reason(run_in(state)) == ""
     assert "s resumes" in actions.HOLD.reason(run_in(state))
-    assert set(words(run_in(state))) == {"s", "a", "?", "q"}
+    assert set(words(run_in(state))) == {"s", "a", "esc", "?", "q"}
 
 
 def test_a_finished_run_says_that_it_is_finished() -> None:
@@ -66,7 +66,7 @@ def test_a_finished_run_says_that_it_is_finished() -> None:
 
 
 def test_before_the_first_look_nothing_is_pretended() -> None:
-    assert words(None) == {"a": "alerts", "?": "help", "q": "leave"}
+    assert words(None) == {"a": "alerts", "esc": "back", "?": "help", "q": "leave"}
 
 
 def test_labels_follow_the_state() -> None:

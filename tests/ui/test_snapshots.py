@@ -183,6 +183,7 @@ def an_app(kit: ModuleType, look: str, run: bool = True) -> CockpitApp:
         data=lambda _paths: data,  # type: ignore[arg-type,return-value]
         runs=lambda _paths: Told(some_runs(state.curves)),  # type: ignore[arg-type,return-value]
         log=lambda _paths: Told(a_log()),  # type: ignore[arg-type,return-value]
+        alerts=lambda _paths: kit.FakeWatch(),
     )
     offers = Offers(kit.refuse, lambda _path: kit.refuse(), lambda: "2 cores   7.8 GB memory")
     theme, glyphs = LOOKS[look]
