@@ -37,6 +37,8 @@ COMMANDS = {
     "scalars": ("scalars", "print the recorded curves"),
     "samples": ("samples", "print the generated samples"),
     "evaluate": ("evaluate", "generate and score, with baselines"),
+    "report": ("report", "let a run's model write its report for images of your own"),
+    "export": ("export", "write a run's adapter or merged model, checked, with a model card"),
     "check": ("check", "say what is wrong with a Python, the machine or a configuration, and mend it"),
     "data": ("data", "make phantom data, build or import a curriculum"),
     "service": ("service", "go on after a reboot with what was interrupted"),

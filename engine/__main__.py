@@ -1,6 +1,7 @@
 """The engine's own entry: what needs torch runs here, as a child of the command line."""
 
 import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -37,6 +38,18 @@ def main() -> int:
     fetch.add_argument("repo")
     fetch.add_argument("--revision", default="main")
     fetch.add_argument("--to", type=Path, required=True)
+    export = verbs.add_parser(
+        "export", help="write a run's adapter or merged model, checked, with a model card"
+    )
+    export.add_argument("run", type=Path)
+    export.add_argument("--to", type=Path, required=True)
+    export.add_argument("--merged", action="store_true")
+    export.add_argument("--checkpoint")
+    report = verbs.add_parser("report", help="the model's report for images of one's own")
+    report.add_argument("run", type=Path)
+    report.add_argument("images", nargs="+", type=Path)
+    report.add_argument("--ehr", type=Path)
+    report.add_argument("--checkpoint")
     options = parser.parse_args()
 
     os.umask(0o077)
@@ -105,7 +118,32 @@ def _fetch(options: argparse.Namespace) -> int:
     return fetch_model(options.repo, options.revision, options.to)
 
 
-_VERBS = {"run": _run, "evaluate": _evaluate, "inspect": _inspect, "convert": _convert, "fetch": _fetch}
+def _export(options: argparse.Namespace) -> int:
+    from engine.model.export import export
+
+    checked = export(RunPaths(options.run.absolute()), options.to, options.merged, options.checkpoint)
+    print(json.dumps(dataclasses.asdict(checked)))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from engine.training.report import reports
+
+    asked = reports(RunPaths(options.run.absolute()), options.images, options.ehr, options.checkpoint)
+    for report in asked:
+        print(json.dumps(report), flush=True)
+    return 0
+
+
+_VERBS = {
+    "run": _run,
+    "evaluate": _evaluate,
+    "inspect": _inspect,
+    "convert": _convert,
+    "fetch": _fetch,
+    "export": _export,
+    "report": _report,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

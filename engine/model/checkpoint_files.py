@@ -158,6 +158,13 @@ def renamed_tensors(
                 yield target, tensor if dtype is None else tensor.to(dtype)
 
 
+def legacy_name(parameter: str) -> str:
+    """The name that every transformers release reads from disk, of a parameter of the in-memory model."""
+    name = target_name(_original_name(parameter))
+    assert name is not None, parameter
+    return name
+
+
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "I64": 8, "I32": 4, "U8": 1}
 
 

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -41,16 +41,35 @@ def convert(source: Path, target: Path, progress: Callable[[int, int], None] | N
     partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
     partial.mkdir(parents=True)
     try:
-        _write_shards(original, partial, found.tensors, progress)
-        original.llava.dtype = _dominant_dtype(found)
-        original.llava.save_pretrained(partial)
-        _write_generation_config(original, partial)
-        _write_processor(original, partial)
-        _write_tokenizer(original, partial)
+        write_shards(checkpoint_files.renamed_tensors(original), found.tensors, partial, progress)
+        write_rest(original, partial, _dominant_dtype(found))
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def write_rest(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:
+    """Everything but the weights that plain transformers asks of a directory."""
+    original.llava.dtype = dtype
+    original.llava.save_pretrained(out)
+    _write_generation_config(original, out)
+    _write_processor(original, out)
+    _write_tokenizer(original, out)
+
+
+def copy_rest(source: Path, out: Path, dtype: torch.dtype) -> None:
+    """The same from a directory that has it already, a converted one; `dtype` is that of the weights in `out`."""
+    for file in sorted(source.iterdir()):
+        plain = file.suffix in (".json", ".model", ".jinja", ".txt") and not file.name.startswith(".")
+        if plain and file.is_file() and not file.name.endswith(".index.json"):
+            shutil.copyfile(file, out / file.name)
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    for section in (config, config.get("text_config", {}), config.get("vision_config", {})):
+        for key in ("dtype", "torch_dtype"):
+            if key in section:
+                section[key] = str(dtype).removeprefix("torch.")
+    _write_json(out / "config.json", config)
 
 
 def _dominant_dtype(found: checkpoint_files.Audit) -> torch.dtype:
@@ -58,9 +77,16 @@ def _dominant_dtype(found: checkpoint_files.Audit) -> torch.dtype:
     return names.get(max(found.dtypes, key=lambda name: found.dtypes[name]), torch.float32)
 
 
-def _write_shards(
-    original: OriginalConfig, out: Path, total: int, progress: Callable[[int, int], None] | None
+def write_shards(
+    tensors: Iterable[tuple[str, torch.Tensor]],
+    total: int,
+    out: Path,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
+    """Write named tensors, `total` of them, as shards with an index.
+
+    progress: called with (tensors written, tensors in all).
+    """
     groups: list[list[str]] = []
     pending: dict[str, torch.Tensor] = {}
     size = bytes_in_all = 0
@@ -71,7 +97,7 @@ def _write_shards(
         groups.append(list(pending))
         pending, size = {}, 0
 
-    for written, (name, tensor) in enumerate(checkpoint_files.renamed_tensors(original), 1):
+    for written, (name, tensor) in enumerate(tensors, 1):
         length = tensor.numel() * tensor.element_size()
         if pending and size + length > SHARD_BYTES:
             flush()

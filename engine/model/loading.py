@@ -34,7 +34,7 @@ class Base:
 
 def load_base(directory: Path, dtype: torch.dtype) -> Base:
     """Load `directory` on the CPU in `dtype`. Raises `UserError` naming every tensor that is missing or unexpected."""
-    model_type = _model_type(directory)
+    model_type = model_type_of(directory)
     if model_type == "llava_mistral":
         return _load_original(directory, dtype)
     if model_type == "llava":
@@ -118,7 +118,7 @@ def _base(
     )
 
 
-def _model_type(directory: Path) -> str | None:
+def model_type_of(directory: Path) -> str | None:
     path = directory / "config.json"
     try:
         model_type: str | None = read_object(path).get("model_type")

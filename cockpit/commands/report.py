@@ -1,0 +1,74 @@
+"""`report`: the model's report for one's own images, by a child that may load torch."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from cockpit.commands.console import one_line, print_json, printable
+from cockpit.commands.opening import add_runs
+from engine.runs.layout import resolve_run, runs_dir
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="JPEG, PNG, TIFF, …")
+    parser.add_argument("--run", metavar="RUN", required=True, help="name or path of a run")
+    parser.add_argument(
+        "--ehr",
+        metavar="FILE",
+        type=Path,
+        help="what is known of the patient, as text or JSON: asks for stage B's reasoning and codes",
+    )
+    parser.add_argument("--checkpoint", metavar="C", help="as stage_b-000400 (default: the newest)")
+    parser.add_argument("--json", action="store_true", help="a line of JSON an image")
+    add_runs(parser)
+    parser.description = (
+        "Let a run's model write its report for each image: impression and labels, or with --ehr reasoning and codes.\n"
+        "For research: nothing it writes is fit for clinical use."
+    )
+    parser.epilog = "example:\n  cxr-cockpit report film.png --run demo"
+
+
+def run(options: argparse.Namespace) -> int:
+    paths = resolve_run(options.run, runs_dir(options.runs))
+    command = [sys.executable, "-P", "-m", "engine", "report", str(paths.root), *map(str, options.images)]
+    command += ["--ehr", str(options.ehr)] if options.ehr else []
+    command += ["--checkpoint", options.checkpoint] if options.checkpoint else []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            report = json.loads(line)
+            if options.json:
+                print_json(report)
+            else:
+                print("\n".join(report_lines(report)), end="\n\n", flush=True)
+    return child.returncode if child.returncode >= 0 else 1
+
+
+def report_lines(report: dict[str, Any]) -> list[str]:
+    """A report for a person, the warning first."""
+    lines = [f"{one_line(report['image'])}   {report['stage']}   {report['checkpoint']}", report["notice"]]
+    if not report["prompt_known"]:
+        lines.append(
+            "The curriculum is not at hand: it was asked in this project's words, not those it learned."
+        )
+    lines.append("")
+    for paragraph in printable(report["prose"]).splitlines():
+        lines += textwrap.wrap(paragraph, 100) or [""]
+    return [*lines, "", _findings(report)]
+
+
+def _findings(report: dict[str, Any]) -> str:
+    if report["stage"] == "stage_a":
+        labels = report["labels"]
+        if labels is None:
+            return "labels: none that could be read"
+        return f"labels: {', '.join(name for name, state in labels.items() if state) or 'none'}"
+    if report["icd"] is None:
+        return "ICD: none that could be read"
+    return f"ICD: {', '.join(report['icd'])}"

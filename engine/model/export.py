@@ -1,0 +1,169 @@
+"""`export`: what a run has learned, as an adapter for plain PEFT or as a whole model for plain transformers.
+
+Nothing leaves the run before it is shown to answer as the run's own model does: the files that were written are
+loaded by the plain library and their logits held against those of base plus adapter.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import PeftModel
+from PIL import Image
+from transformers import LlavaForConditionalGeneration
+
+from engine.data.build import PROMPT_A, PROMPT_B
+from engine.data.curriculum import NO_EHR
+from engine.errors import UserError
+from engine.model.card import Checked, model_card
+from engine.model.card_facts import read_facts
+from engine.model.checkpoint_files import legacy_name
+from engine.model.convert import copy_rest, write_rest, write_shards
+from engine.model.llava_mistral import read_config
+from engine.model.loading import Base, model_type_of
+from engine.model.trained import Trained, load_trained
+from engine.runs.layout import RunPaths
+
+#: Largest difference between the exported model's logits and the run's, as a share of the largest logit. In float32
+#: only the order of sums differs; bfloat16 keeps 8 bits of a merged weight.
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
+
+#: An adapter whose answer differs from the base's by less than this does nothing.
+LEAST_EFFECT = 1e-6
+
+_ANSWER = "The lungs are clear. There is no pleural effusion.\nCheXpert: No Finding"
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """A film and a question with its answer: what exported and trained model are compared on."""
+
+    ids: torch.Tensor
+    pixels: torch.Tensor
+
+
+def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) -> Checked:
+    """Write the new directory `target`; a failure leaves nothing there.
+
+    Raises `UserError` where the adapter does nothing, or what was written does not answer as the run's model does.
+    """
+    if target.exists():
+        raise UserError(f"{target}: exists already; name a new directory")
+    trained = load_trained(paths, checkpoint)
+    probes = _probes(trained.base)
+    vocabulary = trained.base.vocabulary
+    adapted = _logits(trained.model, probes, vocabulary)
+    with trained.model.disable_adapter():
+        effect = distance(_logits(trained.model, probes, vocabulary), adapted)
+    if effect < LEAST_EFFECT:
+        raise UserError(
+            f"{trained.checkpoint}: the adapter does not change what the base answers; there is nothing to export"
+        )
+    _ask_disk(trained, target, merged)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True, mode=0o700)
+    try:
+        write = _write_merged if merged else _write_adapter
+        answers = write(trained, partial, probes)
+        error, tolerance = distance(answers, adapted), _tolerance(trained)
+        if error > tolerance or error > effect / 2:
+            raise UserError(
+                f"{trained.checkpoint}: what was exported answers otherwise than the run's model (by {error:.1e} of "
+                f"the largest logit; allowed are {tolerance:.0e} and half of the adapter's effect, {effect / 2:.1e}); "
+                + ("export without --merged" if merged else "nothing was kept")
+            )
+        checked = Checked(merged, effect, error, tolerance)
+        card = model_card(read_facts(paths, trained.config, trained.checkpoint), checked)
+        (partial / "README.md").write_text(card, encoding="utf-8")
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return checked
+
+
+def distance(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> float:
+    """Largest difference of two arrays of logits, as a share of the largest of `theirs`; infinite where one is NaN."""
+    gap = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+    return gap if np.isfinite(gap) else float("inf")
+
+
+def _probes(base: Base) -> list[_Probe]:
+    """A synthetic film, portrait, and the questions of both stages: no patient is needed to compare two models."""
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:320, 0:256]
+    shade = 96 + 64 * np.sin(rows / 37) * np.cos(columns / 29) + generator.normal(0, 12, rows.shape)
+    film = Image.fromarray(shade.clip(0, 255).astype(np.uint8))
+    pixels = torch.from_numpy(base.image_processor(film))[None]
+    return [
+        _Probe(torch.tensor([base.encoder.training(prompt, _ANSWER)[0]]), pixels)
+        for prompt in (PROMPT_A, PROMPT_B.format(ehr=NO_EHR))
+    ]
+
+
+def _logits(model: Any, probes: list[_Probe], vocabulary: int) -> np.ndarray[Any, Any]:
+    """(positions of all probes, vocabulary) float32."""
+    with torch.inference_mode():
+        rows = [
+            model(input_ids=probe.ids, pixel_values=probe.pixels.to(model.dtype), use_cache=False)
+            .logits[0, :, :vocabulary]
+            .float()
+            .numpy()
+            for probe in probes
+        ]
+    return np.concatenate(rows)
+
+
+def _tolerance(trained: Trained) -> float:
+    return TOLERANCE[trained.base.model.dtype]
+
+
+def _write_adapter(trained: Trained, out: Path, probes: list[_Probe]) -> np.ndarray[Any, Any]:
+    """PEFT's own two files; the logits that plain PEFT gives with them."""
+    shutil.copyfile(trained.checkpoint / "adapter_model.safetensors", out / "adapter_model.safetensors")
+    adapter = json.loads((trained.checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
+    # a path on the machine it was trained on says nothing elsewhere
+    adapter["base_model_name_or_path"] = trained.config.base_directory.name
+    (out / "adapter_config.json").write_text(json.dumps(adapter, indent=2) + "\n", encoding="utf-8")
+    loaded = PeftModel.from_pretrained(trained.model.unload(), str(out))
+    return _logits(loaded.eval(), probes, trained.base.vocabulary)
+
+
+def _write_merged(trained: Trained, out: Path, probes: list[_Probe]) -> np.ndarray[Any, Any]:
+    """A whole model directory; the logits that plain transformers gives with it."""
+    dtype, vocabulary = trained.base.model.dtype, trained.base.vocabulary
+    model = trained.model.merge_and_unload(safe_merge=True)
+    count = sum(1 for _ in model.named_parameters())
+    write_shards(_named_as_on_disk(model), count, out)
+    base = trained.config.base_directory
+    if model_type_of(base) == "llava":
+        copy_rest(base, out, dtype)
+    else:
+        write_rest(read_config(base), out, dtype)
+    loaded = LlavaForConditionalGeneration.from_pretrained(
+        str(out), dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
+    )
+    return _logits(loaded.eval(), probes, vocabulary)
+
+
+def _named_as_on_disk(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, parameter in model.named_parameters():
+        yield legacy_name(name), parameter.detach()
+
+
+def _ask_disk(trained: Trained, target: Path, merged: bool) -> None:
+    needed = sum(file.stat().st_size for file in trained.checkpoint.glob("adapter_model*"))
+    if merged:
+        needed = sum(one.numel() * one.element_size() for one in trained.base.model.parameters())
+    place = target.absolute().parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < needed * 1.02:
+        raise UserError(f"{target}: needs {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free")
