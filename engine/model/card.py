@@ -51,7 +51,7 @@ def model_card(facts: Facts, checked: Checked) -> str:
         "## How to load it",
         _loading(facts, checked),
         "## Limits",
-        _LIMITS,
+        _limits(facts),
         "## Licence and terms",
         _terms(facts),
     ]
@@ -198,10 +198,15 @@ def _loading(facts: Facts, checked: Checked) -> str:
     )
 
 
+def _limits(facts: Facts) -> str:
+    seen = "drawn films" if facts.phantoms else "the films named above, with reports in one language"
+    return (
+        "- It invents findings, measurements and comparisons with earlier films that it has never seen.\n"
+        f"- It was trained on {seen}; it is not known to hold anywhere else.\n{_LIMITS}"
+    )
+
+
 _LIMITS = """\
-- It invents findings, measurements and comparisons with earlier films that it has never seen.
-- It was trained on one hospital's films or on phantoms, on frontal views with English reports; it is not known to hold
-  anywhere else.
 - Rare labels are learned worst; a micro-averaged F1 hides that, the macro-averaged one shows it.
 - Scores against reference reports reward the same words, not the truth of what is said.
 - Weights remember: text of training reports may be brought out of them."""

@@ -1,0 +1,221 @@
+"""An export answers as the run's model does when plain PEFT and plain transformers load it, or is refused."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from PIL import Image
+from transformers import AutoProcessor, LlavaForConditionalGeneration
+
+from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, freeze, load_config
+from engine.errors import UserError
+from engine.model import export as exporting
+from engine.model.card_facts import read_facts
+from engine.model.convert import convert
+from engine.model.export import export
+from engine.model.loading import load_base
+from engine.model.lora import add_adapter
+from engine.model.trained import choose_checkpoint, load_trained
+from engine.runs.checkpoints import Standing
+from engine.runs.layout import RunPaths, create_run
+from engine.runs.store import open_writer
+from engine.training.checkpoint import write_checkpoint
+
+MakeRun = Callable[..., RunPaths]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """A run with one checkpoint. learned: how far its adapter's B matrices are from zero."""
+
+    def make(learned: float = 0.05, **settings: Any) -> RunPaths:
+        config = demo(tmp_path, settings)
+        paths = create_run(tmp_path / "runs", "night")
+        freeze(config, paths.config)
+        precision = torch.bfloat16 if config.model.precision == "bfloat16" else torch.float32
+        base = load_base(config.base_directory, precision)
+        base.model.requires_grad_(False)
+        model = add_adapter(base.model, config.lora, str(config.base_directory), seed=1)
+        torch.manual_seed(2)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.data = torch.randn_like(parameter) * learned
+        with open_writer(paths) as writer:
+            writer.open_attempt()
+            writer.begin_attempt("stage_a", 0, {})
+            writer.plan([{"stage": stage, "steps": 9} for stage in ("stage_a", "stage_b")])
+            writer.state("training")
+            writer.scalars("stage_b", 9, {"val/loss": 0.75})
+            for purpose in ("evaluation", "baseline:constant"):
+                writer.sample(row(purpose))
+            optimizer = torch.optim.AdamW(one for one in model.parameters() if one.requires_grad)
+            standing = Standing("stage_b", 9, 9, "finished")
+            write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, standing)
+            writer.checkpoint("stage_b-000009", "stage_b", 9, 1, True)
+            writer.state("finished")
+        return paths
+
+    return make
+
+
+def demo(home: Path, settings: dict[str, Any]) -> RunConfig:
+    chosen = {"data.curriculum": str(home / "none.jsonl"), "lora.rank": 4, **settings}
+    return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in chosen.items()])
+
+
+def row(purpose: str) -> dict[str, Any]:
+    return {
+        "stage": "stage_b",
+        "step": 9,
+        "checkpoint": "stage_b-000009",
+        "split": "val",
+        "purpose": purpose,
+        "case": "case-1",
+        "image": "a.png",
+        "prompt": "Secret question about Mrs X",
+        "reference": "Secret reference.\nICD: J90 Pleural effusion",
+        "generated": "Secret answer.\nICD: J90 Pleural effusion" if purpose == "evaluation" else "None.",
+        "labels": None,
+        "labels_reference": None,
+        "icd": ["10:J90"] if purpose == "evaluation" else None,
+        "icd_reference": ["10:J90"],
+        "scores": {},
+    }
+
+
+def answer(model: Any, directory: Path) -> tuple[torch.Tensor, list[int]]:
+    """Logits and a greedy answer to a film that no export was checked on."""
+    processor = AutoProcessor.from_pretrained(directory)
+    film = Image.effect_noise((200, 260), 60)
+    film.putdata([(x * 7 + y * 3) % 251 for y in range(260) for x in range(200)])
+    inputs = processor(images=film, text="[INST] <image>\nWhat is new? [/INST]", return_tensors="pt")
+    with torch.no_grad():
+        logits = model(**inputs).logits
+        written = model.generate(**inputs, max_new_tokens=8, do_sample=False)
+    return logits, written[0].tolist()
+
+
+def test_adapter_and_merged_answer_alike_in_plain_libraries(make_run: MakeRun, tmp_path: Path) -> None:
+    paths = make_run()
+    adapter = export(paths, tmp_path / "adapter", merged=False, checkpoint=None)
+    merged = export(paths, tmp_path / "merged", merged=True, checkpoint=None)
+    assert adapter.error <= adapter.tolerance == 1e-4
+    assert merged.error <= merged.tolerance == 1e-4 < merged.effect
+
+    convert(BUNDLED_BASE, tmp_path / "base")
+    base = LlavaForConditionalGeneration.from_pretrained(tmp_path / "base", dtype=torch.float32).eval()
+    untouched, _ = answer(base, tmp_path / "base")
+    with_adapter = PeftModel.from_pretrained(base, str(tmp_path / "adapter")).eval()
+    ours, written = answer(with_adapter, tmp_path / "base")
+    whole = LlavaForConditionalGeneration.from_pretrained(tmp_path / "merged").eval()
+    theirs, written_whole = answer(whole, tmp_path / "merged")
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    assert written == written_whole
+    assert (ours - untouched).abs().max() > 1e-2
+
+    assert {file.name for file in (tmp_path / "adapter").iterdir()} == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "README.md",
+    }
+    named = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert named["base_model_name_or_path"] == BUNDLED_BASE.name
+    files = [*(tmp_path / "adapter").iterdir(), *(tmp_path / "merged").iterdir()]
+    assert not [file for file in files if str(BUNDLED_BASE.parent) in file.read_bytes().decode("latin-1")]
+
+
+def test_a_converted_base_and_bfloat16_export_too(make_run: MakeRun, tmp_path: Path) -> None:
+    convert(BUNDLED_BASE, tmp_path / "base")
+    paths = make_run(
+        **{"model.base": str(tmp_path / "base"), "model.precision": "bfloat16", "lora.train_projector": False}
+    )
+    checked = export(paths, tmp_path / "merged", merged=True, checkpoint=None)
+    assert checked.error <= checked.tolerance == 5e-2
+    assert LlavaForConditionalGeneration.from_pretrained(tmp_path / "merged").dtype == torch.bfloat16
+    assert AutoProcessor.from_pretrained(tmp_path / "merged").patch_size
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_an_adapter_that_does_nothing_is_refused(make_run: MakeRun, tmp_path: Path, merged: bool) -> None:
+    with pytest.raises(UserError, match="does not change what the base answers"):
+        export(make_run(learned=0.0), tmp_path / "out", merged=merged, checkpoint=None)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_merge_that_answers_otherwise_is_refused_and_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = make_run()
+    named = exporting._named_as_on_disk
+
+    def spoilt(model: torch.nn.Module) -> Any:
+        for name, tensor in named(model):
+            yield name, tensor * 1.05 if name.endswith("layers.0.mlp.up_proj.weight") else tensor
+
+    monkeypatch.setattr(exporting, "_named_as_on_disk", spoilt)
+    with pytest.raises(UserError, match="answers otherwise"):
+        export(paths, tmp_path / "out", merged=True, checkpoint=None)
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+
+
+def test_what_is_in_the_way_is_told_before_anything_loads(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="exists already"):
+        export(RunPaths(tmp_path / "none"), tmp_path, merged=True, checkpoint=None)
+
+
+def test_checkpoints_are_chosen_without_touching_the_run(make_run: MakeRun) -> None:
+    paths = make_run()
+    (paths.checkpoints / ".stage_b-000010.partial").mkdir()  # an engine is writing it
+    newer = paths.checkpoints / "stage_b-000012"
+    newer.mkdir()
+    (newer / "manifest.json").write_text('{"adapter_model.safetensors": {"bytes": 1, "blake2b": "0"}}')
+    assert choose_checkpoint(paths, None).name == "stage_b-000009"
+    assert (paths.checkpoints / ".stage_b-000010.partial").is_dir()
+    with pytest.raises(UserError, match="there are: stage_b-000009, stage_b-000012"):
+        choose_checkpoint(paths, "stage_b-000099")
+    with pytest.raises(UserError, match="manifest of stage_b-000012"):
+        choose_checkpoint(paths, "stage_b-000012")
+    assert not any(one.requires_grad for one in load_trained(paths, None).model.parameters())
+
+
+def test_the_card_has_the_runs_figures_and_no_word_of_its_reports(make_run: MakeRun, tmp_path: Path) -> None:
+    paths = make_run()
+    export(paths, tmp_path / "adapter", merged=False, checkpoint="stage_b-000009")
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    front = yaml.safe_load(card.split("---")[1])
+    assert front["library_name"] == "peft" and "base_model" not in front
+    assert "last validation loss 0.750" in card
+    assert re.search(r"\| this model \| stage_b \| 1 \| .* \| 1\.000 \|", card)
+    assert re.search(r"\| one constant answer \| stage_b \| 1 \| .* \| 0\.000 \|", card)
+    assert "stage_b, step 9 of 9 (its end)" in card
+    assert "not at hand" in card  # the curriculum
+    assert "knows nothing of patients" in card
+    assert "Secret" not in card and str(tmp_path) not in card
+
+
+def test_the_card_of_a_run_on_patients_names_their_terms(make_run: MakeRun, tmp_path: Path) -> None:
+    from engine.model.card import Checked, model_card
+
+    paths = make_run()
+    config = load_config(paths.config)
+    facts = read_facts(paths, config, paths.checkpoints / "stage_b-000009")
+    real = dataclasses.replace(
+        facts,
+        phantoms=False,
+        bundled=False,
+        base="llava-med",
+        repo="some/llava-med",
+        commit="c" * 40,
+        scores={},
+    )
+    card = model_card(real, Checked(True, 0.3, 1e-6, 1e-4))
+    assert yaml.safe_load(card.split("---")[1])["base_model"] == "some/llava-med"
+    assert "c" * 40 in card and "PhysioNet" in card and "Microsoft Research License" in card
+    assert "was not evaluated" in card and "phantom" not in card
