@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import be_patient
+from engine.training.device_environment import prepare_environment
 
 
 def main() -> int:
@@ -50,11 +51,15 @@ def main() -> int:
     report.add_argument("images", nargs="+", type=Path)
     report.add_argument("--ehr", type=Path)
     report.add_argument("--checkpoint")
+    device = verbs.add_parser("device", help="try the device; findings as lines of JSON")
+    device.add_argument("--device", default="auto", choices=("auto", "cpu", "mps", "cuda"))
+    device.add_argument(
+        "--runs", type=Path, required=True, help="directory of runs, where the rates are kept"
+    )
     options = parser.parse_args()
 
     os.umask(0o077)
-    # set before torch is imported: an operator that MPS lacks falls back to the CPU; nothing is looked up on a hub
-    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+    prepare_environment(os.environ)
     if options.verb != "fetch":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -135,6 +140,16 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _device(options: argparse.Namespace) -> int:
+    from engine.setup_check.device_trial import as_line
+    from engine.training.device import choose_device, device_of
+    from engine.training.device_trial.trial import device_trial
+
+    for said in device_trial(device_of(choose_device(options.device)), options.runs.absolute()):
+        print(as_line(said), flush=True)
+    return 0
+
+
 _VERBS = {
     "run": _run,
     "evaluate": _evaluate,
@@ -143,6 +158,7 @@ _VERBS = {
     "fetch": _fetch,
     "export": _export,
     "report": _report,
+    "device": _device,
 }
 
 if __name__ == "__main__":

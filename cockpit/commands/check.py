@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import one_line, print_json
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line, print_json
 from cockpit.commands.opening import add_runs, runs_of
 from engine.errors import UserError
 
@@ -29,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--python", metavar="EXE", help="the interpreter to look at (default: the cockpit's own)"
     )
     parser.add_argument("--config", metavar="CONFIG", type=Path, help="a configuration to check as well")
+    parser.add_argument(
+        "--device", action="store_true", help="try the device as well: its numbers, its speed (a minute)"
+    )
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     changes = parser.add_mutually_exclusive_group()
     changes.add_argument("--mend", action="store_true", help="show what would mend it, ask, and do it")
@@ -37,13 +40,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_runs(parser)
     parser.epilog = (
         "Exit code 1 if anything fails.\n\n"
-        "examples:\n  cxr-cockpit check\n  cxr-cockpit check --python ~/old/.venv/bin/python --mend"
+        "examples:\n  cxr-cockpit check\n  cxr-cockpit check --device\n"
+        "  cxr-cockpit check --python ~/old/.venv/bin/python --mend"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     if options.yes and not (options.mend or options.undo):
         raise UserError("--yes says yes to --mend or --undo; give one of them")
+    if options.device and (options.mend or options.undo):
+        raise UserError("--device tries what is there: mend first, then try")
     try:
         from engine.setup_check.check import Check
         from engine.setup_check.target import find_target
@@ -53,6 +59,10 @@ def run(options: argparse.Namespace) -> int:
     if options.undo:
         return _undo(target, options)
     check = Check(target, options.config, runs_of(options))
+    if options.device:
+        if not target.own:
+            raise UserError("--device tries the Python that cxr-cockpit trains with: leave --python out")
+        check.trial = True
     _look(check, options.json)
     if options.mend:
         return _mend(check, options)
@@ -64,10 +74,14 @@ def run(options: argparse.Namespace) -> int:
 def _look(check: Check, as_json: bool) -> None:
     """Run the check: what is well is told as it comes, what is not at the end, worst first."""
     told: set[str] = set()
+    under_way = LiveLines(sys.stderr, SPARSE_SECONDS)
+    check.trying = lambda part: under_way.show([f"{part.number}/{part.total}  {part.text}"])
     for finding in check.run():
         if not as_json and finding.status in ("ok", "info") and finding.id not in told:
             told.add(finding.id)
+            under_way.erase()
             print(_line(finding), flush=True)
+    under_way.erase()
     if as_json:
         return
     bad = [one for one in check.findings if one.status in ("fail", "warn")]

@@ -36,7 +36,8 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes, None where unknown. `limit` is what the device recommends or has; `utilization` lies in 0…1."""
+    """Bytes, None where unknown. `limit` is what the device recommends or has, `wired` what somebody has set instead;
+    `utilization` and `pressure` lie in 0…1. `silent` names what was asked for and had no answer."""
 
     process: float | None = None
     device: float | None = None
@@ -45,6 +46,10 @@ class Memory:
     used: float | None = None
     total: float | None = None
     utilization: float | None = None
+    swap: float | None = None
+    pressure: float | None = None
+    wired: float | None = None
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,13 @@ MEMORY_TAGS = {
     "limit": "memory/device_limit",
     "used": "memory/system_used",
     "total": "memory/system_total",
+    "utilization": "gpu/utilization",
+    "swap": "memory/swap_used",
+    "pressure": "memory/pressure",
+    "wired": "memory/wired_limit",
 }
 TAGS = (
     *MEMORY_TAGS.values(),
-    "gpu/utilization",
     "train/lr",
     "train/grad_norm",
     "train/padding",
@@ -60,7 +63,8 @@ def ended_stage_seconds(rows: Iterable[Scalar]) -> float | None:
 def memory_view(latest: Mapping[str, Scalar]) -> Memory:
     """The newest memory figures."""
     values = {name: _value(latest, tag) for name, tag in MEMORY_TAGS.items()}
-    return Memory(**values, utilization=_value(latest, "gpu/utilization"))
+    silent = tuple(name for name, tag in MEMORY_TAGS.items() if values[name] is None and tag in latest)
+    return Memory(**values, silent=silent)
 
 
 def pace_view(

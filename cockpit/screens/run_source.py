@@ -99,7 +99,7 @@ class RunSource:
         return FlightState(
             run=status.run,
             state=status.state,
-            machine=_machine(memory.total, memory.device is not None),
+            machine=_machine(memory.total, reader.attempt_info(status.attempt or 0).get("device")),
             checkpoint=status.checkpoint or "",
             stages=stages,
             curves=_curves(reader, stages),
@@ -191,7 +191,7 @@ class RunSource:
 
 def _state_without_database(paths: RunPaths) -> FlightState:
     status = status_of(paths)
-    return FlightState(status.run, status.state, error=status.error or "", machine=_machine(None, False))
+    return FlightState(status.run, status.state, error=status.error or "", machine=_machine(None, None))
 
 
 def _curves(reader: RunReader, stages: tuple[StageView, ...]) -> tuple[StageCurve, ...]:
@@ -219,7 +219,8 @@ def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:
     return None
 
 
-def _machine(total: float | None, device: bool) -> str:
+def _machine(total: float | None, device: str | None) -> str:
+    """`mac-studio  512 GB  MPS`, of which what is not known is left out."""
     host = platform.node().split(".")[0]
     memory = f"{total / 1024**3:.0f} GB" if total else ""
-    return "  ".join(part for part in (host, memory, "GPU" if device else "CPU") if part)
+    return "  ".join(part for part in (host, memory, (device or "").upper()) if part)

@@ -10,6 +10,8 @@ from cockpit.widgets.lines import Frame, Line, columns, width_of
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97
 """Shares of the total from which a gauge warns, and needs a hand."""
+WAITING, STARVING = 0.1, 0.5
+"""Pressure on memory from which it is worth a word: work waits for pages, or hardly comes on."""
 
 Gauge = tuple[str, float | None, float | None]
 """Name, bytes used, bytes there are."""
@@ -21,10 +23,7 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
     frame += [gauge_line(gauge, width, glyphs) for gauge in known_gauges(state.memory)]
     if len(frame) == 1:
         frame.append([("no figures yet", "dim")])
-    if state.memory.utilization is not None:
-        frame.append(
-            [(f"{'busy':<{NAME_WIDTH}}", "dim"), (f"{figures.percent(state.memory.utilization):>6}", "text")]
-        )
+    frame += [line for line in (swap_line(state.memory), busy_line(state.memory)) if line]
     pace = pace_lines(state)
     if len(frame) + len(pace) + 2 <= height:
         frame.append([])
@@ -51,14 +50,39 @@ def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyph
 
 
 def known_gauges(memory: Memory) -> list[Gauge]:
-    """What the engine has measured; on a CPU there is no device to measure."""
-    gauges: list[Gauge] = [
-        ("process", memory.process, memory.total),
-        ("device", memory.device, memory.limit),
-        ("reserved", memory.reserved, memory.limit),
-        ("system", memory.used, memory.total),
+    """What the engine has measured, or asked for in vain; on a CPU there is no device to ask."""
+    limit = memory.limit if memory.wired is None else min(memory.wired, memory.limit or memory.wired)
+    gauges: list[tuple[str, Gauge]] = [
+        ("process", ("process", memory.process, memory.total)),
+        ("device", ("device", memory.device, limit)),
+        ("reserved", ("reserved", memory.reserved, limit)),
+        ("used", ("system", memory.used, memory.total)),
     ]
-    return [gauge for gauge in gauges if gauge[1] is not None]
+    return [gauge for name, gauge in gauges if gauge[1] is not None or name in memory.silent]
+
+
+def swap_line(memory: Memory) -> Line:
+    """`swap        0.0 GB   pressure high`: nothing while nothing is swapped and nothing waits."""
+    pressure = memory.pressure or 0.0
+    if not memory.swap and pressure < WAITING and not {"swap", "pressure"} & set(memory.silent):
+        return []
+    line: Line = [
+        (f"{'swap':<{NAME_WIDTH}}", "dim"),
+        (figures.gigabytes(memory.swap), "text"),
+        (" GB", "dim"),
+    ]
+    if "pressure" in memory.silent:
+        return [*line, ("   pressure ", "dim"), ("-", "text")]
+    if pressure >= STARVING:
+        return [*line, ("   pressure ", "dim"), ("high", "bad")]
+    return [*line, ("   pressure ", "dim"), ("some", "warn")] if pressure >= WAITING else line
+
+
+def busy_line(memory: Memory) -> Line:
+    """`gpu        92 %`, a dash where it was asked for in vain, nothing where there is none."""
+    if memory.utilization is None and "utilization" not in memory.silent:
+        return []
+    return [(f"{'gpu':<{NAME_WIDTH}}", "dim"), (f"{figures.percent(memory.utilization):>6}", "text")]
 
 
 def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
@@ -66,7 +90,7 @@ def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
     name, used, total = gauge
     role = _level(used, total)
     line: Line = [(f"{name:<{NAME_WIDTH}}", "dim"), (figures.gigabytes(used), role)]
-    if total is None or used is None:
+    if total is None:
         return [*line, (" GB", "dim")]
     room = width - NAME_WIDTH - 6 - 14 - 2
     if room >= 4:
@@ -74,7 +98,7 @@ def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
         fill = role if role != "text" else "accent"
         line += [
             (f" {left}", "faint"),
-            *meter(used / total, room, glyphs, fill),
+            *meter((used or 0.0) / total, room, glyphs, fill),
             (right, "faint"),
         ]
     return [*line, (" of", "dim"), (f"{figures.total_gigabytes(total):>6}", "dim"), (" GB", "dim")]

@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
 from engine.model import checkpoint_files
+from engine.model.attention import SAFE_ATTENTION
 from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
@@ -73,6 +74,7 @@ def _from_pretrained(source: str | None, **options: Any) -> LlavaForConditionalG
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
+        attn_implementation=SAFE_ATTENTION,
         **options,
     )
     wrong = {

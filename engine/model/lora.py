@@ -37,11 +37,19 @@ def add_adapter(
         raise UserError(
             f"lora.targets {section.targets!r} fits no module of the model ({str(error).splitlines()[0]})"
         ) from None
+    for name, module in adapted.named_modules():
+        if name.endswith(f"{PROJECTOR}.modules_to_save.default"):
+            module.register_forward_pre_hook(_cast_to_weights)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     refuse_stray_parameters(adapted, section)
     return adapted
+
+
+def _cast_to_weights(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """PEFT casts what goes into its own layers, but not what goes into a module that is trained whole."""
+    return tuple(one.to(next(module.parameters()).dtype) for one in inputs)
 
 
 def refuse_stray_parameters(model: PeftModel, section: LoraSection) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.config import RunConfig
+from engine.setup_check.device_trial import RESTS_ON, Part, not_tried, try_device
 from engine.setup_check.diagnose import COCKPIT_PACKAGE, package_findings, working
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, worst_first
@@ -29,6 +30,10 @@ class Check:
     config: Path | None = None
     runs: Path = Path("runs")
     seconds: float = IMPORT_SECONDS
+    trial: bool = False
+    """Whether to try the device when all else is told: the configured one, else the one that a run would take."""
+    trying: Callable[[Part], None] = lambda part: None
+    """Told each part of that trial as it begins."""
     resolver: Resolver | None = None
     """Stands in for pip's dry run, for tests."""
     facts: Facts = field(default_factory=Facts)
@@ -87,6 +92,21 @@ class Check:
         mends = with_fixes(found, self._planner(), self.facts, knowledge())
         self.plan = mends.plan
         yield from (one for one in mends.findings if one.fix)
+        if self.trial:
+            yield from self._trial()
+
+    def _trial(self) -> Iterator[Finding]:
+        """The device, if it is there and the packages that it takes to try it work."""
+        device = self._config.model.device if self._config else "auto"
+        groups = {self._findings[name].group for name in self.fails}
+        if groups & RESTS_ON or f"device-{device}" in self.fails:
+            yield not_tried()
+            return
+        for said in try_device(self.runs, device):
+            if isinstance(said, Part):
+                self.trying(said)
+            else:
+                yield said
 
     def _surroundings(self) -> Iterator[Finding]:
         if not self.target.own and self.config is None:

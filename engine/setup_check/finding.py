@@ -6,9 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["ok", "info", "warn", "fail"]
-Group = Literal["interpreter", "packages", "imports", "machine", "terminal", "project"]
+Group = Literal["interpreter", "packages", "imports", "machine", "terminal", "project", "device"]
 
-GROUPS: tuple[Group, ...] = ("interpreter", "packages", "imports", "machine", "terminal", "project")
+GROUPS: tuple[Group, ...] = (
+    "interpreter",
+    "packages",
+    "imports",
+    "machine",
+    "terminal",
+    "project",
+    "device",
+)
 WORST_FIRST: tuple[Status, ...] = ("fail", "warn", "info", "ok")
 
 

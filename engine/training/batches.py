@@ -106,8 +106,7 @@ class Collator:
 
     def training(self, samples: Sequence[Encoded]) -> Batch:
         """Right-padded to a multiple of the configured length."""
-        longest = max(len(one.ids) for one in samples)
-        length = -(-longest // self._multiple) * self._multiple
+        length = self._padded(max(len(one.ids) for one in samples))
         answer = max(one.supervised for one in samples)
         ids = np.full((len(samples), length), self._pad, np.int64)
         mask = np.zeros((len(samples), length), np.int64)
@@ -131,9 +130,9 @@ class Collator:
         )
 
     def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
-        """Left-padded prompts for generation, without targets."""
+        """Left-padded prompts for generation, to a multiple of the configured length as well, without targets."""
         asked = [encoder.prompt(sample.prompt) for sample in samples]
-        length = max(map(len, asked))
+        length = self._padded(max(map(len, asked)))
         ids = np.full((len(asked), length), self._pad, np.int64)
         mask = np.zeros((len(asked), length), np.int64)
         for row, one in enumerate(asked):
@@ -147,6 +146,9 @@ class Collator:
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:
         """(samples, 3, size, size) float32."""
         return torch.from_numpy(np.stack([self._pixels_of(sample) for sample in samples]))
+
+    def _padded(self, longest: int) -> int:
+        return -(-longest // self._multiple) * self._multiple
 
     def _pixels_of(self, sample: Sample) -> npt.NDArray[np.float32]:
         image = open_image(self._root, sample.image)

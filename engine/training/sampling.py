@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from engine.data.curriculum import Sample
 from engine.model.loading import Base
 from engine.training.batches import Batch, Collator, Encoded
+from engine.training.device import Device, device_of
 
 #: Called between batches; it may raise to end the work.
 Poll = Callable[[], None]
@@ -61,27 +62,36 @@ def generate(
     poll: Poll,
 ) -> list[str]:
     """Greedy answers to `samples`, in their order. The composition of batches depends on the samples alone."""
-    device = next(model.parameters()).device
+    place = next(model.parameters()).device
     answers: dict[int, str] = {}
     order = sorted(range(len(samples)), key=lambda index: (len(samples[index].prompt), samples[index].id))
-    beyond = list(range(base.vocabulary, base.model.config.text_config.vocab_size))
-    with evaluation_mode(model):
-        for group in _groups(order, batch_size):
-            poll()
-            batch = collator.prompts([samples[index] for index in group], base.encoder).to(device)
-            output = model.generate(
-                input_ids=batch.ids,
-                attention_mask=batch.mask,
-                pixel_values=batch.pixels,
-                do_sample=False,
-                max_new_tokens=max_new_tokens,
-                pad_token_id=base.pad_id,
-                eos_token_id=base.encoder.eos_id,
-                suppress_tokens=beyond,
-            )
-            for index, ids in zip(group, output[:, batch.ids.shape[1] :].tolist(), strict=True):
-                answers[index] = base.encoder.text(ids)
+    for group in _groups(order, batch_size):
+        poll()
+        batch = collator.prompts([samples[index] for index in group], base.encoder).to(place)
+        made = generated_ids(model, base, batch, max_new_tokens, device_of(place))
+        for index, ids in zip(group, made.tolist(), strict=True):
+            answers[index] = base.encoder.text(ids)
+    device_of(place).empty_cache()
     return [answers[index] for index in range(len(samples))]
+
+
+def generated_ids(model: Any, base: Base, batch: Batch, max_new_tokens: int, device: Device) -> torch.Tensor:
+    """(samples, new tokens) greedy answers to the left-padded prompts of `batch`, ids of the vocabulary only."""
+    # keys and values that grow by one with every token would be a new shape each
+    cache = {"cache_implementation": "static", "disable_compile": True} if device.fixed_shapes else {}
+    with evaluation_mode(model):
+        output: torch.Tensor = model.generate(
+            input_ids=batch.ids,
+            attention_mask=batch.mask,
+            pixel_values=batch.pixels,
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=base.pad_id,
+            eos_token_id=base.encoder.eos_id,
+            suppress_tokens=list(range(base.vocabulary, base.model.config.text_config.vocab_size)),
+            **cache,
+        )
+    return output[:, batch.ids.shape[1] :]
 
 
 class evaluation_mode:

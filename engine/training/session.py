@@ -28,6 +28,8 @@ from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.checkpoint import Checkpoint
 from engine.training.control import Control, Interrupt
+from engine.training.device_faults import known_faults, largest_tensors
+from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, evaluate
 from engine.training.loop import StageTrainer
 from engine.training.prepare import check_images, prepare_curriculum
@@ -55,7 +57,9 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
         control = Control(writer)
         control.listen_to_signals()
         try:
-            return _Session(paths, writer, reader, control).live(asked, same_stage)
+            session = _Session(paths, writer, reader, control)
+            with session.gauges:
+                return session.live(asked, same_stage)
         except Interrupt as interrupt:  # before there was a stage to make safe
             _ended_early(writer, interrupt)
             return 1
@@ -85,6 +89,7 @@ class _Session:
     def __init__(self, paths: RunPaths, writer: RunWriter, reader: RunReader, control: Control) -> None:
         self.paths, self.writer, self.reader, self.control = paths, writer, reader, control
         self.config = frozen_config(paths)
+        self.gauges = Gauges(device.device_of(self._device()))
 
     def live(self, asked: str | None, same_stage: bool) -> int:
         config, control = self.config, self.control
@@ -102,6 +107,8 @@ class _Session:
                 "note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage
             )
 
+        for fault in known_faults(device.device_of(self._device())):
+            self.writer.event("alert", fault, level="warn")
         control.enter("preparing")
         samples = prepare_curriculum(config, self._note, control.poll)
         used = [sample for sample in samples if sample.split in ("train", "val")]
@@ -127,6 +134,7 @@ class _Session:
         every = encoded["train"] + encoded["val"]
         line = audit.before_first_step(loaded.model, loaded.base, every, collator.training(every[:1]))
         self.writer.event("note", line)
+        self._refuse_too_large(loaded.base, every)
         self._plan(stages, encoded["train"])
 
         optimizer_from = position.checkpoint if position.step else None
@@ -153,6 +161,13 @@ class _Session:
 
     def _device(self) -> torch.device:
         return device.choose_device(self.config.model.device)
+
+    def _refuse_too_large(self, base: Base, encoded: Sequence[Encoded]) -> None:
+        """Refuse batches that hold a tensor the device cannot compute with, before the first step."""
+        text = base.model.config.text_config
+        of_stages = [[one for one in encoded if one.sample.stage == name] for name in STAGES]
+        tensors = largest_tensors(self.config, text.num_attention_heads, text.vocab_size, of_stages)
+        device.device_of(self._device()).refuse_too_large(tensors)
 
     def _note(self, line: str) -> None:
         self.writer.progress(None, None, note=line)
@@ -194,7 +209,7 @@ class _Session:
             trainable(loaded.model).values(),
             lr=schedule.section.learning_rate,
             weight_decay=schedule.section.weight_decay,
-            fused=device.fused_optimizer(loaded.accelerator.device),
+            fused=device.device_of(loaded.accelerator.device).fused_optimizer,
         )
         if optimizer_from:
             checkpoints.load_optimizer(optimizer_from, loaded.model, optimizer)
@@ -219,6 +234,7 @@ class _Session:
             self.control,
             self.writer,
             self.reader,
+            self.gauges,
         )
 
     def _evaluate(self, stage: StageRun, loaded: "Loaded", samples: list[Sample], command: Command) -> str:
@@ -269,6 +285,7 @@ def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) 
     """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
     precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
     accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
+    device.device_of(place).prepare()
     base = load_base(config.base_directory, precision)
     base.model.requires_grad_(False)
     adapted = add_adapter(

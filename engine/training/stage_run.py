@@ -17,7 +17,8 @@ from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.control import Control, Interrupt
-from engine.training.device import memory
+from engine.training.device import device_of
+from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, Row, score
 from engine.training.loop import StageTrainer, StepRecord
 from engine.training.randomness import seed_for
@@ -38,6 +39,7 @@ class StageRun:
     control: Control
     writer: RunWriter
     reader: RunReader
+    gauges: Gauges
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS), init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
 
@@ -143,15 +145,15 @@ class StageRun:
                 self._last[name] = time.monotonic()
 
     def _record_step(self, record: StepRecord) -> None:
-        values = record.scalars() | memory(self.trainer.accelerator.device)
+        values = record.scalars() | self.gauges.read()
         self.writer.scalars(self.name, record.step, values)
+        device_of(self.trainer.accelerator.device).after_step(record.step)
         if self.trainer.audited:
             self.writer.event("note", self.trainer.audited, stage=self.name, step=record.step)
             self.trainer.audited = None
 
     def _show(self, record: StepRecord | None) -> None:
         left, spread = self._time_left()
-        used = memory(self.trainer.accelerator.device)
         self.writer.progress(
             self.name,
             self.step,
@@ -161,7 +163,7 @@ class StageRun:
             record.samples / record.seconds if record else None,
             left,
             spread,
-            int(used.get("memory/device", used["memory/process"])),
+            self.gauges.in_use(),
         )
 
     def _time_left(self) -> tuple[float | None, float | None]:

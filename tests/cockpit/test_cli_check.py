@@ -13,6 +13,7 @@ import pytest
 from cockpit.cli import main
 from engine.setup_check import check as check_module
 from engine.setup_check import snapshot
+from engine.setup_check.device_trial import Part
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding
 from engine.setup_check.plan import Change, Plan
@@ -81,7 +82,8 @@ def test_the_first_finding_comes_at_once(bare: Path) -> None:
         (["--python", "/tmp"], "this is a folder"),
         (["--yes"], "--mend or --undo"),
         (["--mend", "--undo"], "not allowed with"),
-        (["--device"], "unrecognized"),
+        (["--device", "--python", "/usr/bin/env"], "no Python interpreter"),
+        (["--device", "--mend"], "mend first"),
     ],
 )
 def test_one_line_and_exit_2(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,6 +180,27 @@ def test_json_stays_json_while_mending(fake: type[FakeCheck], capsys: pytest.Cap
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {"ok": True}
     assert "installed" in printed.err
+
+
+def test_another_python_is_not_tried(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("--device", "--python", str(bare)) == 2
+    assert "leave --python out" in capsys.readouterr().err
+
+
+def test_the_device_is_tried_when_asked(
+    fake: type[FakeCheck], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(check: Any) -> Iterator[Finding]:
+        assert check.trial
+        check.trying(Part("float32: single operators", 1, 9))
+        yield Finding("device-float32-kernels", "device", "ok", "float32 operators: as in NumPy")
+
+    fake.first = False
+    monkeypatch.setattr(fake, "run", run)
+    call("--device")
+    printed = capsys.readouterr()
+    assert "float32 operators: as in NumPy" in printed.out
+    assert "1/9  float32: single operators" in printed.err
 
 
 def test_a_damaged_environment_of_its_own_is_a_finding(capsys: pytest.CaptureFixture[str]) -> None:

@@ -217,7 +217,7 @@ def record(tmp_path: Path) -> Record:
                     {"stage": "stage_b", "steps": 100, "epochs": 3, "bar": 1.5, "title": "reasoning + ICD"},
                 ]
             )
-            writer.begin_attempt("stage_a", 0, {})
+            writer.begin_attempt("stage_a", 0, {"device": "mps"})
             writer.state("training")
             for stage, steps in (("stage_a", 40), ("stage_b", steps_b)):
                 for step in range(1, steps + 1):
@@ -230,6 +230,7 @@ def record(tmp_path: Path) -> Record:
                             "memory/process": 0.8 * GIB,
                             "memory/system_used": 3.4 * GIB,
                             "memory/system_total": 7.8 * GIB,
+                            "gpu/utilization": math.nan,
                         },
                         1_700_000_000.0 + step,
                     )

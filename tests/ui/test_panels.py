@@ -104,6 +104,38 @@ def test_gauges_name_what_was_measured_only(kit: ModuleType) -> None:
     assert "device" in shown and "of   384 GB" in shown and "of   512 GB" in shown
 
 
+def test_a_figure_that_was_asked_for_in_vain_is_a_dash(kit: ModuleType) -> None:
+    memory = Memory(90 * GIB, None, 88 * GIB, 384 * GIB, total=512 * GIB, silent=("device", "utilization"))
+    lines = text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE)).split("\n")
+    device, gpu = (next(line for line in lines if line.startswith(name)) for name in ("device", "gpu"))
+    assert device.split()[1] == "-" and "of   384 GB" in device
+    assert gpu.split()[1:] == ["-", "%"]
+    (line,) = memory_line_frame(kit.a_state(memory=memory), 80, 1, UNICODE)
+    assert "device     -/384" in text([line])
+
+
+def test_a_limit_that_somebody_set_is_the_devices_limit(kit: ModuleType) -> None:
+    memory = Memory(device=71 * GIB, limit=384 * GIB, wired=448 * GIB)
+    assert "of   384 GB" in text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE))
+    lowered = replace(memory, wired=100 * GIB)
+    assert "of   100 GB" in text(gauges_frame(kit.a_state(memory=lowered), 40, 12, UNICODE))
+
+
+@pytest.mark.parametrize(
+    ("memory", "words"),
+    [
+        (Memory(swap=0.0, pressure=0.05), ""),
+        (Memory(swap=3.5 * GIB), "swap        3.5 GB"),
+        (Memory(swap=0.0, pressure=0.2), "swap        0.0 GB   pressure some"),
+        (Memory(swap=0.0, pressure=1.0), "swap        0.0 GB   pressure high"),
+        (Memory(swap=0.0, silent=("pressure",)), "swap        0.0 GB   pressure -"),
+    ],
+)
+def test_swap_and_pressure_show_when_they_matter(kit: ModuleType, memory: Memory, words: str) -> None:
+    shown = text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE))
+    assert words in shown and ("swap" in shown) == bool(words)
+
+
 def test_a_full_gauge_asks_for_a_hand(kit: ModuleType) -> None:
     full = kit.a_state(memory=Memory(process=GIB, used=7.7 * GIB, total=7.8 * GIB))
     assert roles(gauges_frame(full, 40, 12, UNICODE), "7.7") == {"bad"}

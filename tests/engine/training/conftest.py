@@ -2,15 +2,19 @@
 
 import json
 import random
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from engine.config import RunConfig, demo_config_path, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
+from engine.training.device import Mps
 
 TARGETS = {
     "No Finding": "No acute cardiopulmonary process.",
@@ -79,3 +83,68 @@ def config(curriculum: Path) -> RunConfig:
         "checkpoints.keep": 2,
     }
     return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+
+
+class StandInMps:
+    """A stand-in for torch.mps: its documented interface, over tensors that lie on the CPU.
+
+    No Apple GPU runs these tests. What they show is that the engine asks for the right things at the right time;
+    whether the answers are right on a real one is for `cxr-cockpit check --device` there.
+    """
+
+    limit = 384 * 2**30
+
+    def __init__(self) -> None:
+        self.emptied = self.synchronized = self.live = self.held = 0
+
+    def let_go(self, count: int) -> None:
+        self.live -= count
+
+    def current_allocated_memory(self) -> int:
+        return self.live
+
+    def driver_allocated_memory(self) -> int:
+        self.held = max(self.held, self.live)
+        return self.held
+
+    def recommended_max_memory(self) -> int:
+        return self.limit
+
+    def empty_cache(self) -> None:
+        self.emptied += 1
+        self.held = self.live
+
+    def synchronize(self) -> None:
+        self.synchronized += 1
+
+    def get_rng_state(self) -> torch.Tensor:
+        return torch.get_rng_state()
+
+    def set_rng_state(self, state: torch.Tensor) -> None:
+        torch.set_rng_state(state)
+
+
+@pytest.fixture
+def standin(monkeypatch: pytest.MonkeyPatch) -> StandInMps:
+    """The stand-in in the place of torch.mps. It sees what `torch.ones` makes come and go."""
+    there = StandInMps()
+    ones = torch.ones
+
+    def counted(*shape: Any, **options: Any) -> torch.Tensor:
+        made = ones(*shape, **options)
+        there.live += made.nbytes
+        weakref.finalize(made, there.let_go, made.nbytes)
+        return made
+
+    monkeypatch.setattr(torch, "ones", counted)
+    for name in vars(StandInMps):
+        if callable(getattr(there, name)) and hasattr(torch.mps, name):
+            monkeypatch.setattr(torch.mps, name, getattr(there, name))
+    monkeypatch.setattr(torch.backends.mps, "get_name", lambda: "Apple M3 Ultra", raising=False)
+    return there
+
+
+@pytest.fixture
+def mps(standin: StandInMps) -> Mps:
+    """The MPS device on the stand-in, its tensors on the CPU."""
+    return Mps(torch.device("cpu"))
