@@ -39,6 +39,8 @@ from cockpit.screens.base import CockpitScreen
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
 from cockpit.screens.flight import Flight
+from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
+from cockpit.screens.setup_state import SetupState
 from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
 from cockpit.theme import DARK, LIGHT
@@ -83,7 +85,9 @@ class CockpitApp(App[None]):
         glyphs: Glyphs = UNICODE,
         theme: str | None = None,
         poll_seconds: float = POLL_SECONDS,
+        make_check: MakeCheck | None = None,
     ) -> None:
+        """Without `make_check`, nothing is checked until somebody asks for it."""
         super().__init__()
         # Classes that the style sheet goes by.
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
@@ -92,11 +96,16 @@ class CockpitApp(App[None]):
         self.sources = sources
         self.glyphs = glyphs
         self.poll_seconds = poll_seconds
+        self.setup = SetupState()
+        self.setup_changed: Signal[SetupState] = Signal(self, "setup changed")
+        self._make_check = make_check
+        self._checker = Checker(make_check or checks_on(Path.cwd()), self._tell_setup)
         self._offers = offers
         self.alerts: tuple[Alert, ...] = ()
         self.alerts_changed: Signal[tuple[Alert, ...]] = Signal(self, "alerts changed")
         self._keeper: AlertKeeper | None = None
         self._opened = 0
+        self._opened_modes: list[str] = []
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
         self.register_theme(DARK)
@@ -109,8 +118,10 @@ class CockpitApp(App[None]):
     def on_mount(self) -> None:
         if not self.is_headless:
             leave_on_signals(self, asyncio.get_running_loop())
+        self._checker.start()
+        self.add_mode("setup", self._build_setup)
         if self.paths is None:
-            self.push_screen(Start(self._offers, self.glyphs))
+            self._open_start()
         else:
             self.open_run(self.paths)
 
@@ -170,24 +181,59 @@ class CockpitApp(App[None]):
             )
             self._keeper.start()
 
+    def _tell_setup(self, state: SetupState) -> None:
+        self.post_message(SetupChanged(state))
+
+    @on(SetupChanged)
+    def _setup_changed(self, message: SetupChanged) -> None:
+        self.setup = message.state
+        self.setup_changed.publish(message.state)
+
+    def in_the_way(self, run: str | None) -> list[str]:
+        """What the setup check found that a start of that run (or of a new one) would meet."""
+        same = run is not None and self.paths is not None and run == self.paths.name
+        return [one.title for one in self.setup.fails_for(same)]
+
     def action_show_screen(self, name: str) -> None:
-        """Go to another screen about the same run."""
-        if self.paths is None:
+        """Go to another screen about the same run, or to Setup."""
+        if len(self.screen_stack) > 1:  # behind a box that asks something
+            return
+        if name == "setup":
+            self.switch_mode(name)  # the one screen that outlives the run that is shown
+        elif self.paths is None:
             self.notify(f"there is no run yet: {flight.DEMO.key_name} flies the demo", severity="warning")
-        elif len(self.screen_stack) == 1:  # not from behind a box that asks something
+        else:
             self.switch_mode(self._mode(name))
+
+    def go_home(self) -> None:
+        """To Flight, or to the start screen while there is no run."""
+        self.switch_mode(self._mode("flight" if self.paths else "start"))
+
+    def _build_setup(self) -> Screen[Any]:
+        from cockpit.screens.setup import Setup
+
+        return Setup(self._checker, self.setup_changed, self.setup, self.glyphs)
+
+    def _check_setup(self) -> None:
+        """Begin behind the first paint; an earlier check of the same Python is built upon."""
+        if self._make_check is not None:
+            config = self.paths.config if self.paths else None
+            self.call_after_refresh(self._checker.check, config if config and config.exists() else None)
 
     def open_run(self, paths: RunPaths, screen: str = "flight") -> None:
         """Show a run, on the given screen; the screens of the one shown before are closed."""
-        before = [] if self.paths is None or self._opened == 0 else [self._mode(name) for name in GO]
+        before = self._opened_modes
         self.paths = paths
         self._opened += 1
         self._watch_alerts(paths)
-        for name in GO:
+        about_a_run = [name for name in GO if name != "setup"]
+        self._opened_modes = [self._mode(name) for name in about_a_run]
+        for name in about_a_run:
             self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
         self.switch_mode(self._mode(screen))
         for mode in before:
             self.remove_mode(mode)
+        self._check_setup()
 
     def run_replaced(self, old: RunPaths, new: RunPaths | None) -> None:
         """A run was renamed or, without a new name, deleted; the open one is followed or left."""
@@ -200,14 +246,16 @@ class CockpitApp(App[None]):
             self._open_start()
 
     def _open_start(self) -> None:
-        before = [self._mode(name) for name in GO]
+        before = self._opened_modes
         self.paths = None
         self._opened += 1
         self._watch_alerts(None)
+        self._opened_modes = [self._mode("start")]
         self.add_mode(self._mode("start"), lambda: Start(self._offers, self.glyphs))
         self.switch_mode(self._mode("start"))
         for mode in before:
             self.remove_mode(mode)
+        self._check_setup()
 
     def _mode(self, name: str) -> str:
         return f"{name}-{self._opened}"
@@ -268,6 +316,7 @@ def run_app(
         _glyphs(ascii, graphics),
         theme,
         poll_seconds,
+        make_check=checks_on(runs),
     )
     forgive_bytes()
     forget_late_answers()

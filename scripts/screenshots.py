@@ -26,6 +26,8 @@ from cockpit.screens.flight import Flight
 from cockpit.screens.log import Log
 from cockpit.screens.runs import Runs
 from cockpit.screens.samples import Samples
+from cockpit.screens.setup import Setup
+from cockpit.screens.setup_checker import checks_on
 from cockpit.screens.start import Offers
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
@@ -48,8 +50,14 @@ def app_on(paths: RunPaths | None, theme: str) -> CockpitApp:
         raise UserError("screenshots start no run")
 
     offers = Offers(refuse, lambda _path: refuse(), lambda: machine_line(Path.cwd()))
+    runs = paths.root.parent if paths else runs_dir()
     return CockpitApp(
-        paths, sources_on(paths.root.parent if paths else runs_dir()), offers, theme=theme, poll_seconds=0.1
+        paths,
+        sources_on(runs),
+        offers,
+        theme=theme,
+        poll_seconds=0.1,
+        make_check=checks_on(runs) if paths else None,
     )
 
 
@@ -80,6 +88,8 @@ def is_drawn(app: CockpitApp) -> bool:
         return bool(screen.view.state.rows) and len(screen.view.state.curves) == len(screen.view.drawn)
     if isinstance(screen, Log):
         return screen.state is not None
+    if isinstance(screen, Setup):
+        return app.setup.checked is not None and not app.setup.doing
     return True
 
 

@@ -15,6 +15,7 @@ from cockpit.actions.log import LOG_ACTIONS
 from cockpit.actions.record import Action, bindings, keys_that_work
 from cockpit.actions.runs import RUNS_ACTIONS
 from cockpit.actions.samples import SAMPLES_ACTIONS
+from cockpit.actions.setup import SETUP_ACTIONS
 
 __all__ = [
     "DATA_ACTIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "LOG_ACTIONS",
     "RUNS_ACTIONS",
     "SAMPLES_ACTIONS",
+    "SETUP_ACTIONS",
     "START_ACTIONS",
     "Action",
     "bindings",
@@ -36,6 +38,7 @@ GROUPS: dict[str, tuple[Action[Any], ...]] = {
     "start": START_ACTIONS,
     "flight": FLIGHT_ACTIONS,
     "samples": SAMPLES_ACTIONS,
+    "setup": SETUP_ACTIONS,
     "data": DATA_ACTIONS,
     "runs": RUNS_ACTIONS,
     "log": LOG_ACTIONS,

@@ -21,12 +21,13 @@ GO: dict[str, Action[object]] = {
     for key, name, title, help in (
         ("1", "flight", "Flight", "Is it well, how far is it, what did it last write."),
         ("2", "samples", "Samples", "What the model wrote beside the reference."),
+        ("3", "setup", "Setup", "What is wrong with this machine, and what mends it."),
         ("4", "data", "Data", "What the run learns from, as the model reads it."),
         ("5", "runs", "Runs", "All runs, and their curves over each other."),
         ("6", "log", "Log", "training.log, and what went wrong in it."),
     )
 }
-"""The way to every screen about a run, by its name."""
+"""The way to every screen, by its name. All but Setup are about a run."""
 
 FINISHED = "finished: every stage of this run is done"
 

@@ -6,22 +6,17 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line, print_json
+from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
 from cockpit.commands.opening import add_runs, runs_of
 from engine.errors import UserError
 
 if TYPE_CHECKING:
     from engine.setup_check.check import Check
-    from engine.setup_check.finding import Finding
-    from engine.setup_check.plan import Plan
     from engine.setup_check.target import Target
-
-MARKS = {"ok": "✔ ok  ", "info": "· info", "warn": "! warn", "fail": "✖ fail"}
-WIDTH = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,14 +75,14 @@ def _look(check: Check, as_json: bool) -> None:
         if not as_json and finding.status in ("ok", "info") and finding.id not in told:
             told.add(finding.id)
             under_way.erase()
-            print(_line(finding), flush=True)
+            print(finding_line(finding), flush=True)
     under_way.erase()
     if as_json:
         return
     bad = [one for one in check.findings if one.status in ("fail", "warn")]
     for finding in bad:
         print()
-        print("\n".join(_block(finding)))
+        print("\n".join(finding_block(finding)))
     counts = {status: sum(one.status == status for one in check.findings) for status in MARKS}
     print(f"\n{counts['fail']} fail, {counts['warn']} warn, {counts['info']} info, {counts['ok']} ok")
 
@@ -105,7 +100,7 @@ def _mend(check: Check, options: argparse.Namespace) -> int:
             print("nothing here can be mended by a command: see why above")
         return 0 if check.ok else 1
     say = _to_stderr if options.json else _to_stdout
-    for line in _plan_lines(plan):
+    for line in ("", *plan_lines(plan)):
         say(line)
     if not _agreed("Do this?", options.yes):
         say("nothing was changed")
@@ -155,45 +150,6 @@ def _agreed(question: str, yes: bool) -> bool:
         raise UserError("nothing is changed without a yes: answer in a terminal, or add --yes")
     print(f"{question} [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _plan_lines(plan: Plan) -> Iterable[str]:
-    yield ""
-    yield "would run:"
-    yield from (f"  {shlex.join(command)}" for command in plan.commands)
-    if plan.changes:
-        yield "would change:"
-    for change in plan.changes:
-        after = "again" if change.after == change.before else f"→ {change.after or 'removed'}"
-        yield f"  {change.name} {change.before or 'new'} {after}"
-    yield f"shown to fit together by {plan.proof}" if plan.changes else plan.proof
-
-
-def _line(finding: Finding) -> str:
-    return f"{MARKS[finding.status]}  {one_line(finding.title)}"
-
-
-def _block(finding: Finding) -> Iterable[str]:
-    yield _line(finding)
-    for label, text in (
-        ("found", finding.found),
-        ("expected", finding.expected),
-        ("why", finding.why),
-        *(("leads to", text) for text in finding.consequences),
-        ("source", finding.source),
-    ):
-        if text:
-            yield from _wrapped(label, text)
-    for command in finding.fix:
-        yield f"        {'mend':<9}{one_line(shlex.join(command))}"
-
-
-def _wrapped(label: str, text: str) -> Iterable[str]:
-    import textwrap
-
-    lines = textwrap.wrap(one_line(text), WIDTH - 17, break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines):
-        yield f"        {label if number == 0 else '':<9}{line}"
 
 
 def _own_packages(error: Exception, as_json: bool) -> int:

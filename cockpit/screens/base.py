@@ -16,15 +16,27 @@ from cockpit import actions
 from cockpit.actions import Action
 from cockpit.actions.common import ALERTS, BACK, GO, HELP, LEAVE
 from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
+from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
+from cockpit.widgets.lines import clean, cut
 from cockpit.widgets.notice import Notice
 
 SMALLEST = (60, 20)
 """Columns and rows below which only a line says that the terminal is too small."""
 
+TITLES_SHOWN = 3
+
 S = TypeVar("S", bound=Readable)
+
+
+def unwell_question(titles: Sequence[str]) -> tuple[str, ...]:
+    """What the setup check found, for whoever is about to start an engine."""
+    more = f"and {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
+    shown = (cut(clean(title), 54) for title in titles[:TITLES_SHOWN])
+    heading = f"The setup check says ({GO['setup'].key_name} shows more):"
+    return (heading, *shown, *([more] if more else []))
 
 
 class CockpitScreen(Screen[None]):
@@ -72,27 +84,25 @@ class CockpitScreen(Screen[None]):
         """Why something cannot be."""
         self.app.notify(text, severity="warning", markup=False)
 
+    def start_engine(self, action: Action[Any], run: str | None, start: Callable[[], None]) -> None:
+        """Start at once; where the setup check found what a start of that run would meet, ask first."""
+        titles = cast(Any, self.app).in_the_way(run)
+        if titles:
+            self.app.push_screen(
+                Confirm(action, unwell_question(titles)), lambda yes: start() if yes else None
+            )
+        else:
+            start()
+
     def show_keys(self) -> None:
         self.query_one(KeyBar).show(actions.keys_that_work(self.offered(), self.known()))
 
 
-class RunScreen(CockpitScreen, Generic[S]):
-    """A screen with a thread that reads for it while it is seen."""
-
-    def __init__(self, open_source: Callable[[], S], glyphs: Glyphs, poll_seconds: float) -> None:
-        super().__init__(glyphs)
-        self.background = self.make_background(open_source, poll_seconds)
-        self.trouble = ""
-
-    def make_background(self, open_source: Callable[[], S], poll_seconds: float) -> Background[S]:
-        return Background(open_source, self.post_message, poll_seconds)
+class FramedScreen(CockpitScreen):
+    """A screen between its edges: its own body, the keys below it, one line where the terminal is too small."""
 
     def body(self) -> Iterable[Widget]:
         """Everything between the edges of the screen."""
-        raise NotImplementedError
-
-    def arrived(self, state: Any) -> None:
-        """Something new was read."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -110,7 +120,7 @@ class RunScreen(CockpitScreen, Generic[S]):
         if actions.by_id(id) is not BACK:
             super().action_take(id)
         elif not self.back_out():
-            cast(Any, self.app).action_show_screen("flight")
+            cast(Any, self.app).go_home()
 
     def compose(self) -> ComposeResult:
         yield from self.body()
@@ -119,13 +129,41 @@ class RunScreen(CockpitScreen, Generic[S]):
 
     def on_mount(self) -> None:
         self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
-        self.background.start()
         cast(Any, self.app).alerts_changed.subscribe(self, lambda _alerts: self._draw())
 
     @property
     def alert_count(self) -> int:
         """Alerts of the run that nobody has acknowledged."""
         return sum(alert.open for alert in cast(Any, self.app).alerts)
+
+    @on(Resize)
+    def _fit(self, event: Resize) -> None:
+        columns, rows = SMALLEST
+        self.set_class(event.size.width < columns or event.size.height < rows, "-tiny")
+
+    def _draw(self) -> None:
+        with self.app.batch_update():
+            self.draw()
+            self.show_keys()
+
+
+class RunScreen(FramedScreen, Generic[S]):
+    """A screen with a thread that reads for it while it is seen."""
+
+    def __init__(self, open_source: Callable[[], S], glyphs: Glyphs, poll_seconds: float) -> None:
+        super().__init__(glyphs)
+        self.background = self.make_background(open_source, poll_seconds)
+        self.trouble = ""
+
+    def make_background(self, open_source: Callable[[], S], poll_seconds: float) -> Background[S]:
+        return Background(open_source, self.post_message, poll_seconds)
+
+    def arrived(self, state: Any) -> None:
+        """Something new was read."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.background.start()
 
     def on_unmount(self) -> None:
         self.background.close()
@@ -137,11 +175,6 @@ class RunScreen(CockpitScreen, Generic[S]):
     @on(ScreenResume)
     def _seen(self) -> None:
         self.background.show()
-
-    @on(Resize)
-    def _fit(self, event: Resize) -> None:
-        columns, rows = SMALLEST
-        self.set_class(event.size.width < columns or event.size.height < rows, "-tiny")
 
     @on(Arrived)
     def _arrived(self, message: Arrived) -> None:
@@ -163,8 +196,3 @@ class RunScreen(CockpitScreen, Generic[S]):
     def _troubled(self, message: Trouble) -> None:
         self.trouble = message.text
         self._draw()
-
-    def _draw(self) -> None:
-        with self.app.batch_update():
-            self.draw()
-            self.show_keys()

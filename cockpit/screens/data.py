@@ -32,6 +32,7 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import Frame, clean, in_role, wrap
 from cockpit.widgets.panel import Panel
+from cockpit.widgets.setup_badge import RunHeader
 
 REST_SECONDS = 0.12
 """A sample must be looked at so long before its film is read."""
@@ -82,7 +83,7 @@ class Data(RunScreen[DataSource]):
         return DataBackground(open_source, self.post_message, poll_seconds)
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(header_of("data"), self.glyphs, id="header")
+        yield RunHeader(header_of("data"), self.glyphs, id="header")
         yield Panel(data_frame, self.glyphs, id="board")
 
     def on_mount(self) -> None:

@@ -24,6 +24,7 @@ from cockpit.widgets.loss_chart import ChartData, LossChart
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.report import report_frame
 from cockpit.widgets.route import route_frame
+from cockpit.widgets.setup_badge import RunHeader
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""
@@ -51,7 +52,7 @@ class Flight(RunScreen[Source]):
         return cast(Feed, self.background)
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(header_frame, self.glyphs, id="header")
+        yield RunHeader(header_frame, self.glyphs, id="header")
         yield Panel(route_frame, self.glyphs, id="route")
         yield Horizontal(
             LossChart(self.glyphs, id="chart"),
@@ -106,9 +107,7 @@ class Flight(RunScreen[Source]):
         if action is flight.HOLD or (action is flight.RESUME and holding):
             self._ask("continue" if holding else "hold")
         elif action is flight.RESUME:
-            self._pending = "starting an engine"
-            self.feed.launch()
-            self._draw()
+            self.start_engine(action, self._run, self._launch)
         elif action is flight.ZOOM:
             self.toggle_class("-zoom")
         elif action in (flight.SMOOTHER, flight.ROUGHER):
@@ -120,6 +119,11 @@ class Flight(RunScreen[Source]):
             self.app.push_screen(Confirm(action), lambda yes: self._ask(action.verb) if yes else None)
         else:
             self._ask(action.verb)
+
+    def _launch(self) -> None:
+        self._pending = "starting an engine"
+        self.feed.launch()
+        self._draw()
 
     def _ask(self, verb: str) -> None:
         self._pending = f"{verb} asked, the engine takes it at its next step"

@@ -25,6 +25,7 @@ from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import clean, in_role, wrap
 from cockpit.widgets.log_board import heading_rows, log_frame
 from cockpit.widgets.panel import Panel
+from cockpit.widgets.setup_badge import RunHeader
 
 ALL = 1 << 62
 
@@ -43,7 +44,7 @@ class Log(RunScreen[LogSource]):
         self._rows = 0
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(header_of("log"), self.glyphs, id="header")
+        yield RunHeader(header_of("log"), self.glyphs, id="header")
         yield Panel(log_frame, self.glyphs, id="board")
 
     def known(self) -> LogState | None:

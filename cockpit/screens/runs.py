@@ -31,6 +31,7 @@ from cockpit.widgets.lines import Frame, clean, cut
 from cockpit.widgets.overlay import Overlay, OverlayData
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.runs_table import runs_frame, size_words
+from cockpit.widgets.setup_badge import RunHeader
 from engine.runs.layout import RunPaths
 
 PAGE = 10
@@ -74,7 +75,7 @@ class Runs(RunScreen[RunsSource]):
         self.view = RunsView(RunsState(Brief(paths.name)))
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(header_of("runs"), self.glyphs, id="header")
+        yield RunHeader(header_of("runs"), self.glyphs, id="header")
         yield Panel(runs_frame, self.glyphs, id="table")
         yield Overlay(self.glyphs, id="overlay")
 
@@ -133,7 +134,8 @@ class Runs(RunScreen[RunsSource]):
         elif action is keys.COMPARE:
             self._compare()
         elif action is keys.RESUME:
-            self._resume(row.name)
+            name = row.name
+            self.start_engine(action, name, lambda: self._resume(name))
         elif action is keys.RENAME:
             self.app.push_screen(
                 Prompt(f"Another name for {clean(row.name)}", row.name, "renames"),

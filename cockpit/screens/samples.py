@@ -30,6 +30,7 @@ from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.samples_board import samples_frame
+from cockpit.widgets.setup_badge import RunHeader
 
 REST_SECONDS = 0.12
 """A case must be looked at so long before its film is read: who walks on does not wait for films."""
@@ -61,7 +62,7 @@ class Samples(RunScreen[SamplesSource]):
         self._wanted = ""
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(header_of("samples"), self.glyphs, id="header")
+        yield RunHeader(header_of("samples"), self.glyphs, id="header")
         yield Panel(samples_frame, self.glyphs, id="board")
 
     def known(self) -> SamplesView:

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 
-from cockpit.actions import START_ACTIONS, Action, flight
+from cockpit.actions import GO, START_ACTIONS, Action, flight
 from cockpit.screens.base import CockpitScreen
 from cockpit.screens.prompt import Prompt
 from cockpit.widgets.glyphs import Glyphs
@@ -73,13 +73,19 @@ class Start(CockpitScreen):
 
     def carry_out(self, action: Action[Any]) -> None:
         if action is flight.DEMO:
-            self._begin(self._offers.start_demo, "starting the demo")
+            self.start_engine(action, None, lambda: self._begin(self._offers.start_demo, "starting the demo"))
         else:
             self.app.push_screen(Prompt("Configuration file"), self._open)
 
     def _open(self, path: str | None) -> None:
         if path:
-            self._begin(lambda: self._offers.start_config(Path(path).expanduser()), f"starting {path}")
+            self.start_engine(
+                flight.OPEN,
+                None,
+                lambda: self._begin(
+                    lambda: self._offers.start_config(Path(path).expanduser()), f"starting {path}"
+                ),
+            )
 
     def _begin(self, launch: Launch, what: str) -> None:
         if self._busy:
@@ -109,10 +115,12 @@ class Start(CockpitScreen):
 def start_lines(machine: str) -> Frame:
     """The offers, then the machine."""
     demo, config = (f"  {action.key_name}  " for action in (flight.DEMO, flight.OPEN))
+    check = f"  {GO['setup'].key_name}  "
     return [
         [("cxr-cockpit", "strong")],
         [],
         [(demo, "key"), ("fly the demo        ", "text"), ("about 10 minutes, nothing needed", "dim")],
+        [(check, "key"), ("check this machine  ", "text"), ("what is wrong, why, what mends it", "dim")],
         [(config, "key"), ("open a config       ", "text"), ("train on your own data", "dim")],
         [],
         [(machine, "dim")],

@@ -34,10 +34,16 @@ class Check:
     """Whether to try the device when all else is told: the configured one, else the one that a run would take."""
     trying: Callable[[Part], None] = lambda part: None
     """Told each part of that trial as it begins."""
+    nice: int = 0
+    """How far the imports step back behind other work."""
+    known: Facts | None = None
+    """What an earlier check saw of the interpreter; with it, only what surrounds it is looked at anew."""
     resolver: Resolver | None = None
     """Stands in for pip's dry run, for tests."""
     facts: Facts = field(default_factory=Facts)
     plan: Plan | None = None
+    plans: dict[str, Plan] = field(default_factory=dict)
+    """For each finding that can be mended, what does it."""
     _config: RunConfig | None = None
     _findings: dict[str, Finding] = field(default_factory=dict)
 
@@ -76,8 +82,26 @@ class Check:
         if not self.target.can_be_probed:
             yield _too_old(self.target)
             return
-        parts = ask(self.target, self.seconds)
-        for part, value in parts:
+        if self.known is None:
+            yield from self._interpreter()
+        else:
+            self.facts = self.known
+            yield from interpreter_findings(self.facts)
+            yield from self._surroundings()
+            yield from (working(one, self.facts) for one in self.facts.imports.values() if one.ok)
+        found = package_findings(self.facts, knowledge(), _cockpit_requires())
+        yield from found
+        if self._config is not None:
+            yield from device_findings(self._config, self.facts)
+        mends = with_fixes(found, self._planner(), self.facts, knowledge())
+        self.plan = mends.plan
+        self.plans = mends.plans
+        yield from (one for one in mends.findings if one.fix)
+        if self.trial:
+            yield from self._trial()
+
+    def _interpreter(self) -> Iterator[Finding]:
+        for part, value in ask(self.target, self.seconds, self.nice):
             self.facts.take(part, value)
             if part == "start":
                 yield from interpreter_findings(self.facts)
@@ -85,15 +109,6 @@ class Check:
                 yield from self._surroundings()
             elif part == "imports" and self.facts.imports[value["id"]].ok:
                 yield working(self.facts.imports[value["id"]], self.facts)
-        found = package_findings(self.facts, knowledge(), _cockpit_requires())
-        yield from found
-        if self._config is not None:
-            yield from device_findings(self._config, self.facts)
-        mends = with_fixes(found, self._planner(), self.facts, knowledge())
-        self.plan = mends.plan
-        yield from (one for one in mends.findings if one.fix)
-        if self.trial:
-            yield from self._trial()
 
     def _trial(self) -> Iterator[Finding]:
         """The device, if it is there and the packages that it takes to try it work."""

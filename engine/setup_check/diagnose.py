@@ -50,7 +50,40 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *metadata.leftovers(facts),
         *_not_tried(facts),
     ]
-    return _interpreter_first(findings, world, known)
+    return _interpreter_first(_omissions(findings, facts), world, known)
+
+
+def _omissions(findings: list[Finding], facts: Facts) -> list[Finding]:
+    """What nothing here asks for and what left no trace was left out, not damaged: where something else is
+    broken, that comes first, and its mend installs this as well."""
+    installed = facts.installed()
+    asked_for = {
+        canonical(wanted.name)
+        for name in PACKAGES
+        if name in installed
+        for text in installed[name].requires
+        if (wanted := requirement(text)) and counts(wanted, facts.markers)
+    }
+    left_out = {
+        f"missing-{name}"
+        for name in PACKAGES
+        if asked_for and name not in asked_for and name not in installed and not _trace_of(name, facts)
+    }
+    if not any(one.status == "fail" and one.id not in left_out for one in findings):
+        return findings
+    return [
+        replace(one, status="warn", why=f"{one.why} Nothing installed here asks for it.")
+        if one.id in left_out
+        else one
+        for one in findings
+    ]
+
+
+def _trace_of(name: str, facts: Facts) -> bool:
+    tried = facts.imports.get(name)
+    return bool(tried and (tried.is_namespace or tried.outside)) or any(
+        one.key == name for one in facts.distributions
+    )
 
 
 def working(one: Import, facts: Facts) -> Finding:

@@ -250,45 +250,63 @@ def new_environment(facts: Facts, known: Knowledge) -> tuple[tuple[str, ...], ..
     return ((facts.executable, "-m", "venv", place), (python, "-m", "pip", "install", *wanted))
 
 
+@dataclass(frozen=True, slots=True)
+class Mends:
+    """Findings with their commands, the plan that mends all that fails, if there is one, and each finding's own."""
+
+    findings: list[Finding]
+    plan: Plan | None
+    plans: dict[str, Plan]
+
+
 def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Facts, known: Knowledge) -> Mends:
     """The findings with their commands, and the plan for all that fails.
 
     Findings whose repairs were merged show the same commands: one of them alone might undo another.
     """
     fails = [one for one in findings if one.status == "fail" and one.repairs]
-    warns = [one for one in findings if one.status == "warn" and one.repairs]
+    made = new_environment(facts, known)
     if facts.start.get("managed") or planner is None:
-        made = new_environment(facts, known)
         why = "a virtual environment: " + (
             "the system owns this Python" if planner else "no pip reaches this Python"
         )
-        plan = Plan(made, (), (), frozenset(one.id for one in fails), why) if fails and made else None
-        return Mends([_with(one, made) if one in fails else one for one in findings], plan)
-    main = planner.plan(fails)
-    fixes: dict[str, tuple[tuple[str, ...], ...]] = {}
-    if main:
-        fixes |= {one.id: main.commands for one in fails}
-    elif fails:
-        for one in fails:
-            alone = planner.plan([one])
-            fixes[one.id] = alone.commands if alone else new_environment(facts, known)
-            main = main or alone
-    for one in warns:
-        if main and _also_mended(one, main):
-            fixes[one.id] = main.commands
+        anew = Plan(made, (), (), frozenset(one.id for one in fails), why)
+        plans = {one.id: anew for one in fails if made}
+        return _mends(findings, anew if plans else None, plans)
+    omitted = [one for one in findings if one.status == "warn" and one.id.startswith("missing-")]
+    main = (planner.plan([*fails, *omitted]) if omitted else None) or planner.plan(fails)
+    plans = {}
+    for one in fails:
+        mine = main if main and one.id in main.mends else planner.plan([one])
+        if mine:
+            plans[one.id] = mine
+        elif made:
+            plans[one.id] = Plan(made, (), (), frozenset([one.id]), "a set that was tested together")
+    main = main or next((plan for plan in plans.values() if plan.commands != made), None)
+    for one in findings:
+        if one.status != "warn" or not one.repairs:
+            continue
+        if main and (one.id in main.mends or _also_mended(one, main)):
+            plans[one.id] = main
         elif not fails:
             alone = planner.plan([one])
             if alone:
-                fixes[one.id] = alone.commands
-    return Mends([_with(one, fixes.get(one.id, one.fix)) for one in findings], main)
+                plans[one.id] = alone
+    return _mends(findings, main, plans)
 
 
-@dataclass(frozen=True, slots=True)
-class Mends:
-    """Findings with their commands, and the plan that mends all that fails, if there is one."""
+def _mends(findings: Sequence[Finding], main: Plan | None, plans: dict[str, Plan]) -> Mends:
+    return Mends(
+        [_with(one, plans[one.id].commands) if one.id in plans else one for one in findings], main, plans
+    )
 
-    findings: list[Finding]
-    plan: Plan | None
+
+def as_given(finding: Finding) -> Plan:
+    """The plan of a finding whose commands are fixed: they touch no package."""
+    removes = [
+        word for command in finding.fix if command[0] == "rm" for word in command if os.path.isabs(word)
+    ]
+    return Plan(finding.fix, (), tuple(removes), frozenset([finding.id]), "nothing is installed")
 
 
 def _also_mended(finding: Finding, plan: Plan) -> bool:

@@ -20,10 +20,12 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -34,10 +36,13 @@ DEFAULTS = {
     "flags": [],  # of the interpreter, as the trainer is started
     "imports": [],  # {"id", "module", "action", "after": [ids]}
     "import_source": "",  # of probe_import.py
+    "nice": 0,  # how far to step back behind other work
+    "asked": False,  # whether standard input is held open by somebody who waits for the answer
 }
 
 START_SECONDS = 30
 LIVE: set[int] = set()  # children that run
+SCRATCH: list[str] = []  # folders to remove at the end
 
 VARIABLES = re.compile(
     r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8)$"
@@ -69,6 +74,7 @@ def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     begin = start(settings)
     yield "start", begin
     scratch_folder = tempfile.TemporaryDirectory(prefix="cxr-check-")
+    SCRATCH.append(scratch_folder.name)
     with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
         # where nothing starts, nothing can be imported: the start is the finding
         running = Imports(dict(settings, imports=[]) if begin["error"] else settings, pool, scratch)
@@ -360,7 +366,16 @@ def end(number: int, frame: Any) -> None:
     """Asked to end: take along what was started, for it lives in sessions of its own."""
     for pid in list(LIVE):
         end_group(pid)
+    for folder_name in SCRATCH:
+        shutil.rmtree(folder_name, ignore_errors=True)
     os._exit(128 + number)
+
+
+def end_with_asker() -> None:
+    """Ends with whoever holds standard input open, however that one ended."""
+    while os.read(0, 4096):
+        pass
+    end(signal.SIGTERM, None)
 
 
 def how_it_ended(ended: dict[str, Any], limit: float) -> str:
@@ -382,6 +397,10 @@ def main() -> None:
     lines = "--lines" in sys.argv
     given = [one for one in sys.argv[1:] if one.startswith("{")]
     settings = dict(DEFAULTS, **(json.loads(given[0]) if given else {}))
+    if settings["nice"]:
+        os.nice(settings["nice"])
+    if settings["asked"]:
+        threading.Thread(target=end_with_asker, daemon=True).start()
     document: dict[str, Any] = {"imports": []}
     for part, value in facts(settings):
         if lines:

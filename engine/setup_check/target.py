@@ -84,17 +84,18 @@ def _answer(path: str, given: str) -> str:
     return ended.stdout.decode("utf-8", "replace")
 
 
-def ask(
-    target: Target, seconds: float = IMPORT_SECONDS, jobs: int | None = None
-) -> Iterator[tuple[str, Any]]:
-    """Run the probe there; yields its parts as they come. Closing the iterator ends the probe.
+def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Iterator[tuple[str, Any]]:
+    """Run the probe there; yields its parts as they come. Closing the iterator, or dying, ends the probe.
 
-    `seconds` is the limit of one import. UserError if the probe itself ends early.
+    `seconds` is the limit of one import, `nice` how far it steps back behind other work. UserError if the
+    probe itself ends early.
     """
     trials: tuple[Trial, ...] = STACK + (COCKPIT if target.own else ())
     settings = {
         "limit": seconds,
-        "jobs": jobs or max(2, min(4, os.cpu_count() or 2)),
+        "jobs": max(2, min(4, os.cpu_count() or 2)),
+        "nice": nice,
+        "asked": True,
         "flags": ["-P"] if target.own else [],
         "imports": [trial.as_json() for trial in trials],
         "import_source": (_HERE / "probe_import.py").read_text(encoding="utf-8"),
@@ -102,7 +103,7 @@ def ask(
     command = [target.executable, "-I", "-S", "-B", str(_HERE / "probe.py"), "--lines", json.dumps(settings)]
     process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(),
@@ -110,7 +111,7 @@ def ask(
         encoding="utf-8",
         errors="replace",
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     try:
         for line in process.stdout:
             with suppress(json.JSONDecodeError):  # a line that sitecustomize printed
@@ -126,8 +127,8 @@ def ask(
     finally:
         if process.poll() is None:
             process.terminate()
-        process.stdout.close()
-        process.stderr.close()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
         process.wait()
 
 

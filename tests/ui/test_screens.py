@@ -17,7 +17,7 @@ from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import ASCII
 from engine.runs.layout import RunPaths
 
-OTHERS = [(go.key, go.label) for name, go in GO.items() if name != "flight"]
+OTHERS = [(go.key, go.label) for name, go in GO.items() if name not in ("flight", "setup")]
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""What can be done on the Setup screen."""
+
+from __future__ import annotations
+
+from cockpit.actions.common import COMMON, jumps, search, walk
+from cockpit.actions.record import Action
+from cockpit.screens.setup_state import SetupView
+
+SetupAction = Action[SetupView]
+
+
+def _busy(view: SetupView) -> str:
+    return f"{view.state.doing}: wait until it is done" if view.state.doing else ""
+
+
+def _mend_reason(view: SetupView) -> str:
+    if view.plan is not None:
+        return _busy(view)
+    if view.state.doing == "checking" and view.state.fails:
+        return "the mend is still being worked out"
+    return "no command mends this: its why says what does" if view.state.fails else "nothing fails"
+
+
+def _undo_reason(view: SetupView) -> str:
+    return _busy(view) if view.state.undoable else "there is no mend to take back"
+
+
+def _copy_reason(view: SetupView) -> str:
+    return "" if view.shown and view.shown.fix else "this finding has no command"
+
+
+def _needs_finding(view: SetupView) -> str:
+    if not view.state.findings:
+        return "nothing was found yet"
+    return "" if view.shown else "no finding fits: esc shows all"
+
+
+def _needs_output(view: SetupView) -> str:
+    return "" if view.state.output else "nothing was mended since the app began"
+
+
+def _output_label(view: SetupView) -> str:
+    return "findings" if view.output_open else "output"
+
+
+MEND: SetupAction = Action(
+    "setup.mend", "f", "mend", "Show what mends it, ask, do it, check again.", 0, reason=_mend_reason
+)
+UNDO: SetupAction = Action(
+    "setup.undo",
+    "u",
+    "undo",
+    "Take the last mend back, byte for byte. Asks.",
+    1,
+    dangerous=True,
+    reason=_undo_reason,
+)
+AGAIN: SetupAction = Action("setup.again", "r", "check again", "Look at everything anew.", 2, reason=_busy)
+COPY: SetupAction = Action(
+    "setup.copy", "y", "copy", "Copy the command to the clipboard.", 3, reason=_copy_reason
+)
+REPORT: SetupAction = Action(
+    "setup.report", "e", "report", "Write all findings to a file for a colleague.", 5, reason=_needs_finding
+)
+READ: SetupAction = Action("setup.read", "enter", "read", "The finding in full.", 6, reason=_needs_finding)
+SEARCH: SetupAction = search("setup", "Only findings with these words.", 8)
+OUTPUT: SetupAction = Action(
+    "setup.output",
+    "o",
+    "output",
+    "What the last mend said, and back.",
+    7,
+    reason=_needs_output,
+    label_now=_output_label,
+)
+DOWN, UP = walk("setup", "finding", 9, _needs_finding)
+JUMPS = jumps("setup", _needs_finding, paging="pagedown,space")
+
+SETUP_ACTIONS: tuple[SetupAction, ...] = (
+    MEND,
+    UNDO,
+    AGAIN,
+    COPY,
+    REPORT,
+    READ,
+    SEARCH,
+    OUTPUT,
+    DOWN,
+    UP,
+    *JUMPS.values(),
+    *COMMON,
+)

@@ -1,0 +1,160 @@
+"""The Setup screen: what is wrong with this Python or machine, why, and the key that mends it."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.signal import Signal
+from textual.widget import Widget
+
+from cockpit.actions import SETUP_ACTIONS, Action
+from cockpit.actions import setup as keys
+from cockpit.screens.base import FramedScreen
+from cockpit.screens.confirm import Confirm
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.reading import Reading
+from cockpit.screens.setup_agree import Agree
+from cockpit.screens.setup_checker import Checker
+from cockpit.screens.setup_report import report_text, write_report
+from cockpit.screens.setup_state import SetupState, SetupView
+from cockpit.widgets.glyphs import Glyphs
+from cockpit.widgets.lines import Frame, clean
+from cockpit.widgets.panel import Panel
+from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
+from engine.errors import UserError
+
+PAGE = 10
+
+
+class Setup(FramedScreen):
+    """Shows what the app's checker finds, as it finds it."""
+
+    ACTIONS: ClassVar[tuple[Action[Any], ...]] = SETUP_ACTIONS
+
+    def __init__(
+        self, checker: Checker, changed: Signal[SetupState], state: SetupState, glyphs: Glyphs
+    ) -> None:
+        super().__init__(glyphs)
+        self._checker = checker
+        self._changed = changed
+        self.view = SetupView(state)
+
+    def body(self) -> Iterable[Widget]:
+        yield Panel(setup_header, self.glyphs, id="header")
+        yield Panel(setup_frame, self.glyphs, id="board")
+
+    def on_mount(self) -> None:
+        self._changed.subscribe(self, self._follow)
+        self.call_after_refresh(self._draw)
+
+    def known(self) -> SetupView:
+        return self.view
+
+    def draw(self) -> None:
+        for panel in self.query(Panel):
+            panel.show(self.view)
+
+    def back_out(self) -> bool:
+        view = self.view
+        if not (view.output_open or view.words):
+            return False
+        self._show(output_open=False, words="" if not view.output_open else view.words)
+        return True
+
+    def carry_out(self, action: Action[Any]) -> None:
+        view = self.view
+        far = len(view.listed)
+        moves = {
+            keys.DOWN.id: 1,
+            keys.UP.id: -1,
+            "setup.page_down": PAGE,
+            "setup.page_up": -PAGE,
+            "setup.first": -far,
+            "setup.last": far,
+        }
+        if action.id in moves:
+            place = min(max(0, view.selected + moves[action.id]), far - 1)
+            self._show(chosen=view.listed[place].id)
+        elif action is keys.MEND:
+            self.app.push_screen(Agree(view, self.glyphs), lambda yes: self._mend() if yes else None)
+        elif action is keys.UNDO:
+            self._ask_undo()
+        elif action is keys.AGAIN:
+            self._checker.again()
+        elif action is keys.COPY and view.shown is not None:
+            self.app.copy_to_clipboard("\n".join(shlex.join(command) for command in view.shown.fix))
+            self.app.notify("the command is on its way to the clipboard (OSC 52)", timeout=3)
+        elif action is keys.REPORT:
+            preset = time.strftime("setup-%Y%m%d-%H%M%S.txt")
+            self.app.push_screen(Prompt("Write the report to", preset, "writes"), self._write)
+        elif action is keys.SEARCH:
+            self.app.push_screen(Prompt("Only findings with", view.words, "filters"), self._searched)
+        elif action is keys.OUTPUT:
+            self._show(output_open=not view.output_open)
+        elif action is keys.READ and view.shown is not None:
+            self.app.push_screen(
+                Reading(clean(view.shown.title), lambda width: self._detail(view, width), self.glyphs)
+            )
+
+    def _detail(self, view: SetupView, width: int) -> Frame:
+        return [[(" ", "text"), *line] for line in detail_lines(view, width - 2, self.glyphs)]
+
+    def _show(self, **changes: Any) -> None:
+        self.view = replace(self.view, **changes)
+        self._draw()
+
+    def _follow(self, state: SetupState) -> None:
+        """Take over what the checker says; what came of a mend is told once."""
+        before = self.view.state
+        opened = self.view.output_open or (state.doing == "mending" and before.doing != "mending")
+        done = before.doing == "mending" and state.doing != "mending"
+        self._show(state=state, output_open=opened and not done)
+        if state.news and state.news != before.news:
+            self.app.notify(
+                state.news, severity="error" if state.worse else "information", timeout=8, markup=False
+            )
+            if state.worse and self.is_current:
+                self._ask_undo()
+
+    def _mend(self) -> None:
+        plan = self.view.plan
+        if plan is not None:
+            self._checker.mend(plan)
+
+    def _ask_undo(self) -> None:
+        self.app.push_screen(
+            Confirm(keys.UNDO, undo_question(self.view.state)),
+            lambda yes: self._checker.undo() if yes else None,
+        )
+
+    def _searched(self, words: str | None) -> None:
+        if words is not None:
+            self._show(words=words)
+
+    def _write(self, name: str | None) -> None:
+        if not name:
+            return
+        path = Path(name).expanduser()
+        try:
+            write_report(path, report_text(self.view.state, time.time()))
+        except UserError as error:
+            self.say(str(error))
+        else:
+            self.app.notify(f"written to {path.absolute()}, readable by you alone", markup=False, timeout=6)
+
+
+def undo_question(state: SetupState) -> tuple[str, ...]:
+    """What is put back, and what got worse if anything did."""
+    worse = [clean(title)[:52] for title in state.worse[:3]]
+    lines = ["Since the mend this fails:", *worse, ""] if worse else []
+    names = ", ".join(state.undoable)
+    return (
+        *lines,
+        "The files of these packages return as they were:",
+        clean(names if len(names) <= 54 else f"{len(state.undoable)} packages"),
+    )
