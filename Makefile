@@ -17,7 +17,7 @@ Then run the same command again, or name an interpreter: make PYTHON=/path/to/py
 endef
 export NO_PYTHON
 
-.PHONY: demo test lint screenshots bench clean
+.PHONY: demo test soak lint screenshots bench clean
 .venv: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -32,6 +32,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# What takes too long for every change: half an hour of deaths and resumes.
+soak: $(READY)
+	$(BIN)/cxr-cockpit bench resume --kills 50
 
 lint: $(READY)
 	$(BIN)/ruff check .

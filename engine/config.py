@@ -155,6 +155,17 @@ class CadenceSection(Section):
 class CheckpointSection(Section):
     keep: int = Field(3, ge=1)
     """Rolling checkpoints kept; those at the end of a stage stay beside them."""
+    best: Literal["val/loss"] | None = "val/loss"
+    """Also keep, of each stage, the checkpoint with the lowest value of this; null: none."""
+
+
+class ToleranceSection(Section):
+    """What a run bears before it holds and shows what is wrong; what it bears is told and counted."""
+
+    skipped_steps: int = Field(5, ge=0)
+    """Steps a stage whose loss or gradient may be not finite; each leaves the weights as they were."""
+    lost_films: int = Field(20, ge=0)
+    """Films a run that may fail after the first step; other samples of the stage take their place."""
 
 
 class EvaluationSection(Section):
@@ -174,6 +185,7 @@ class RunConfig(Section):
     lora: LoraSection = LoraSection()
     cadence: CadenceSection = CadenceSection()
     checkpoints: CheckpointSection = CheckpointSection()
+    tolerance: ToleranceSection = ToleranceSection()
     evaluation: EvaluationSection = EvaluationSection()
 
     @model_validator(mode="after")
@@ -253,9 +265,16 @@ class _Loader(yaml.SafeLoader):
 def freeze(config: RunConfig, path: Path) -> None:
     """Write the resolved configuration, readable by its owner only."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    partial = path.with_name(
+        f".{path.name}.partial"
+    )  # a death in the midst must not leave half a configuration
+    with os.fdopen(
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
 
 
 def demo_config(seed: int, runs: Path) -> RunConfig:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 BENCHES = {
     "store": "what a run of ten million scalars costs to open, follow and resume, and what a step adds",
+    "resume": "whether a run killed again and again ends as one left alone",
     "cockpit": "what the app costs on a long run: bytes, processor, memory, time",
 }
 """Name: what it measures. Each is a module `bench_NAME` beside this one, with `configure` and `run`."""

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,15 +12,23 @@ from typing import Literal
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
+Ended = Literal["", "finished", "stopped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where in the curriculum a checkpoint stands. `ended`: how its stage ended, "" while it goes on."""
+    """Where in the curriculum a checkpoint stands.
+
+    ended: how its stage ended, "" while it goes on. val_loss: what its weights scored, if that was measured.
+    skipped: steps of the stage that were left out since their loss or gradient was not finite.
+    """
 
     stage: str
     step: int
     steps: int
-    ended: Literal["", "finished", "stopped"] = ""
+    ended: Ended = ""
+    val_loss: float | None = None
+    skipped: int = 0
 
 
 def newest_checkpoint(paths: RunPaths) -> Path | None:
@@ -59,27 +69,52 @@ def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str
     partial = target.checkpoints / f".{name}.partial"
     try:
         shutil.copytree(source.checkpoints / name, partial)
-        if not verifies(partial):
-            raise UserError(
-                f"{source.checkpoints / name}: not a whole checkpoint, its manifest does not agree; choose another"
-            )
+        if wrong := flaw(partial):
+            raise UserError(f"{source.checkpoints / name}: not a whole checkpoint ({wrong}); choose another")
         partial.rename(target.checkpoints / name)
     except OSError as error:
         raise UserError(f"cannot copy checkpoint {name} of {source.name!r}: {error}") from None
     return name
 
 
+def best_names(standings: Mapping[str, Standing]) -> set[str]:
+    """Of checkpoints by name, the one of each stage with the lowest validation loss; the earlier of two equal ones."""
+    best: dict[str, tuple[float, int, str]] = {}
+    for name, one in standings.items():
+        if one.val_loss is not None and math.isfinite(one.val_loss):
+            mine = (one.val_loss, one.step, name)
+            best[one.stage] = min(best.get(one.stage, mine), mine)
+    return {name for _, _, name in best.values()}
+
+
 def verifies(checkpoint: Path) -> bool:
     """Whether every file has the size and the digest that the manifest, written last, names."""
+    return flaw(checkpoint) is None
+
+
+def flaw(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint, in words; None if it is whole."""
     try:
         manifest = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
-        return bool(manifest) and all(
-            (checkpoint / file).stat().st_size == entry["bytes"]
-            and digest(checkpoint / file) == entry["blake2b"]
-            for file, entry in manifest.items()
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+        named = {str(file): (entry["bytes"], entry["blake2b"]) for file, entry in manifest.items()}
+    except FileNotFoundError:
+        return "manifest.json is missing"
+    except OSError as error:
+        return f"manifest.json cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "manifest.json is damaged"
+    if not named:
+        return "manifest.json names no file"
+    for file, (size, wanted) in named.items():
+        try:
+            there = (checkpoint / file).stat().st_size
+            if there != size:
+                return f"{file} has {there} bytes instead of {size}"
+            if digest(checkpoint / file) != wanted:
+                return f"{file} is not what was written"
+        except OSError as error:
+            return f"{file}: {error.strerror}"
+    return None
 
 
 def digest(path: Path) -> str:

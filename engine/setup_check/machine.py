@@ -91,13 +91,15 @@ def _disk(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
         title=f"{free / GIB:.0f} GB free for runs" + ("" if enough else ": too little"),
         found=f"{free / GIB:.1f} GB at {place}",
         expected=f"{(need or 0) / GIB + 1:.1f} GB" + (" for the kept checkpoints" if need else ""),
-        why="" if enough else "A checkpoint that cannot be written ends the run.",
+        why=""
+        if enough
+        else "While no checkpoint can be written, a crash costs all steps since the last one.",
         source="estimate: shape of the model and lora.rank" if need else SEEN,
     )
 
 
 def _checkpoint_bytes(config: RunConfig) -> float | None:
-    """The kept checkpoints, one at the end of each stage, and one being written."""
+    """The kept checkpoints, of each stage the last and the best, and one being written."""
     try:
         about = json.loads((config.base_directory / "config.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
@@ -110,7 +112,7 @@ def _checkpoint_bytes(config: RunConfig) -> float | None:
         return None
     narrow = hidden * text.get("num_key_value_heads", heads) // heads
     sides = 2 * (hidden + hidden) + 2 * (hidden + narrow) + 3 * (hidden + inner)
-    return float(config.lora.rank * sides * layers * ADAPTER_AND_MOMENTS * (config.checkpoints.keep + 3))
+    return float(config.lora.rank * sides * layers * ADAPTER_AND_MOMENTS * (config.checkpoints.keep + 5))
 
 
 def _mac() -> Iterator[Finding]:

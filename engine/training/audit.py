@@ -69,3 +69,13 @@ class MovementWatch:
                 f"after {self._steps} steps {len(still or odd)} of {len(now)} tensors: {listed} {word}"
             )
         return f"audit: all {len(now)} trainable tensors have moved and are finite"
+
+
+def refuse_odd_weights(model: torch.nn.Module) -> None:
+    """Raises `AuditFailure` naming a trainable tensor that is not finite: it must not become a checkpoint."""
+    odd = [name for name, tensor in trainable(model).items() if not bool(torch.isfinite(tensor).all())]
+    if odd:
+        raise AuditFailure(
+            f"{len(odd)} trainable tensors are not finite, e.g. {odd[0]}: no checkpoint is made of them; "
+            "resume goes on from the newest one"
+        )

@@ -17,6 +17,7 @@ from engine.data.images import open_image
 from engine.data.prompt import IGNORED_LABEL, PromptEncoder
 from engine.errors import UserError
 from engine.model.image_processor import ImageProcessor
+from engine.training.quarantine import LostFilm
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -43,7 +44,7 @@ class Batch:
     positions, targets: (samples, longest answer) int64: where a supervised token is predicted, and which; rows with
     shorter answers repeat a position and have the target -100 there. They are found on the CPU: a boolean mask would
     make the device wait to learn how many there are.
-    supervised: targets that count. padding: share of positions that hold nothing.
+    supervised: targets that count. padding: share of positions that hold nothing. samples: their ids.
     """
 
     ids: torch.Tensor
@@ -53,6 +54,7 @@ class Batch:
     targets: torch.Tensor
     supervised: int
     padding: float
+    samples: tuple[str, ...]
 
     def to(self, device: torch.device) -> "Batch":
         return replace(
@@ -127,6 +129,7 @@ class Collator:
             torch.from_numpy(targets),
             sum(one.supervised for one in samples),
             1 - mask.mean().item(),
+            tuple(one.sample.id for one in samples),
         )
 
     def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
@@ -138,20 +141,29 @@ class Collator:
         for row, one in enumerate(asked):
             ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
         none = torch.zeros((len(asked), 0), dtype=torch.int64)
-        padding = 1 - mask.mean().item()
         return Batch(
-            torch.from_numpy(ids), torch.from_numpy(mask), self.pixels(samples), none, none, 0, padding
+            torch.from_numpy(ids),
+            torch.from_numpy(mask),
+            self.pixels(samples),
+            none,
+            none,
+            0,
+            1 - mask.mean().item(),
+            tuple(sample.id for sample in samples),
         )
 
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:
-        """(samples, 3, size, size) float32."""
+        """(samples, 3, size, size) float32. Raises `LostFilm` for the first film that cannot be read."""
         return torch.from_numpy(np.stack([self._pixels_of(sample) for sample in samples]))
 
     def _padded(self, longest: int) -> int:
         return -(-longest // self._multiple) * self._multiple
 
     def _pixels_of(self, sample: Sample) -> npt.NDArray[np.float32]:
-        image = open_image(self._root, sample.image)
+        try:
+            image = open_image(self._root, sample.image)
+        except UserError as error:
+            raise LostFilm(sample, str(error)) from error
         return self._processor(self._change(image) if self._change else image)
 
 

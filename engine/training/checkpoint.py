@@ -5,25 +5,38 @@ back and compared, then renamed; only then are older ones rotated. One flipped b
 a word, so loading walks from the newest to the oldest and takes the first whose manifest agrees.
 """
 
+import errno
 import fcntl
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.model.lora import adapter_state, trainable
-from engine.runs.checkpoints import Standing, digest, verifies
+from engine.runs.checkpoints import Standing, best_names, digest, flaw
+from engine.runs.checkpoints import standing as standing_of
 from engine.runs.layout import parse_checkpoint_name
 
-MANIFEST = "manifest.json"
+ADAPTER = "adapter_model.safetensors"
+OPTIMIZER = "optimizer.safetensors"
 PROGRESS = "progress.json"
+MANIFEST = "manifest.json"
+
+#: Ending of the directory that a damaged checkpoint is kept in; no checkpoint's name ends so.
+SET_ASIDE = ".damaged"
+
+
+class NotWritten(OSError):
+    """A checkpoint is not on disk, and those before it are as they were. The message is for the user's eyes."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +52,16 @@ class Checkpoint:
 def write_checkpoint(
     directory: Path, name: str, model: PeftModel, optimizer: torch.optim.Optimizer, standing: Standing
 ) -> Checkpoint:
-    """Write or replace `directory/name`. Raises `OSError` or safetensors' error and leaves the old one in place."""
-    target, partial = directory / name, directory / f".{name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(mode=0o700, parents=True)
+    """Write or replace `directory/name`. Raises `NotWritten` and leaves what was there as it was."""
+    target, partial, replaced = (directory / each for each in (name, f".{name}.partial", f".{name}.replaced"))
+    adapter, moments = adapter_state(model), _optimizer_tensors(model, optimizer)
     try:
-        save_file(adapter_state(model), partial / "adapter_model.safetensors", metadata={"format": "pt"})
+        refuse_without_room(directory, _bytes_of(adapter) + _bytes_of(moments))
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700, parents=True)
+        save_file(adapter, partial / ADAPTER, metadata={"format": "pt"})
         model.peft_config["default"].save_pretrained(str(partial))
-        save_file(_optimizer_tensors(model, optimizer), partial / "optimizer.safetensors")
+        save_file(moments, partial / OPTIMIZER)
         _write_json(partial / PROGRESS, asdict(standing))
         files = sorted(path.name for path in partial.iterdir())
         for file in files:
@@ -58,31 +73,63 @@ def write_checkpoint(
         }
         _write_json(partial / MANIFEST, manifest)
         _flush(partial / MANIFEST)
-        if not verifies(partial):
-            raise OSError(f"{partial}: what was written does not read back")
+        if wrong := flaw(partial):
+            raise OSError(f"what was written does not read back: {wrong}")
         if target.exists():
-            replaced = directory / f".{name}.replaced"
+            shutil.rmtree(replaced, ignore_errors=True)  # of an attempt whose last flush failed
             target.rename(replaced)
-            partial.rename(target)
-            shutil.rmtree(replaced)
-        else:
-            partial.rename(target)
+        partial.rename(target)
         _flush(directory)
-    except BaseException:
+    except (OSError, SafetensorError) as error:
+        if replaced.exists() and not target.exists():
+            replaced.rename(target)
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+        raise NotWritten(f"checkpoint {name} could not be written: {_reason(error)}") from error
+    # a death before this line leaves both, which `recover` knows
+    shutil.rmtree(replaced, ignore_errors=True)
+    shutil.rmtree(directory / f"{name}{SET_ASIDE}", ignore_errors=True)
     return Checkpoint(target, standing)
 
 
-def newest_valid(directory: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that verifies, and the names of newer ones that do not."""
-    _recover(directory)
-    left: list[str] = []
+def refuse_without_room(directory: Path, needed: int) -> None:
+    """Raises `OSError` unless twice `needed` bytes are free: run.db and the log grow on the same disk."""
+    free = shutil.disk_usage(_nearest_existing(directory)).free
+    if free < 2 * needed:
+        raise OSError(
+            errno.ENOSPC, f"{free / 1e6:,.1f} MB are free, a checkpoint asks for {2 * needed / 1e6:,.1f} MB"
+        )
+
+
+def recover(directory: Path) -> None:
+    """Undo what a death in the middle of a write or a removal has left. Only for the holder of the run's lock."""
+    for leftover in directory.glob(".stage_*"):
+        name = leftover.name.removeprefix(".")
+        if name.endswith(".replaced") and not (directory / name.removesuffix(".replaced")).exists():
+            leftover.rename(directory / name.removesuffix(".replaced"))
+        else:
+            shutil.rmtree(leftover)
+
+
+def newest_valid(directory: Path) -> tuple[Checkpoint | None, dict[str, str]]:
+    """The newest checkpoint that verifies, and of the newer ones that do not: name and what is wrong."""
+    left: dict[str, str] = {}
     for path in _newest_first(directory):
-        if verifies(path):
+        if wrong := _unusable(path):
+            left[path.name] = wrong
+        else:
             return read_checkpoint(path), left
-        left.append(path.name)
     return None, left
+
+
+def set_aside(directory: Path, names: Iterable[str]) -> None:
+    """Rename damaged checkpoints, so that they neither count as the newest nor take the place of a whole one.
+
+    A whole checkpoint of the same name removes them.
+    """
+    for name in names:
+        aside = directory / f"{name}{SET_ASIDE}"
+        shutil.rmtree(aside, ignore_errors=True)
+        (directory / name).rename(aside)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -91,7 +138,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
     """Put the moments of every trainable parameter back, by name."""
-    tensors = load_file(checkpoint.path / "optimizer.safetensors")
+    tensors = load_file(checkpoint.path / OPTIMIZER)
     for name, parameter in trainable(model).items():
         prefix = f"{name}/"
         state = {
@@ -102,12 +149,32 @@ def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.op
         }
 
 
-def rotate(directory: Path, keep: int) -> list[str]:
-    """Remove rolling checkpoints beyond the newest `keep`; those that end a stage stay. Returns the names removed."""
-    rolling = [path for path in _newest_first(directory) if not read_checkpoint(path).standing.ended]
-    for path in rolling[keep:]:
-        shutil.rmtree(path)
-    return [path.name for path in rolling[keep:]]
+def rotate(directory: Path, keep: int, keep_best: bool = False) -> list[str]:
+    """Remove rolling checkpoints beyond the newest `keep`. Returns the names removed.
+
+    Those that end a stage stay, and with `keep_best` the one of each stage with the lowest validation loss.
+    """
+    there = {path.name: standing_of(path) for path in _newest_first(directory)}
+    known = {name: standing for name, standing in there.items() if standing}
+    spared = best_names(known) if keep_best else set()
+    rolling = [name for name, standing in there.items() if not (standing and standing.ended)]
+    removed = [name for name in rolling[keep:] if name not in spared]
+    for name in removed:
+        # under another name first: a death in the midst of it must not leave half a checkpoint
+        going = directory / f".{name}.rotated"
+        (directory / name).rename(going)
+        shutil.rmtree(going)
+    return removed
+
+
+def best_loss(directory: Path, stage: str) -> float | None:
+    """The lowest validation loss that a checkpoint of `stage` on disk has."""
+    losses = [
+        standing.val_loss
+        for standing in map(standing_of, _newest_first(directory))
+        if standing and standing.stage == stage and standing.val_loss is not None
+    ]
+    return min((loss for loss in losses if math.isfinite(loss)), default=None)
 
 
 def size_of(path: Path) -> int:
@@ -115,14 +182,14 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in path.iterdir())
 
 
-def _recover(directory: Path) -> None:
-    """Undo what a death in the middle of a write has left: half-written ones go, a replaced one comes back."""
-    for leftover in directory.glob(".stage_*"):
-        name = leftover.name.removeprefix(".")
-        if name.endswith(".replaced") and not (directory / name.removesuffix(".replaced")).exists():
-            leftover.rename(directory / name.removesuffix(".replaced"))
-        else:
-            shutil.rmtree(leftover)
+def _unusable(path: Path) -> str | None:
+    """What keeps a checkpoint from being loaded: a flaw, or a manifest that leaves out what loading needs."""
+    if wrong := flaw(path):
+        return wrong
+    missing = [file for file in (ADAPTER, OPTIMIZER, PROGRESS) if not (path / file).is_file()]
+    if missing:
+        return f"{missing[0]} is missing"
+    return None if standing_of(path) else f"{PROGRESS} is damaged"
 
 
 def _newest_first(directory: Path) -> Iterator[Path]:
@@ -140,6 +207,18 @@ def _optimizer_tensors(model: PeftModel, optimizer: torch.optim.Optimizer) -> di
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{name}/{key}"] = value.detach().cpu().contiguous()
     return tensors
+
+
+def _bytes_of(tensors: Mapping[str, torch.Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _write_json(path: Path, content: Any) -> None:

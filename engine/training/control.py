@@ -2,7 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from engine.errors import UserError
@@ -39,6 +41,7 @@ class Control:
         self._signal = ""
         self._busy = False
         self._state = ""
+        self._waiting: deque[Command] = deque()
         self.actions: dict[str, Action] = {}
 
     def listen_to_signals(self) -> None:
@@ -46,6 +49,11 @@ class Control:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    @property
+    def state(self) -> str:
+        """The state written last."""
+        return self._state
 
     def enter(self, state: str, message: str = "") -> str:
         """Write the state, if it is another one; returns the one before."""
@@ -56,10 +64,28 @@ class Control:
         return before
 
     def poll(self) -> None:
-        """Carry out what is asked. Raises `Interrupt` for park and stop."""
-        self._heed_signal()
-        for command in self._writer.take_commands():
+        """Carry out what is asked, in the order it was asked in. Raises `Interrupt` for park and stop."""
+        for command in self._commands():
             self._carry_out(command)
+
+    def hold(self, reason: str, seconds: float | None = None) -> None:
+        """Wait, the model in memory, until somebody continues or `seconds` are over. Raises `Interrupt`."""
+        self._hold(reason, None if seconds is None else time.monotonic() + seconds)
+
+    def _commands(self) -> Iterator[Command]:
+        """What waits, one at a time: a hold that one of them begins can take those behind it.
+
+        What was asked behind a park or stop is refused, lest somebody waits for its outcome for ever.
+        """
+        self._heed_signal()
+        self._waiting += self._writer.take_commands()
+        while self._waiting:
+            yield self._waiting.popleft()
+
+    def refuse_waiting(self, reason: str) -> None:
+        """Answer every command that was taken and not begun."""
+        while self._waiting:
+            self._writer.finish_command(self._waiting.popleft().id, reason, ok=False)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signal = signal.Signals(number).name
@@ -71,9 +97,11 @@ class Control:
 
     def _carry_out(self, command: Command) -> None:
         if command.verb in ("park", "stop"):
+            self.refuse_waiting(f"{command.verb} was asked for before it")
             raise Interrupt(command.verb, command, f"asked by {command.who or 'someone'}")
         if command.verb == "hold":
-            self._hold(command)
+            self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)
+            self._hold(f"asked by {command.who or 'someone'}", None)
         elif command.verb == "continue":
             self._writer.finish_command(command.id, "not holding: nothing to continue", ok=True)
         elif self._busy:
@@ -102,12 +130,10 @@ class Control:
         finally:
             self._busy = False
 
-    def _hold(self, command: Command) -> None:
-        before = self.enter("holding", f"asked by {command.who or 'someone'}")
-        self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)
-        while True:
-            self._heed_signal()
-            for asked in self._writer.take_commands():
+    def _hold(self, reason: str, deadline: float | None) -> None:
+        before = self.enter("holding", reason)
+        while deadline is None or time.monotonic() < deadline:
+            for asked in self._commands():
                 if asked.verb == "continue":
                     self.enter(before)
                     self._writer.finish_command(asked.id, "going on", ok=True)
@@ -116,5 +142,6 @@ class Control:
                     self._writer.finish_command(asked.id, "holding already", ok=True)
                 else:
                     self._carry_out(asked)
-                    self.enter("holding")
+                    self.enter("holding", reason)
             self._wake.wait(HOLD_POLL)
+        self.enter(before)

@@ -13,6 +13,7 @@ from engine.metrics.parse import parse_icd, parse_labels
 from engine.metrics.scores import sample_scores, scores_a, scores_b
 from engine.model.loading import Base
 from engine.training.batches import Collator, encode_all
+from engine.training.randomness import seed_for
 from engine.training.sampling import Poll, generate, validation_loss
 
 Row = dict[str, Any]
@@ -72,6 +73,15 @@ class Evaluator:
         return Collator(
             data.image_root, self.base.image_processor, self.base.pad_id, data.length_multiple, change
         )
+
+
+def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+    """At most `limit` of the samples, always the same ones for a seed."""
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    return sorted(
+        sorted(samples, key=lambda one: seed_for(seed, "validation", one.id))[:limit], key=lambda one: one.id
+    )
 
 
 def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: int) -> Row:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,6 @@ from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, load_adapter, trainable
-from engine.runs.checkpoints import verifies
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.rows import Command
@@ -26,29 +24,24 @@ from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
 from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
-from engine.training.checkpoint import Checkpoint
+from engine.training.checkpoint import Checkpoint, NotWritten
 from engine.training.control import Control, Interrupt
 from engine.training.device_faults import known_faults, largest_tensors
 from engine.training.device_samplers import Gauges
-from engine.training.evaluation import Evaluator, evaluate
+from engine.training.evaluation import Evaluator, chosen, evaluate
 from engine.training.loop import StageTrainer
+from engine.training.out_of_memory import OutOfMemory, is_out_of_memory, loading_words, training_words
+from engine.training.position import find_checkpoint, store_loss, stored_losses, where_to_go_on
 from engine.training.prepare import check_images, prepare_curriculum
+from engine.training.quarantine import Quarantine
 from engine.training.randomness import seed_for
+from engine.training.saving import Saver
 from engine.training.schedule import StageSchedule
 from engine.training.stage_run import StageRun
 
 log = logging.getLogger("engine")
 
 TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where an engine goes on: the stage, and the checkpoint its weights come from (None: the fresh adapter)."""
-
-    stage: str
-    step: int
-    checkpoint: Checkpoint | None
 
 
 def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
@@ -69,7 +62,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
             log.error("%s", error)
             return 2
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
+            message = str(error) if isinstance(error, OutOfMemory) else f"{type(error).__name__}: {error}"
             writer.event("error", message, level="error", traceback=traceback.format_exc())
             writer.state("failed", message)
             log.exception("the engine failed")
@@ -90,18 +83,28 @@ class _Session:
         self.paths, self.writer, self.reader, self.control = paths, writer, reader, control
         self.config = frozen_config(paths)
         self.gauges = Gauges(device.device_of(self._device()))
+        self.quarantine = Quarantine(
+            self.config.tolerance.lost_films, self.config.data.image_root, partial(store_loss, writer)
+        )
 
     def live(self, asked: str | None, same_stage: bool) -> int:
         config, control = self.config, self.control
         stages = self._asked_stages(asked)
+        checkpoints.recover(self.paths.checkpoints)
         position, left = where_to_go_on(self.paths.checkpoints, stages, same_stage)
+        checkpoints.set_aside(self.paths.checkpoints, left)
         self.writer.begin_attempt(
             position.stage,
             position.step,
             {**device.describe(self._device()), "asked": asked or ",".join(stages)},
         )
-        for name in left:
-            self.writer.event("alert", f"checkpoint {name} does not verify and is passed over", level="warn")
+        for name, wrong in left.items():
+            self.writer.event(
+                "alert",
+                f"checkpoint {name} is damaged ({wrong}): passed over and kept aside as "
+                f"{name}{checkpoints.SET_ASIDE}",
+                level="warn",
+            )
         if position.checkpoint:
             self.writer.event(
                 "note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage
@@ -111,12 +114,16 @@ class _Session:
             self.writer.event("alert", fault, level="warn")
         control.enter("preparing")
         samples = prepare_curriculum(config, self._note, control.poll)
-        used = [sample for sample in samples if sample.split in ("train", "val")]
-        count = check_images(config.data.image_root, used, config.data.workers, self._note, control.poll)
-        self.writer.event("note", f"{len(used)} samples, {count} films, every one decodes")
+        self.quarantine.remember(stored_losses(self.reader))
+        self._check_films(samples, resumed=position.checkpoint is not None)
 
         control.enter("loading")
-        loaded = load(config, self._device(), position.checkpoint)
+        try:
+            loaded = load(config, self._device(), position.checkpoint)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(loading_words(config)) from error
+            raise
         collator = Collator(
             config.data.image_root,
             loaded.base.image_processor,
@@ -137,20 +144,50 @@ class _Session:
         self._refuse_too_large(loaded.base, every)
         self._plan(stages, encoded["train"])
 
-        optimizer_from = position.checkpoint if position.step else None
+        going_on = position.checkpoint if position.step else None
         for name in stages[stages.index(position.stage) :]:
-            step = position.step if name == position.stage else 0
-            stage = self._stage(name, step, loaded, encoded, collator, optimizer_from)
-            optimizer_from = None  # a later stage warms up afresh
+            stage = self._stage(name, loaded, encoded, collator, going_on)
+            going_on = None  # a later stage warms up afresh
             control.actions["evaluate"] = partial(self._evaluate, stage, loaded, samples)
-            try:
-                stage.run()
-            except Interrupt as interrupt:
-                self._end_interrupted(stage, interrupt)
+            if not self._run(stage, loaded):
                 return 1
             self.writer.event("note", f"{name} finished", stage=name, step=stage.step)
         self.control.enter("finished", "every asked stage is done")
         return 0
+
+    def _run(self, stage: StageRun, loaded: "Loaded") -> bool:
+        """Whether the stage was finished; if not, it was parked or stopped."""
+        while True:
+            try:
+                stage.run()
+                return True
+            except Interrupt as interrupt:
+                if self._end_interrupted(stage, interrupt):
+                    return False
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                evaluating = self.control.state == "evaluating"
+                # the frames of the failed step hold its tensors
+                traceback.clear_frames(error.__traceback__)
+                try:
+                    stage.release()
+                except Exception:
+                    log.exception("the step done last could not be made safe")
+                raise OutOfMemory(
+                    training_words(self.config, self.paths.name, stage.name, loaded.model, evaluating)
+                ) from error
+
+    def _check_films(self, samples: Sequence[Sample], resumed: bool) -> None:
+        """Decode every film once. A resumed run bears as many new failures as it would in its midst."""
+        used = [sample for sample in samples if sample.split in ("train", "val")]
+        lost, data = self.quarantine.films(), self.config.data
+        bears = max(0, self.quarantine.limit - len(lost)) if resumed else 0
+        remaining = [sample for sample in used if sample.image not in lost]
+        good = check_images(data.image_root, remaining, data.workers, self._note, self.control.poll, bears)
+        failed = len({sample.image for sample in used}) - good
+        told = f"{failed} cannot be read, others take their place" if failed else "every one decodes"
+        self.writer.event("note", f"{len(used)} samples, {good + failed} films, {told}")
 
     def _asked_stages(self, asked: str | None) -> list[str]:
         """What the command line asks for, else what the attempt before was asked for, else all."""
@@ -198,12 +235,12 @@ class _Session:
     def _stage(
         self,
         name: str,
-        step: int,
         loaded: "Loaded",
         encoded: dict[str, list[Encoded]],
         collator: Collator,
-        optimizer_from: Checkpoint | None,
+        going_on: Checkpoint | None,
     ) -> StageRun:
+        """The stage from its first step, or with moments and counts of the checkpoint in its midst."""
         schedule, pool = self._schedule(name, encoded["train"])
         optimizer = torch.optim.AdamW(
             trainable(loaded.model).values(),
@@ -211,8 +248,8 @@ class _Session:
             weight_decay=schedule.section.weight_decay,
             fused=device.device_of(loaded.accelerator.device).fused_optimizer,
         )
-        if optimizer_from:
-            checkpoints.load_optimizer(optimizer_from, loaded.model, optimizer)
+        if going_on:
+            checkpoints.load_optimizer(going_on, loaded.model, optimizer)
         trainer = StageTrainer(
             schedule,
             pool,
@@ -222,7 +259,10 @@ class _Session:
             loaded.accelerator,
             collator,
             self.config.data.workers,
-            step,
+            going_on.standing.step if going_on else 0,
+            self.quarantine,
+            self.config.tolerance.skipped_steps,
+            going_on.standing.skipped if going_on else 0,
         )
         validation = [one.sample for one in encoded["val"] if one.sample.stage == name]
         return StageRun(
@@ -235,6 +275,7 @@ class _Session:
             self.writer,
             self.reader,
             self.gauges,
+            Saver(trainer, self.config.checkpoints, self.writer),
         )
 
     def _evaluate(self, stage: StageRun, loaded: "Loaded", samples: list[Sample], command: Command) -> str:
@@ -251,14 +292,23 @@ class _Session:
         self.control.enter(before)
         return json.dumps(result)
 
-    def _end_interrupted(self, stage: StageRun, interrupt: Interrupt) -> None:
+    def _end_interrupted(self, stage: StageRun, interrupt: Interrupt) -> bool:
+        """Park or stop. False where somebody asked for it and the checkpoint cannot be written: the stage goes on."""
         self.control.enter("stopping", interrupt.reason)
-        written = stage.interrupt(interrupt)
         state = "stopped" if interrupt.verb == "stop" else "parked"
-        where = f"checkpoint {written.name}" if written else "nothing was trained yet"
+        try:
+            written = stage.interrupt(interrupt)
+            where = f"checkpoint {written.name}" if written else "nothing was trained yet"
+        except NotWritten as error:
+            where = f"{error}; {stage.saver.safe()}"
+            if interrupt.command:
+                refusal = f"not {state}, training goes on: {where}"
+                self.writer.finish_command(interrupt.command.id, refusal, ok=False)
+                return False
         self.writer.state(state, f"{interrupt.reason}; {where}", by_signal=interrupt.command is None)
         if interrupt.command:
             self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
+        return True
 
 
 @dataclass(frozen=True)
@@ -296,44 +346,11 @@ def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) 
     return Loaded(base, accelerator.prepare(adapted), accelerator)
 
 
-def where_to_go_on(directory: Path, stages: Sequence[str], same_stage: bool) -> tuple[Position, list[str]]:
-    """The position after the newest checkpoint that verifies, and the names of newer ones that do not.
-
-    Raises `UserError` where nothing is left to do, or where the asked stage follows one that is not done.
-    """
-    newest, left = checkpoints.newest_valid(directory)
-    if newest is None:
-        return Position(stages[0], 0, None), left
-    standing = newest.standing
-    if not standing.ended or (standing.ended == "stopped" and same_stage):
-        if standing.stage not in stages:
-            raise UserError(
-                f"{standing.stage} stands at step {standing.step} of {standing.steps}: `resume` it first, or stop it"
-            )
-        return Position(standing.stage, standing.step, newest), left
-    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(standing.stage)]
-    if following:
-        return Position(following[0], 0, newest), left
-    if standing.ended == "finished":
-        return Position(standing.stage, standing.steps, newest), left
-    raise UserError(
-        f"{standing.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it"
-    )
-
-
-def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
-    """At most `limit` of the samples, always the same ones for a seed."""
-    if limit is None or limit >= len(samples):
-        return list(samples)
-    return sorted(
-        sorted(samples, key=lambda one: seed_for(seed, "validation", one.id))[:limit], key=lambda one: one.id
-    )
-
-
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
     """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns what to print."""
     with EngineLock.acquire(paths, purpose="evaluate"), open_writer(paths) as writer:
         config = frozen_config(paths)
+        checkpoints.recover(paths.checkpoints)
         wanted = find_checkpoint(paths, checkpoint)
         samples = prepare_curriculum(config, lambda line: None, lambda: None)
         loaded = load(config, device.choose_device(config.model.device), wanted)
@@ -372,23 +389,3 @@ def score_checkpoint(
     for row in rows:
         writer.sample(row)
     return {"run": writer.paths.name, "checkpoint": wanted.name, "split": split, **result}
-
-
-def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:
-    """The named checkpoint, or the newest that verifies. Raises `UserError` where there is none."""
-    if name is None:
-        newest, _ = checkpoints.newest_valid(paths.checkpoints)
-        if newest is None:
-            raise UserError(f"run {paths.name!r} has no checkpoint yet")
-        return newest
-    path = paths.checkpoints / Path(name).name
-    if not verifies(path):
-        there = (
-            sorted(found.name for found in paths.checkpoints.glob("stage_*"))
-            if paths.checkpoints.is_dir()
-            else []
-        )
-        raise UserError(
-            f"no whole checkpoint {name!r} in run {paths.name!r}; there are: {', '.join(there) or 'none'}"
-        )
-    return checkpoints.read_checkpoint(path)

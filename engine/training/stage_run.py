@@ -1,17 +1,21 @@
 """One stage from its first step to its end: what is recorded after a step, and what falls due."""
 
+import gc
+import logging
+import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any, TypeVar
 
 from engine.cadence import Cadence
 from engine.config import RunConfig
 from engine.data.curriculum import Sample
-from engine.runs.checkpoints import Standing, verifies
+from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
@@ -20,11 +24,20 @@ from engine.training.control import Control, Interrupt
 from engine.training.device import device_of
 from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, Row, score
-from engine.training.loop import StageTrainer, StepRecord
+from engine.training.loop import NonFinite, StageTrainer, StepRecord
+from engine.training.quarantine import FilmsFail, LostFilm
 from engine.training.randomness import seed_for
+from engine.training.saving import Saver
+
+log = logging.getLogger("engine")
+
+Result = TypeVar("Result")
 
 #: Steps whose wall time the time left is reckoned from.
 RECENT_STEPS = 50
+
+#: Seconds between two attempts to write the checkpoint that ends a stage.
+RETRY_SECONDS = 30.0
 
 
 @dataclass
@@ -40,6 +53,8 @@ class StageRun:
     writer: RunWriter
     reader: RunReader
     gauges: Gauges
+    saver: Saver
+    _measured: dict[int, float] = field(default_factory=dict, init=False)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS), init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
 
@@ -51,7 +66,7 @@ class StageRun:
         self._duties: list[tuple[str, Cadence, Callable[[], object]]] = [
             ("validation", Cadence.parse(cadence.validation), self.validate),
             ("sample", Cadence.parse(cadence.sample), self.sample_cases),
-            ("checkpoint", Cadence.parse(cadence.checkpoint), self.save),
+            ("checkpoint", Cadence.parse(cadence.checkpoint), self._save_or_owe),
         ]
         self._last = dict.fromkeys(("validation", "sample", "checkpoint"), now)
         self.control.actions = {
@@ -64,11 +79,100 @@ class StageRun:
         return self.trainer.step
 
     def run(self) -> None:
-        """Train to the stage's end. Raises `Interrupt` for park and stop, with nothing half done."""
-        steps = self.trainer.schedule.steps
-        self.control.enter("training")
-        self._show(None)
-        self._after(self.step)  # a step that a parked attempt left with something due
+        """Train to the stage's end. Raises `Interrupt` for park and stop, with nothing half done; call it to go on.
+
+        What the configuration does not let it bear makes it hold: it goes on when somebody continues.
+        """
+        while True:
+            self.control.enter("training")
+            self._show(None)
+            try:
+                self._after(self.step)  # a step that a parked or held attempt left with something due
+                self._train()
+                self._score()
+                break
+            except NonFinite as odd:
+                self._hold(str(odd))
+                self.trainer.excused, self.trainer.skipped = odd.step, 0
+            except FilmsFail as failing:
+                self._hold(str(failing))
+        while not self.saver.attempt(self._standing("finished")):
+            # the stage's end has to be on disk before the next one begins
+            self.control.hold(
+                f"{self.name} is done, its checkpoint is not: the disk takes none", RETRY_SECONDS
+            )
+
+    def interrupt(self, interrupt: Interrupt) -> Checkpoint | None:
+        """Make the step done last safe, as park and stop do. None where no step was done and none was loaded.
+
+        Raises `NotWritten`.
+        """
+        ended: Ended = "stopped" if interrupt.verb == "stop" else ""
+        if not self.step and not ended:
+            return None
+        return self.saver.write(self._standing(ended))
+
+    def release(self) -> None:
+        """After memory ran out: let go of gradients and caches, and make the step done last safe if it can be."""
+        self.trainer.optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        device_of(self.trainer.accelerator.device).empty_cache()
+        if self.step:
+            self._save_or_owe()
+
+    def save(self) -> Checkpoint:
+        """Raises `NotWritten`."""
+        return self.saver.write(self._standing())
+
+    def validate(self) -> None:
+        """Loss on the validation samples, once a step; a checkpoint of the weights that are the best so far."""
+        for row in self.reader.scalars(["val/loss"], self.name):
+            if row.step == self.step:
+                self._measured = {row.step: row.value}
+                return
+        before = checkpoints.best_loss(self.writer.paths.checkpoints, self.name)
+        with self._evaluating():
+            loss, samples = self._on_readable(self.validation, self.evaluator.loss)
+        self._measured = {self.step: loss}
+        best = self.step > 0 and math.isfinite(loss) and (before is None or loss < before)
+        self.writer.scalars(self.name, self.step, {"val/loss": loss})
+        told = f"validation loss {loss:.3f}" + (", the lowest so far" if best and before is not None else "")
+        if len(samples) < len(self.validation):
+            told += f", on {len(samples)} of {len(self.validation)} samples"
+        self.writer.event("validation", told, stage=self.name, step=self.step, loss=loss)
+        if best and self.config.checkpoints.best == "val/loss":
+            self._save_or_owe()
+
+    def sample_cases(self) -> int:
+        """Reports for the fixed cases, once a step. Returns how many there are."""
+        stored = self._stored("case")
+        if stored >= len(self._readable(self.cases)):
+            return stored
+        with self._evaluating():
+            rows, _ = self._on_readable(self.cases, partial(self._rows, "case"))
+            self._store(rows)
+            self.writer.event("sample", f"sampled {len(rows)} cases", stage=self.name, step=self.step)
+        return len(rows)
+
+    def _score(self) -> None:
+        """The scores at the stage's end, from every validation sample."""
+        self.validate()
+        self.sample_cases()
+        if self._stored("evaluation") >= len(self._readable(self.validation)):
+            return
+        with self._evaluating():
+            rows, _ = self._on_readable(self.validation, partial(self._rows, "evaluation"))
+            scores = score(rows, {})[self.name]
+            self._store(rows)
+            self.writer.scalars(self.name, self.step, _score_scalars(scores))
+            told = ", ".join(
+                f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
+            )
+            self.writer.event(
+                "validation", f"{told} on {len(rows)} samples", stage=self.name, step=self.step, scores=scores
+            )
+
+    def _train(self) -> None:
         looked = time.monotonic()
         for record in self.trainer.steps():
             self._record_step(record)
@@ -80,59 +184,11 @@ class StageRun:
             now = time.monotonic()
             self._seconds.append(now - looked)
             looked = now
-        self._score()
-        self._write(Standing(self.name, steps, steps, ended="finished"))
 
-    def interrupt(self, interrupt: Interrupt) -> Checkpoint | None:
-        """Make the step done last safe, as park and stop do. None where no step was done and none was loaded."""
-        ended: Literal["", "stopped"] = "stopped" if interrupt.verb == "stop" else ""
-        if not self.step and not ended:
-            return None
-        return self._write(Standing(self.name, self.step, self.trainer.schedule.steps, ended))
-
-    def save(self) -> Checkpoint:
-        return self._write(Standing(self.name, self.step, self.trainer.schedule.steps))
-
-    def validate(self) -> None:
-        """Loss on the validation samples, once a step."""
-        if any(row.step == self.step for row in self.reader.scalars(["val/loss"], self.name)):
-            return
-        with self._evaluating():
-            loss = self.evaluator.loss(self.validation)
-            self.writer.scalars(self.name, self.step, {"val/loss": loss})
-            self.writer.event(
-                "validation", f"validation loss {loss:.3f}", stage=self.name, step=self.step, loss=loss
-            )
-
-    def sample_cases(self) -> int:
-        """Reports for the fixed cases, once a step. Returns how many there are."""
-        if self._stored("case") >= len(self.cases):
-            return len(self.cases)
-        with self._evaluating():
-            rows = self.evaluator.rows(self.cases, "case", checkpoint_name(self.name, self.step), self.step)
-            self._store(rows)
-            self.writer.event("sample", f"sampled {len(rows)} cases", stage=self.name, step=self.step)
-        return len(rows)
-
-    def _score(self) -> None:
-        """The scores at the stage's end, from every validation sample."""
-        self.validate()
-        self.sample_cases()
-        if self._stored("evaluation") >= len(self.validation):
-            return
-        with self._evaluating():
-            rows = self.evaluator.rows(
-                self.validation, "evaluation", checkpoint_name(self.name, self.step), self.step
-            )
-            scores = score(rows, {})[self.name]
-            self._store(rows)
-            self.writer.scalars(self.name, self.step, _score_scalars(scores))
-            told = ", ".join(
-                f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
-            )
-            self.writer.event(
-                "validation", f"{told} on {len(rows)} samples", stage=self.name, step=self.step, scores=scores
-            )
+    def _hold(self, reason: str) -> None:
+        self.writer.event("alert", reason, level="error", stage=self.name, step=self.step)
+        log.error("%s", reason)
+        self.control.hold(reason)
 
     def _after(self, step: int) -> None:
         """What the cadences say is due after `step`; duties that were done already do nothing."""
@@ -143,11 +199,45 @@ class StageRun:
             if cadence.due(step, now - self._last[name]):
                 duty()
                 self._last[name] = time.monotonic()
+        if self.saver.owes(step):
+            self._save_or_owe()
+
+    def _save_or_owe(self) -> None:
+        self.saver.attempt(self._standing())
+
+    def _standing(self, ended: Ended = "") -> Standing:
+        loss = self._measured.get(self.step)
+        known = None if loss is None or not math.isfinite(loss) else loss
+        steps, skipped = self.trainer.schedule.steps, self.trainer.skipped
+        return Standing(self.name, self.step, steps, ended, known, skipped)
+
+    def _rows(self, purpose: str, samples: Sequence[Sample]) -> list[Row]:
+        return self.evaluator.rows(samples, purpose, checkpoint_name(self.name, self.step), self.step)
+
+    def _readable(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those whose film has not been lost."""
+        lost = self.trainer.quarantine
+        return [sample for sample in samples if not lost.holds(sample, self.name, self.step)]
+
+    def _on_readable(
+        self, samples: Sequence[Sample], work: Callable[[Sequence[Sample]], Result]
+    ) -> tuple[Result, list[Sample]]:
+        """`work` done on the samples whose films can be read, and these: one that fails is set aside and left out."""
+        while True:
+            usable = self._readable(samples)
+            if not usable:
+                raise FilmsFail(f"the films of all {len(samples)} validation samples have failed")
+            try:
+                return work(usable), usable
+            except LostFilm as lost:
+                self.trainer.quarantine.add(lost, self.name, self.step, self.validation)
 
     def _record_step(self, record: StepRecord) -> None:
         values = record.scalars() | self.gauges.read()
         self.writer.scalars(self.name, record.step, values)
         device_of(self.trainer.accelerator.device).after_step(record.step)
+        if record.skipped:
+            self.writer.event("alert", record.skipped, level="warn", stage=self.name, step=record.step)
         if self.trainer.audited:
             self.writer.event("note", self.trainer.audited, stage=self.name, step=record.step)
             self.trainer.audited = None
@@ -159,7 +249,7 @@ class StageRun:
             self.step,
             self.trainer.schedule.steps,
             self.trainer.schedule.epoch_of(self.step),
-            record.loss if record else None,
+            record.loss if record and not record.skipped else None,
             record.samples / record.seconds if record else None,
             left,
             spread,
@@ -173,23 +263,6 @@ class StageRun:
         remaining = self.trainer.schedule.steps - self.step
         deviation = statistics.stdev(self._seconds) / len(self._seconds) ** 0.5
         return statistics.fmean(self._seconds) * remaining, deviation * remaining
-
-    def _write(self, standing: Standing) -> Checkpoint:
-        name = checkpoint_name(standing.stage, standing.step)
-        directory = self.writer.paths.checkpoints
-        existing = directory / name
-        if existing.is_dir() and verifies(existing):
-            there = checkpoints.read_checkpoint(existing)
-            if there.standing == standing:
-                return there
-        written = checkpoints.write_checkpoint(
-            directory, name, self.trainer.model, self.trainer.optimizer, standing
-        )
-        self.writer.checkpoint(
-            name, standing.stage, standing.step, checkpoints.size_of(written.path), bool(standing.ended)
-        )
-        checkpoints.rotate(directory, self.config.checkpoints.keep)
-        return written
 
     def _stored(self, purpose: str) -> int:
         return sum(1 for _ in self.reader.samples(self.name, self.step, purpose))

@@ -1,5 +1,6 @@
 """Configurations that people write, and what they are told about the ones that cannot be right."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,20 @@ def test_a_frozen_configuration_reads_back_as_itself(tmp_path: Path) -> None:
     freeze(config, tmp_path / "config.yaml")
     assert load_config(tmp_path / "config.yaml") == config
     assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_death_while_it_is_frozen_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze(demo_config(7, tmp_path), tmp_path / "config.yaml")
+
+    def die(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", die)
+    with pytest.raises(OSError, match="No space"):
+        freeze(demo_config(8, tmp_path), tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml").seed == 7
 
 
 def test_relative_paths_start_from_the_file(tmp_path: Path) -> None:

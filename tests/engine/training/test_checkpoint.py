@@ -1,20 +1,27 @@
 """A checkpoint is whole or not there, whatever happens to the disk and the process."""
 
+import errno
 import json
+import os
+import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
 from transformers import LlavaForConditionalGeneration
 
-from engine.config import RunConfig
+from engine.config import RunConfig, freeze
 from engine.model.convert import convert
 from engine.model.lora import adapter_state, trainable
 from engine.runs.checkpoints import Standing
 from engine.training import checkpoint as checkpoints
-from engine.training.checkpoint import newest_valid, write_checkpoint
+from engine.training.checkpoint import NotWritten, newest_valid, write_checkpoint
 from engine.training.session import Loaded, load
 
 
@@ -48,7 +55,7 @@ def test_what_is_written_comes_back(
 ) -> None:
     found, left = newest_valid(directory)
     assert found is not None
-    assert (found.name, found.standing.step, left) == ("stage_a-000003", 3, [])
+    assert (found.name, found.standing.step, left) == ("stage_a-000003", 3, {})
     again = load(config, torch.device("cpu"), found)
     for name, tensor in adapter_state(loaded.model).items():
         assert torch.equal(tensor, adapter_state(again.model)[name]), name
@@ -59,10 +66,21 @@ def test_what_is_written_comes_back(
             assert torch.equal(value, fresh.state[trainable(again.model)[name]][key]), (name, key)
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "remove", "no manifest", "broken manifest"])
-def test_a_damaged_checkpoint_is_passed_over_and_named(directory: Path, harm: str) -> None:
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        ("flip", "adapter_model.safetensors is not what was written"),
+        ("cut", "adapter_model.safetensors has"),
+        ("remove", "adapter_model.safetensors: No such file"),
+        ("never written", "optimizer.safetensors is missing"),
+        ("no manifest", "manifest.json is missing"),
+        ("broken manifest", "manifest.json is damaged"),
+        ("empty manifest", "manifest.json names no file"),
+    ],
+)
+def test_a_damaged_checkpoint_is_passed_over_and_named(directory: Path, harm: str, told: str) -> None:
     newest = directory / "stage_a-000003"
-    file = newest / "adapter_model.safetensors"
+    file, manifest = newest / "adapter_model.safetensors", newest / "manifest.json"
     content = bytearray(file.read_bytes())
     if harm == "flip":
         content[-5] ^= 1
@@ -71,38 +89,177 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(directory: Path, harm: st
         file.write_bytes(content[:-1])
     elif harm == "remove":
         file.unlink()
+    elif harm == "never written":
+        named = json.loads(manifest.read_text())
+        del named["optimizer.safetensors"]
+        manifest.write_text(json.dumps(named))
+        (newest / "optimizer.safetensors").unlink()
     elif harm == "no manifest":
-        (newest / "manifest.json").unlink()
+        manifest.unlink()
     else:
-        (newest / "manifest.json").write_text('{"adapter_model')
+        manifest.write_text('{"adapter_model' if harm == "broken manifest" else "{}")
     found, left = newest_valid(directory)
     assert found is not None
-    assert (found.name, left) == ("stage_a-000002", ["stage_a-000003"])
+    assert (found.name, list(left)) == ("stage_a-000002", ["stage_a-000003"])
+    assert left["stage_a-000003"].startswith(told)
 
 
-def test_a_failing_write_leaves_the_old_checkpoint_and_no_debris(
+def test_a_damaged_one_kept_aside_is_no_checkpoint_until_a_whole_one_takes_its_place(
+    directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
+) -> None:
+    (directory / "stage_a-000003" / "progress.json").unlink()
+    _, left = newest_valid(directory)
+    checkpoints.set_aside(directory, left)
+    assert newest_valid(directory)[1] == {}
+    assert checkpoints.rotate(directory, keep=1) == ["stage_a-000001"]
+    assert (directory / "stage_a-000003.damaged").is_dir()
+    write_checkpoint(directory, "stage_a-000003", loaded.model, optimizer, Standing("stage_a", 3, 9))
+    assert sorted(path.name for path in directory.iterdir()) == ["stage_a-000002", "stage_a-000003"]
+
+
+class FullDisk:
+    """Lets the first calls through and fails every one from number `at` on, as a full disk does."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.calls = at, 0
+
+    def guard(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def guarded(*arguments: Any, **named: Any) -> Any:
+            self.calls += 1
+            if self.calls >= self.at:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, guarded)
+
+
+def assert_as_before(directory: Path) -> None:
+    """The three checkpoints of the fixture, the newest as it was, and nothing beside them."""
+    found, left = newest_valid(directory)
+    assert found is not None
+    assert (found.standing, left) == (Standing("stage_a", 3, 9), {})
+    assert sorted(path.name for path in directory.iterdir()) == [f"stage_a-00000{step}" for step in (1, 2, 3)]
+
+
+def test_a_disk_full_at_any_write_leaves_the_old_checkpoint_and_no_debris(
+    directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
+) -> None:
+    ended = Standing("stage_a", 3, 9, "finished")
+    failures = 0
+    for at in range(1, 100):
+        disk = FullDisk(at)
+        with pytest.MonkeyPatch.context() as patch:
+            for owner, name in [
+                (checkpoints, "save_file"),
+                (type(loaded.model.peft_config["default"]), "save_pretrained"),
+                (checkpoints, "_write_json"),
+                (checkpoints, "_flush"),
+                (os, "chmod"),
+                (Path, "mkdir"),
+            ]:
+                disk.guard(patch, owner, name)
+            try:
+                write_checkpoint(directory, "stage_a-000003", loaded.model, optimizer, ended)
+                break
+            except NotWritten as error:
+                failures += 1
+                assert "No space left on device" in str(error)
+        if disk.calls == at and at > 1 and newest_valid(directory)[0].standing == ended:  # type: ignore[union-attr]
+            continue  # only the flush of the directory failed: it is all there, and told as not safe yet
+        assert_as_before(directory)
+    assert failures > 10
+    assert newest_valid(directory)[0].standing == ended  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("limit", [100, 100_000])
+def test_a_real_limit_on_file_sizes_does_no_harm(
+    limit: int, directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(NotWritten):
+            write_checkpoint(
+                directory, "stage_a-000003", loaded.model, optimizer, Standing("stage_a", 3, 9, "finished")
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert_as_before(directory)
+
+
+ON_A_SMALL_DISK = """
+import shutil, sys
+from pathlib import Path
+import torch
+from engine.config import load_config
+from engine.model.lora import trainable
+from engine.runs.checkpoints import Standing
+from engine.training import checkpoint as checkpoints
+from engine.training.session import load
+
+disk = Path(sys.argv[1])
+model = load(load_config(Path(sys.argv[2])), torch.device("cpu"), None).model
+optimizer = torch.optim.AdamW(trainable(model).values())
+optimizer.step(lambda: sum(p.sum() for p in trainable(model).values()).backward())
+
+def write(step):
+    name = f"stage_a-{step:06d}"
+    return checkpoints.write_checkpoint(disk / "c", name, model, optimizer, Standing("stage_a", step, 9))
+
+size = checkpoints.size_of(write(1).path)
+checkpoints.refuse_without_room = lambda directory, needed: None  # the write itself shall meet the end of the disk
+for share in (0.05, 0.5, 0.9):
+    (disk / "ballast").write_bytes(bytes(shutil.disk_usage(disk).free - int(share * size)))
+    try:
+        write(2)
+    except checkpoints.NotWritten as error:
+        print(error)
+    (disk / "ballast").unlink()
+    print(checkpoints.newest_valid(disk / "c")[0].name, len(list((disk / "c").iterdir())))
+print(write(2).name)
+"""
+
+
+def test_a_small_disk_that_fills_up_in_the_midst_of_a_write(tmp_path: Path, config: RunConfig) -> None:
+    """A real one, mounted where only the test's child sees it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    freeze(config, tmp_path / "config.yaml")
+    mount = 'mount -t tmpfs -o size=48m tmpfs "$1" && shift && exec "$@"'
+    private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, "sh", str(disk)]
+    if not shutil.which("unshare") or subprocess.run([*private, "true"], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    script = [sys.executable, "-P", "-c", ON_A_SMALL_DISK, str(disk), str(tmp_path / "config.yaml")]
+    ran = subprocess.run([*private, *script], capture_output=True, text=True, timeout=90)
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stdout.splitlines()
+    assert [line for line in told if "could not be written" not in line] == [
+        *["stage_a-000001 1"] * 3,
+        "stage_a-000002",
+    ]
+    assert sum("No space left on device" in line for line in told) == 3, told
+
+
+def test_free_space_is_asked_for_before_anything_is_written(
     directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints, "_flush", full)
-    with pytest.raises(OSError, match="No space"):
-        write_checkpoint(
-            directory, "stage_a-000003", loaded.model, optimizer, Standing("stage_a", 3, 9, "finished")
-        )
-    found, _ = newest_valid(directory)
-    assert found is not None
-    assert found.standing == Standing("stage_a", 3, 9)
-    assert sorted(path.name for path in directory.iterdir()) == [f"stage_a-00000{step}" for step in (1, 2, 3)]
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(checkpoints, "save_file", lambda *_, **__: pytest.fail("something was written"))
+    with pytest.raises(NotWritten, match=r"1\.0 MB are free, a checkpoint asks for \d+\.\d MB"):
+        write_checkpoint(directory, "stage_a-000004", loaded.model, optimizer, Standing("stage_a", 4, 9))
+    assert_as_before(directory)
 
 
 def test_a_death_between_the_two_renames_loses_nothing(directory: Path) -> None:
     (directory / "stage_a-000003").rename(directory / ".stage_a-000003.replaced")
     shutil.copytree(directory / "stage_a-000002", directory / ".stage_a-000004.partial")
+    (directory / "stage_a-000001").rename(directory / ".stage_a-000001.rotated")
+    checkpoints.recover(directory)
     found, left = newest_valid(directory)
     assert found is not None
-    assert (found.name, left) == ("stage_a-000003", [])
+    assert (found.name, left) == ("stage_a-000003", {})
     assert not list(directory.glob(".*"))
 
 
@@ -115,6 +272,24 @@ def test_rotation_spares_the_ends_of_stages(
     write_checkpoint(directory, "stage_b-000001", loaded.model, optimizer, Standing("stage_b", 1, 9))
     assert checkpoints.rotate(directory, keep=1) == ["stage_a-000003", "stage_a-000001"]
     assert sorted(path.name for path in directory.iterdir()) == ["stage_a-000002", "stage_b-000001"]
+
+
+def test_rotation_spares_the_lowest_validation_loss_of_each_stage(
+    directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
+) -> None:
+    for stage, step, loss in (
+        ("stage_a", 1, 1.5),
+        ("stage_a", 2, 1.2),
+        ("stage_b", 1, 0.7),
+        ("stage_b", 2, 0.7),
+    ):
+        standing = Standing(stage, step, 9, val_loss=loss)
+        write_checkpoint(directory, f"{stage}-{step:06d}", loaded.model, optimizer, standing)
+    assert checkpoints.best_loss(directory, "stage_a") == 1.2
+    assert checkpoints.rotate(directory, keep=1, keep_best=True) == ["stage_a-000003", "stage_a-000001"]
+    kept = sorted(path.name for path in directory.iterdir())
+    assert kept == ["stage_a-000002", "stage_b-000001", "stage_b-000002"]
+    assert checkpoints.rotate(directory, keep=1) == ["stage_b-000001", "stage_a-000002"]
 
 
 def test_files_are_the_owners_alone(directory: Path) -> None:

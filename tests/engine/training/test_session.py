@@ -1,70 +1,33 @@
 """Real engines in processes of their own: trained through, killed, held, parked, stopped, and what is left of it."""
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig, freeze
+from engine.config import RunConfig
 from engine.errors import UserError
+from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.process import launch
 from engine.runs.status import Status
 from engine.runs.store import open_reader, status_of
 
-EXACT = ("train/loss", "train/lr", "train/grad_norm", "train/supervised_tokens", "train/padding")
-PATIENCE = 90  # seconds; an engine needs a few to import torch
-
-
-def prepare(directory: Path, config: RunConfig) -> RunPaths:
-    directory.mkdir(mode=0o700)
-    paths = RunPaths(directory)
-    freeze(config, paths.config)
-    return paths
-
-
-def wait_for(paths: RunPaths, condition: Callable[[Status], bool]) -> Status:
-    """Polls, as every reader of a run directory does."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        status = status_of(paths)
-        if condition(status):
-            return status
-        time.sleep(0.01)
-    raise AssertionError(f"still {status_of(paths)}\n{paths.log.read_text()[-3000:]}")
+from .living import PATIENCE, ask, prepare, wait_for
 
 
 def ended(status: Status) -> bool:
     return not status.live and status.state not in ("preparing", "starting")
 
 
-def ask(paths: RunPaths, verb: str) -> tuple[str, str]:
-    with open_reader(paths) as reader:
-        return tuple(reader.wait_outcome(reader.request(verb, {}, "test"), timeout=PATIENCE))  # type: ignore[return-value]
-
-
-def results(paths: RunPaths) -> dict[str, object]:
-    """All that must not depend on how often the run was interrupted."""
-    with open_reader(paths) as reader:
-        scalars = [
-            (row.stage, row.step, row.tag, repr(row.value))
-            for row in reader.scalars()
-            if row.tag in EXACT or row.tag.startswith("val/")
-        ]
-        samples = [{k: v for k, v in row.items() if k != "attempt"} for row in reader.samples()]
-    digests = {
-        f"{path.parent.name}/{path.name}": hashlib.blake2b(path.read_bytes()).hexdigest()
-        for path in sorted(paths.checkpoints.glob("*/*.safetensors"))
-    }
-    return {"scalars": scalars, "samples": samples, "checkpoints": digests}
+def assert_same(paths: RunPaths, unbroken: RunPaths) -> None:
+    assert differences(evidence(paths), evidence(unbroken)) == []
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +69,11 @@ def test_a_run_records_its_whole_story(unbroken: RunPaths) -> None:
 def test_killed_at_any_instant_it_ends_the_same_to_the_bit(
     unbroken: RunPaths, tmp_path: Path, config: RunConfig
 ) -> None:
-    """The first death falls into a step, the second into whatever is under way a moment later, one at the boundary."""
+    """The first death falls into a step, the second into whatever is under way a moment later, one at the boundary.
+
+    After the last one the machine restarts: another process bears the dead engine's pid, and the same command as ever
+    carries on.
+    """
     paths = prepare(tmp_path / "killed", config)
     deaths: list[Callable[[Status], bool]] = [
         lambda status: status.stage == "stage_a" and (status.step or 0) >= 1,
@@ -119,17 +86,14 @@ def test_killed_at_any_instant_it_ends_the_same_to_the_bit(
         if status.pid is not None:
             os.kill(status.pid, signal.SIGKILL)
             assert wait_for(paths, ended).state == "crashed"
-    launch(paths)
-    assert wait_for(paths, ended).state == "finished", paths.log.read_text()
-    assert results(paths) == results(unbroken)
-
-
-def test_another_seed_gives_another_run(unbroken: RunPaths, tmp_path: Path, config: RunConfig) -> None:
-    """The comparison above can fail."""
-    paths = prepare(tmp_path / "other", config.model_copy(update={"seed": 1}))
-    launch(paths)
-    assert wait_for(paths, ended).state == "finished"
-    assert results(paths)["checkpoints"] != results(unbroken)["checkpoints"]
+    holder = json.loads(paths.lock.read_text())
+    paths.lock.write_text(json.dumps(holder | {"pid": os.getpid()}).ljust(len(paths.lock.read_text())))
+    resume = [sys.executable, "-P", "-m", "cockpit.cli", "resume", str(paths.root), "--headless"]
+    resumed = subprocess.run(resume, capture_output=True, text=True, timeout=PATIENCE)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert_same(paths, unbroken)
+    again = subprocess.run(resume, capture_output=True, text=True, timeout=PATIENCE)
+    assert (again.returncode, "is finished" in again.stdout) == (0, True)
 
 
 def test_hold_continue_save_sample_park_and_resume(
@@ -151,9 +115,8 @@ def test_hold_continue_save_sample_park_and_resume(
     assert wait_for(paths, ended).state == "parked"
     launch(paths)
     assert wait_for(paths, ended).state == "finished", paths.log.read_text()
-    ours, theirs = results(paths), results(unbroken)
-    assert ours["checkpoints"] == theirs["checkpoints"]
-    assert ours["scalars"] == theirs["scalars"]
+    ours, theirs = evidence(paths), evidence(unbroken)
+    assert (ours.files, ours.scalars, ours.doubled) == (theirs.files, theirs.scalars, ())
 
 
 def test_stop_ends_the_stage_and_the_next_one_goes_on_from_it(tmp_path: Path, config: RunConfig) -> None:
@@ -172,15 +135,33 @@ def test_stop_ends_the_stage_and_the_next_one_goes_on_from_it(tmp_path: Path, co
         assert [row.step for row in reader.scalars(["train/loss"], "stage_b")] == [1, 2, 3]
 
 
-def test_a_signal_parks_and_a_hang_up_does_nothing(tmp_path: Path, config: RunConfig) -> None:
+def test_signals_stop_continue_and_park_an_engine_that_no_second_one_can_join(
+    unbroken: RunPaths, tmp_path: Path, config: RunConfig
+) -> None:
+    """A hang-up does nothing: a terminal that goes away is none of the engine's business."""
     paths = prepare(tmp_path / "signalled", config)
     pid = launch(paths)
     wait_for(paths, lambda status: (status.step or 0) >= 1)
-    os.kill(pid, signal.SIGHUP)
-    os.kill(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGSTOP)
+    second = subprocess.run(
+        [sys.executable, "-P", "-m", "engine", "run", str(paths.root)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert (second.returncode, "already in use" in second.stderr) == (2, True)
+    assert status_of(paths).live, "a stopped process still holds the run"
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGCONT):
+        os.kill(pid, number)
     status = wait_for(paths, ended)
-    assert status.state == "parked"
-    assert "SIGTERM" in status.message
+    assert (status.state, "SIGINT" in status.message) == ("parked", True)
+    pid = launch(paths)
+    wait_for(paths, lambda status: status.stage == "stage_b" and status.state == "training")
+    os.kill(pid, signal.SIGTERM)
+    assert "SIGTERM" in wait_for(paths, ended).message
+    launch(paths)
+    assert wait_for(paths, ended).state == "finished", paths.log.read_text()
+    assert_same(paths, unbroken)
 
 
 @pytest.mark.parametrize("harm", ["missing", "unreadable"])

@@ -1,0 +1,85 @@
+"""Where an engine goes on: what the run directory says of the weights, and of the films that were lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import STAGES
+from engine.data.curriculum import Sample
+from engine.errors import UserError
+from engine.runs.checkpoints import checkpoint_names, flaw
+from engine.runs.layout import RunPaths
+from engine.runs.store import RunReader, RunWriter
+from engine.training import checkpoint as checkpoints
+from engine.training.checkpoint import Checkpoint
+from engine.training.quarantine import Loss
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where an engine goes on: the stage, and the checkpoint its weights come from (None: the fresh adapter)."""
+
+    stage: str
+    step: int
+    checkpoint: Checkpoint | None
+
+
+def where_to_go_on(
+    directory: Path, stages: Sequence[str], same_stage: bool
+) -> tuple[Position, dict[str, str]]:
+    """The position after the newest checkpoint that verifies; of newer ones that do not, the name and what is wrong.
+
+    Raises `UserError` where nothing is left to do, or where the asked stage follows one that is not done.
+    """
+    newest, left = checkpoints.newest_valid(directory)
+    if newest is None:
+        return Position(stages[0], 0, None), left
+    standing = newest.standing
+    if not standing.ended or (standing.ended == "stopped" and same_stage):
+        if standing.stage not in stages:
+            raise UserError(
+                f"{standing.stage} stands at step {standing.step} of {standing.steps}: `resume` it first, or stop it"
+            )
+        return Position(standing.stage, standing.step, newest), left
+    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(standing.stage)]
+    if following:
+        return Position(following[0], 0, newest), left
+    if standing.ended == "finished":
+        return Position(standing.stage, standing.steps, newest), left
+    raise UserError(
+        f"{standing.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it"
+    )
+
+
+def store_loss(writer: RunWriter, loss: Loss, sample: Sample, line: str) -> None:
+    """Tell of a film that was lost, for `stored_losses` to read in a later attempt."""
+    about = {"lost_film": loss.film, "sample": sample.id}
+    writer.event("alert", line, level="warn", stage=loss.stage, step=loss.step, **about)
+
+
+def stored_losses(reader: RunReader) -> list[Loss]:
+    """The films that this run has lost so far, as earlier attempts told."""
+    losses: list[Loss] = []
+    seen = 0
+    while events := reader.events(seen, kinds=("alert",)):
+        seen = events[-1].id
+        losses += [
+            Loss(str(event.data["lost_film"]), event.stage, event.step)
+            for event in events
+            if "lost_film" in event.data and event.stage is not None and event.step is not None
+        ]
+    return losses
+
+
+def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:
+    """The named checkpoint, or the newest that verifies. Raises `UserError` where there is none."""
+    if name is None:
+        newest, _ = checkpoints.newest_valid(paths.checkpoints)
+        if newest is None:
+            raise UserError(f"run {paths.name!r} has no checkpoint yet")
+        return newest
+    path = paths.checkpoints / Path(name).name
+    if wrong := flaw(path):
+        there = ", ".join(checkpoint_names(paths)) or "none"
+        raise UserError(f"no whole checkpoint {name!r} in run {paths.name!r} ({wrong}); there are: {there}")
+    return checkpoints.read_checkpoint(path)
