@@ -26,6 +26,7 @@ _LIBRARY = re.compile(
     r"|incompatible architecture|GLIBC(XX)?_|numpy\.dtype size changed|multiarray failed to import|_ARRAY_API not found"
     r"|invalid ELF header|file too short"
 )
+_FILE = re.compile(r"/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
 
 
 def shadowed(shadow: Shadow, one: Import, status: Status = "fail") -> Finding:
@@ -150,6 +151,10 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
     root = one.root
     if root is None or root.type not in ("ImportError", "ModuleNotFoundError"):
         return None
+    if (
+        "partially initialized module" in root.message
+    ):  # imports in a circle: no release is too old or too new
+        return None
     said = _NO_NAME.search(root.message)
     module = said.group("module") if said else (root.name or "")
     provider = facts.installed().get(trace.distribution_for(module)) if module else None
@@ -199,7 +204,9 @@ def library(one: Import, facts: Facts) -> Finding | None:
     root = one.root
     if root is None or not _LIBRARY.search(root.message):
         return None
-    owner = _owner(one, facts)
+    file = _FILE.search(root.message)
+    named = facts.owner(file.group(0)) if file else None
+    owner = (named.key, named.version) if named else _owner(one, facts)
     if owner is None:
         return None
     name, version = owner
@@ -238,12 +245,18 @@ def ended(one: Import, facts: Facts) -> Finding | None:
         title=what,
         found=trace.telling_line(one),
         expected="an import that returns",
-        why="Nothing that loads it can start. A damaged installation is the usual reason."
-        if word != "hangs"
-        else "It waits for something: a network, a lock, a device. The stack says where.",
+        why=_why_it_ended(word, one),
         source=SEEN,
         repairs=(Repair(reinstall=(f"{owner[0]}=={owner[1]}",)),) if owner else (),
     )
+
+
+def _why_it_ended(word: str, one: Import) -> str:
+    if word == "hangs":
+        return "It waits for something: a network, a lock, a device. The stack says where."
+    if "SIGKILL" in one.how:
+        return "The system ended it. Too little memory is the usual reason: close what takes it, and check again."
+    return "Nothing that loads it can start. A damaged installation is the usual reason."
 
 
 def unknown(one: Import, facts: Facts) -> Finding:

@@ -37,14 +37,16 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
     """What is wrong with the packages, each cause once."""
     world = World.of(facts)
     suspects = list(metadata.suspects(facts))
-    conflicts = metadata.unmet(facts.versions(), facts.installed(), facts.markers)
+    conflicts = metadata.unmet_here(facts)
     imports = diagnose_imports(facts, known, suspects, conflicts)
+    mismatches = list(_known(facts, known, world, imports))
+    told = imports.entries | {entry.id for entry in mismatches}
     findings = [
         *imports.findings,
-        *_known(facts, known, world, imports),
+        *(described(entry, world) for entry in mismatches),
         *_suspects(suspects, imports),
-        *_conflicts(facts, conflicts, imports, known, world),
-        *_shadows(facts),
+        *_conflicts(facts, conflicts, imports, [entry for entry in known.entries if entry.id in told]),
+        *_shadows(facts, imports),
         *_cockpit(facts, cockpit_requires, imports),
         *metadata.python_too_old(facts),
         *metadata.leftovers(facts),
@@ -101,14 +103,14 @@ def working(one: Import, facts: Facts) -> Finding:
     )
 
 
-def _known(facts: Facts, known: Knowledge, world: World, imports: Diagnosis) -> Iterator[Finding]:
+def _known(facts: Facts, known: Knowledge, world: World, imports: Diagnosis) -> Iterator[Entry]:
     """Known mismatches that the versions prove, and that no import has disproved or told of already."""
     for entry in known.entries:
         if entry.by_symptom or entry.id in imports.entries or not applies(entry, world):
             continue
         tried = facts.imports.get(entry.imports) if entry.imports else None
         if tried is None or not tried.ok:
-            yield described(entry, world)
+            yield entry
 
 
 def _suspects(suspects: list[Suspect], imports: Diagnosis) -> Iterator[Finding]:
@@ -118,15 +120,11 @@ def _suspects(suspects: list[Suspect], imports: Diagnosis) -> Iterator[Finding]:
 
 
 def _conflicts(
-    facts: Facts, conflicts: list[Unmet], imports: Diagnosis, known: Knowledge, world: World
+    facts: Facts, conflicts: list[Unmet], imports: Diagnosis, told_of: list[Entry]
 ) -> Iterator[Finding]:
     """Unmet requirements that nothing has failed on: a warning within the stack, a note elsewhere."""
     matter = metadata.closure(facts)
-    told = {
-        frozenset(canonical(name) for name in entry.when.packages)
-        for entry in known.entries
-        if applies(entry, world)
-    }
+    told = {frozenset(canonical(name) for name in entry.when.packages) for entry in told_of}
     missing = {one.id for one in imports.findings}
     for one in conflicts:
         pair = (one.requirer.key, one.name)
@@ -136,16 +134,17 @@ def _conflicts(
             yield metadata.conflict(one, "warn" if one.requirer.key in matter else "info")
 
 
-def _shadows(facts: Facts) -> Iterator[Finding]:
+def _shadows(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
     """Files of one's own that hide an installed package, though nothing has failed on them yet."""
     installed = facts.installed()
-    seen: set[str] = set()
+    told = {one.id for one in imports.findings}
     for one in facts.imports.values():
         for module, file in one.outside.items() if one.ok else ():
             package = installed.get(distribution_for(module))
-            if package and not package.editable and module not in seen:
-                seen.add(module)
-                yield shadowed(Shadow(module, file), one, "warn")
+            finding = shadowed(Shadow(module, file), one, "warn")
+            if package and not package.editable and finding.id not in told:
+                told.add(finding.id)
+                yield finding
 
 
 def _cockpit(facts: Facts, requires: Iterable[str], imports: Diagnosis) -> Iterator[Finding]:

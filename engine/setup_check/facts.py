@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.setup_check.versions import canonical
+from engine.setup_check.versions import canonical, parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _distribution(value: dict[str, Any]) -> Distribution:
         version=value["version"],
         folder=value.get("folder", ""),
         place=value.get("place", ""),
-        problem=value.get("problem"),
+        problem=value.get("problem") or _version_problem(value["version"]),
         requires=tuple(value.get("requires", ())),
         requires_python=value.get("requires_python"),
         editable=bool(value.get("editable")),
@@ -173,6 +173,10 @@ def _distribution(value: dict[str, Any]) -> Distribution:
         missing_count=value.get("missing_count", 0),
         tops=tuple(value.get("tops", ())),
     )
+
+
+def _version_problem(version: str) -> str | None:
+    return None if parsed(version) else f"its version {version!r} is none"
 
 
 def _import(value: dict[str, Any]) -> Import:

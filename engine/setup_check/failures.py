@@ -54,8 +54,17 @@ def diagnose_imports(
     for fault in faults(facts):
         finding = _explained(fault, facts, known, world, suspects, conflicts, done)
         consequences = tuple(_consequence(one) for one in fault.trials)
-        done.findings.append(replace(finding, status="fail", consequences=consequences))
+        _add(done.findings, replace(finding, status="fail", consequences=consequences))
     return done
+
+
+def _add(findings: list[Finding], new: Finding) -> None:
+    """Failures that turn out to have one explanation are one finding."""
+    for place, one in enumerate(findings):
+        if one.id == new.id:
+            findings[place] = replace(one, consequences=one.consequences + new.consequences)
+            return
+    findings.append(new)
 
 
 def faults(facts: Facts) -> list[Fault]:
@@ -71,7 +80,7 @@ def faults(facts: Facts) -> list[Fault]:
         signature = _signature(one, facts)
         fault = by_signature.get(signature)
         if fault is None:
-            fault = next((of_trial[base] for base in _bases(one) if base in of_trial), None)
+            fault = next((of_trial[base] for base in _bases(one, failed) if base in of_trial), None)
         if fault is None:
             fault = Fault()
             found.append(fault)
@@ -81,11 +90,13 @@ def faults(facts: Facts) -> list[Fault]:
     return found
 
 
-def _bases(one: Import) -> Iterable[str]:
-    """Trials that this one rests on and whose package its failure speaks of."""
+def _bases(one: Import, failed: dict[str, Import]) -> Iterable[str]:
+    """Trials that this one rests on and whose package its failure speaks of, or that ended in the same way."""
     if one.because:
         yield one.because
         return
+    if one.root is None:
+        yield from (base for base in _AFTER.get(one.id, ()) if base in failed and failed[base].how == one.how)
     text = _text(one)
     vague = one.root is not None and one.root.type in ("NameError", "AttributeError")
     for base in _AFTER.get(one.id, ()):
@@ -174,10 +185,14 @@ def _explains(suspect: Suspect, one: Import) -> bool:
 
 
 def _without_version(one: Import, suspects: list[Suspect]) -> Suspect | None:
-    """A package without a readable version, where a library stumbled over just that while comparing versions."""
+    """A package without a readable version, where a library stumbled over just that while comparing versions.
+
+    The one that the failure speaks of; else the first.
+    """
     kinds = (
         "AttributeError",
         "TypeError",
+        "ValueError",
         "KeyError",
         "PackageNotFoundError",
         "InvalidVersion",
@@ -185,7 +200,9 @@ def _without_version(one: Import, suspects: list[Suspect]) -> Suspect | None:
     )
     if one.root is None or one.root.type not in kinds:
         return None
-    return next((s for s in suspects if s.kind == "broken-metadata" and _explains(s, one)), None)
+    mute = [s for s in suspects if s.kind in ("broken-metadata", "no-metadata") and _explains(s, one)]
+    named = (s for s in mute if any(name in one.root.message for name in trace.words_for(s.package)))
+    return next(named, mute[0] if mute else None)
 
 
 def _conflict(one: Import, conflicts: list[Unmet], involved: list[str]) -> Unmet | None:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from engine.errors import UserError
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, Group, Repair
-from engine.setup_check.versions import canonical, requirement, satisfies, specifiers
+from engine.setup_check.versions import canonical, parsed, requirement, satisfies, specifiers
 
 FILE = Path(__file__).with_name("knowledge.yaml")
 
@@ -200,8 +200,8 @@ def read_knowledge(path: Path) -> Knowledge:
 
 
 def in_range(version: str, text: str) -> bool:
-    """Whether a version lies in one of the ranges joined by `or`."""
-    return any(satisfies(version, part) for part in text.split(" or "))
+    """Whether a version lies in one of the ranges joined by `or`; one that cannot be read lies in none."""
+    return parsed(version) is not None and any(satisfies(version, part) for part in text.split(" or "))
 
 
 def applies(entry: Entry, world: World) -> bool:

@@ -14,6 +14,7 @@ from engine.setup_check.versions import (
     Requirement,
     applies,
     canonical,
+    parsed,
     requirement,
     same_release,
     satisfies,
@@ -63,6 +64,13 @@ def unmet(
     return found
 
 
+def unmet_here(facts: Facts) -> list[Unmet]:
+    """The same for the environment as it is. What is there without readable metadata is not missing."""
+    there = {one.key for one in facts.distributions} | {key for key, one in facts.imports.items() if one.file}
+    found = unmet(facts.versions(), facts.installed(), facts.markers)
+    return [one for one in found if one.found is not None or one.name not in there]
+
+
 def _extras(installed: dict[str, Distribution], markers: dict[str, str]) -> dict[str, set[str]]:
     """The extras of each package that others ask for."""
     asked: dict[str, set[str]] = defaultdict(set)
@@ -102,18 +110,19 @@ def suspects(facts: Facts) -> Iterator[Suspect]:
         if one.key in matter and one.folder.endswith(".dist-info"):
             by_name[one.key].append(one)
     for name, copies in sorted(by_name.items()):
-        yield from _broken(name, copies)
+        yield from _broken(name, copies, facts)
         yield from _two_versions(name, copies, facts)
         yield from _half_removed(name, copies)
     yield from _versions_that_differ(facts, by_name)
 
 
-def _broken(name: str, copies: list[Distribution]) -> Iterator[Suspect]:
+def _broken(name: str, copies: list[Distribution], facts: Facts) -> Iterator[Suspect]:
     for one in copies:
         if one.problem is None:
             continue
         alone = not any(other.problem is None for other in copies)
-        pin = f"{one.name}=={one.version}" if one.version else one.name
+        version = one.version if parsed(one.version) else _module_version(name, facts)
+        pin = f"{one.name}=={version}" if version else one.name
         repair = Repair(remove=(one.folder,), reinstall=(pin,) if alone else ())
         finding = Finding(
             id=f"broken-metadata-{name}",

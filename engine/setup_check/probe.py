@@ -167,7 +167,8 @@ def distributions(places: list[str]) -> list[dict[str, Any]]:
             continue
         seen.add(os.path.realpath(place))
         for name in sorted(os.listdir(place)):
-            if name.endswith((".dist-info", ".egg-info")):
+            # one that begins with a tilde is what an installer put aside, see `leftovers`
+            if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~"):
                 found.append(distribution(place, name))
     return found
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +46,11 @@ def find_target(given: str | None) -> Target:
         inside = os.path.join(path, "bin", "python")
         hint = f"; did you mean {inside}?" if os.path.exists(inside) else ""
         raise UserError(f"--python {given}: this is a folder{hint}")
+    if os.path.islink(path) and not os.path.exists(path):
+        raise UserError(
+            f"--python {given}: it points to {os.path.realpath(path)}, which is gone; "
+            "this environment cannot start until that Python is back: make a new one with `python3 -m venv`"
+        )
     if not os.path.exists(path):
         raise UserError(f"--python {given}: there is no such file")
     said = _answer(path, given)
@@ -112,24 +116,38 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
         errors="replace",
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    heard = False
     try:
         for line in process.stdout:
-            with suppress(json.JSONDecodeError):  # a line that sitecustomize printed
-                said = json.loads(line)
-                if said["part"] == "imports":
-                    _add_statements(said["value"])
-                yield said["part"], said["value"]
+            said = _part(line)
+            if said is None:
+                continue
+            heard = True
+            if said["part"] == "imports":
+                _add_statements(said["value"])
+            yield said["part"], said["value"]
         words = process.stderr.read().strip().splitlines()
         if process.wait() != 0:
             raise UserError(
                 f"{target.executable}: the probe ended early ({words[-1] if words else process.returncode})"
             )
+        if not heard:
+            raise UserError(f"{target.executable}: it says nothing of itself; this is no Python interpreter")
     finally:
         if process.poll() is None:
             process.terminate()
         for stream in (process.stdin, process.stdout, process.stderr):
             stream.close()
         process.wait()
+
+
+def _part(line: str) -> dict[str, Any] | None:
+    """What the probe said in a line; None for a line that something in the interpreter's start printed."""
+    try:
+        said = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return said if isinstance(said, dict) and {"part", "value"} <= said.keys() else None
 
 
 def _environment() -> dict[str, str]:

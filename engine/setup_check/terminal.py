@@ -105,16 +105,16 @@ def _tmux(options: Mapping[str, str]) -> Iterator[Finding]:
     wanted = (
         ("default-terminal", ("tmux-256color", "screen-256color"), "With `screen` the app has 16 colours."),
         ("allow-passthrough", ("on", "all"), "Pictures do not reach the terminal."),
-        ("set-clipboard", ("on", "external"), "Copying does not reach the clipboard."),
+        ("set-clipboard", ("on",), "What the app copies does not reach the clipboard."),
     )
     for name, good, why in wanted:
         value = options.get(name)
         if value is None:
             continue
-        well = value in good
+        well = value in good or (name == "default-terminal" and "256color" in value)
         yield _finding(
             f"tmux-{name}",
-            "ok" if well else "info" if name == "allow-passthrough" else "warn",
+            "ok" if well else "warn" if name == "default-terminal" else "info",
             f"tmux: {name} is {value}",
             value,
             " or ".join(good),

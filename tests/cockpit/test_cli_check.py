@@ -92,6 +92,22 @@ def test_one_line_and_exit_2(arguments: list[str], words: str, capsys: pytest.Ca
     assert printed.out == "" and printed.err.count("\n") == 1 and words in printed.err
 
 
+def test_an_environment_whose_python_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    python = tmp_path / "env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to("/nowhere/bin/python3.11")
+    assert call("--python", str(python)) == 2
+    assert "points to /nowhere/bin/python3.11, which is gone" in capsys.readouterr().err
+
+
+def test_what_only_pretends_to_be_a_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho cxr 3 11 /tmp\n")
+    python.chmod(0o755)
+    assert call("--python", str(python)) == 2
+    assert "no Python interpreter" in capsys.readouterr().err
+
+
 def test_a_folder_is_answered_with_its_interpreter(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--python", str(bare.parent.parent)) == 2
     assert f"did you mean {bare}?" in capsys.readouterr().err

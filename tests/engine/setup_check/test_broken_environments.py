@@ -1,5 +1,6 @@
 """Environments, each broken in another way: what is wrong is named, and nothing else is."""
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -257,6 +258,72 @@ def two_faults_at_once(env: Any) -> None:
     env.install("tokenizers", "0.19.1")
 
 
+@breaks("no-metadata-tokenizers")
+def metadata_of_what_is_there_is_gone(env: Any) -> None:
+    shutil.rmtree(env.metadata("tokenizers"))
+
+
+@breaks("broken-metadata-tokenizers")
+def a_version_that_is_none(env: Any) -> None:
+    text = "Metadata-Version: 2.1\nName: tokenizers\nVersion: not-a-version\n"
+    (env.metadata("tokenizers") / "METADATA").write_text(text)
+
+
+@breaks("missing-numpy")
+def numpy_is_missing(env: Any) -> None:
+    env.remove("numpy")
+
+
+@breaks("shadowed-torch")
+def shadowed_without_an_error_of_its_own(env: Any) -> None:
+    (env.work / "torch.py").write_text("x = 1\n")
+
+
+@breaks("exits-transformers")
+def an_import_that_exits_without_an_error(env: Any) -> None:
+    env.edit("transformers/__init__.py", "import os\nos._exit(0)")
+
+
+@breaks("crashes-torch")
+def an_import_that_the_system_ends(env: Any) -> None:
+    env.edit("torch/__init__.py", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+
+
+@breaks("import-peft")
+def imports_in_a_circle(env: Any) -> None:
+    env.edit("peft/peft_model.py", "from peft import LoraConfig")
+
+
+@breaks("peft-accelerate-clear-device-cache")
+def pillow_was_left_out_of_what_is_broken_otherwise(env: Any) -> None:
+    env.remove("pillow")
+    env.install("accelerate", "0.30.1", {"accelerate/utils/memory.py": ""})
+
+
+@breaks("missing-pillow")
+def pillow_is_all_that_is_missing(env: Any) -> None:
+    env.remove("pillow")
+
+
+@breaks()
+def metadata_that_is_no_text(env: Any) -> None:
+    (env.metadata("accelerate") / "METADATA").write_bytes(bytes(range(128, 256)) * 4)
+
+
+@breaks()
+def what_an_installer_put_aside(env: Any) -> None:
+    shutil.copytree(env.metadata("peft"), env.site / "~eft-0.17.1.dist-info")
+
+
+@breaks()
+def an_import_that_leaves_children_and_noise(env: Any) -> None:
+    with (env.site / "numpy" / "__init__.py").open("a") as file:
+        file.write(
+            '\nimport os, sys, time\nprint(\'{"part": "imports"}\')\nos.write(1, os.urandom(99999))\n'
+            "if os.fork() == 0:\n    time.sleep(300)\n    os._exit(0)\n"
+        )
+
+
 @breaks()
 def two_versions_recorded_but_it_works(env: Any) -> None:
     other = env.site / "transformers-4.41.0.dist-info"
@@ -350,6 +417,38 @@ def test_an_unmet_requirement_is_a_warning(environment: Any) -> None:
     a_requirement_that_nothing_trips_over(environment)
     found = {one.id: one for one in environment.findings()}
     assert found["requires-transformers-regex"].status == "warn"
+
+
+def test_an_old_version_that_works_is_still_told(environment: Any) -> None:
+    environment.install("safetensors", "0.3.1")
+    environment.install("transformers", requires=["safetensors>=0.4.3", "tokenizers", "filelock"])
+    found = {one.id: one for one in environment.findings()}
+    assert found["requires-transformers-safetensors"].status == "warn"
+
+
+def test_what_has_no_readable_metadata_is_not_called_missing(environment: Any) -> None:
+    metadata_that_is_no_text(environment)
+    found = {one.id: one for one in environment.findings()}
+    assert found["broken-metadata-accelerate"].status == "warn"
+    assert "requires-peft-accelerate" not in found
+
+
+def test_what_an_installer_put_aside_is_no_second_version(environment: Any) -> None:
+    what_an_installer_put_aside(environment)
+    assert "two-versions-peft" not in {one.id for one in environment.findings()}
+
+
+def test_one_finding_for_each_id(environment: Any) -> None:
+    environment.remove("numpy")
+    (environment.work / "torch.py").write_text("")
+    ids = [one.id for one in environment.findings()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_was_left_out_is_told_beside_what_is_broken(environment: Any) -> None:
+    pillow_was_left_out_of_what_is_broken_otherwise(environment)
+    found = {one.id: one for one in environment.findings()}
+    assert found["missing-pillow"].status == "warn" and found["missing-pillow"].repairs
 
 
 def test_an_interpreter_that_does_not_start_is_the_only_cause(environment: Any) -> None:
