@@ -61,6 +61,12 @@ def _curve_reason(state: FlightState | None) -> str:
     return "" if state and state.curves else "there is no curve yet"
 
 
+def _chart_reason(state: FlightState | None) -> str:
+    if state and state.zoom_open:
+        return ""
+    return _curve_reason(state) or f"{ZOOM.key_name} opens the chart first"
+
+
 def _case_reason(state: FlightState | None) -> str:
     return "" if state and len(state.cases) > 1 else "there are no other cases yet"
 
@@ -153,6 +159,48 @@ NEXT_CASE: FlightAction = Action(
     11,
     reason=_case_reason,
 )
+
+
+def _on_chart(
+    name: str, key: str, label: str, help: str, rank: int, other: FlightAction | None = None
+) -> FlightAction:
+    return Action(
+        f"chart.{name}", key, label, help, rank, reason=_chart_reason, other=other, companion=other is None
+    )
+
+
+RIGHT = _on_chart("right", "right", "right", "Crosshair: a column to the right.", 0)
+LEFT = _on_chart("left", "left", "crosshair", "Chart: the crosshair, with the values under it.", 0, RIGHT)
+WIDER = _on_chart("wider", "down", "wider", "Chart: twice as many steps.", 1)
+CLOSER = _on_chart("closer", "up", "closer", "Chart: half as many steps, and twice as many.", 1, WIDER)
+LATER = _on_chart("later", "right_square_bracket,pagedown", "later", "Chart: half a screen on.", 2)
+EARLIER = _on_chart(
+    "earlier", "left_square_bracket,pageup", "pan", "Chart: half a screen back and on.", 2, LATER
+)
+LAST = _on_chart("last", "end", "newest", "Chart: the newest step, and follow it.", 5)
+FIRST = _on_chart("first", "home", "ends", "Chart: the first step; the newest, followed.", 5, LAST)
+WHOLE: FlightAction = Action("chart.whole", "0", "all", "Chart: all steps.", 5, reason=_chart_reason)
+SCALE: FlightAction = Action(
+    "chart.scale", "l", "log", "Chart: logarithmic, and even again.", 2, reason=_chart_reason
+)
+METRIC: FlightAction = Action(
+    "chart.metric", "m", "series", "Chart: loss, learning rate, gradient norm ...", 3, reason=_chart_reason
+)
+CHART_ACTIONS: tuple[FlightAction, ...] = (
+    LEFT,
+    RIGHT,
+    CLOSER,
+    WIDER,
+    EARLIER,
+    LATER,
+    METRIC,
+    SCALE,
+    FIRST,
+    LAST,
+    WHOLE,
+)
+"""What moves the full-screen chart."""
+
 DEMO: Action[object] = Action(
     "demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0
 )
@@ -169,6 +217,7 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     SMOOTHER,
     ROUGHER,
     NEXT_CASE,
+    *CHART_ACTIONS,
     *COMMON,
 )
 START_ACTIONS: tuple[Action[Any], ...] = (DEMO, OPEN, HELP, LEAVE)

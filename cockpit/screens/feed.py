@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from cockpit.screens.background import Background, Post
-from cockpit.screens.flight_state import FlightState
+from cockpit.screens.flight_state import FlightState, Wanted
 
 PENDING_SECONDS = 0.25
 """Between two looks while an answer of the engine is awaited."""
@@ -18,6 +18,10 @@ class Source(Protocol):
     def read(self) -> FlightState: ...
     def request(self, verb: str) -> int:
         """Ask the engine; the id under which it answers."""
+        ...
+
+    def look_at(self, wanted: Wanted | None) -> None:
+        """Read this part of a series, too."""
         ...
 
     def outcome(self, request: int) -> tuple[bool, str] | None:
@@ -45,6 +49,10 @@ class Feed(Background[Source]):
     def launch(self) -> None:
         """Start an engine; `Answered` follows."""
         self.do(lambda source: self.answer(True, source.launch()))
+
+    def look_at(self, wanted: Wanted | None) -> None:
+        """Have a part of a series read, at once and at every later look."""
+        self.do(lambda source: source.look_at(wanted))
 
     def busy(self) -> bool:
         return bool(self._pending)

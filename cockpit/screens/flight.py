@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from cockpit.actions import FLIGHT_ACTIONS, Action, flight, keys_that_work
-from cockpit.actions.common import BACK, GO, LEAVE
+from cockpit.actions.common import BACK, GO, HELP, LEAVE
 from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.feed import Feed, Source
-from cockpit.screens.flight_state import FlightState
+from cockpit.screens.flight_state import FlightState, Zoomed
+from cockpit.widgets.curves import SMOOTHINGS
 from cockpit.widgets.events import events_frame
 from cockpit.widgets.gauges import gauges_frame, memory_line_frame
 from cockpit.widgets.glyphs import Glyphs
@@ -25,6 +26,8 @@ from cockpit.widgets.panel import Panel
 from cockpit.widgets.report import report_frame
 from cockpit.widgets.route import route_frame
 from cockpit.widgets.setup_badge import RunHeader
+from cockpit.widgets.trends import trends_frame
+from cockpit.widgets.zoom_chart import LOSS, ZoomChart, newest
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""
@@ -43,6 +46,7 @@ class Flight(RunScreen[Source]):
         self.state: FlightState | None = None
         self._case_shown = 0
         self._pending = ""
+        self._smoothing = SMOOTHINGS.index(0.9)
 
     def make_background(self, open_source: Callable[[], Source], poll_seconds: float) -> Feed:
         return Feed(open_source, self.post_message, poll_seconds)
@@ -56,15 +60,29 @@ class Flight(RunScreen[Source]):
         yield Panel(route_frame, self.glyphs, id="route")
         yield Horizontal(
             LossChart(self.glyphs, id="chart"),
-            Panel(gauges_frame, self.glyphs, id="gauges"),
+            Vertical(
+                Panel(gauges_frame, self.glyphs, id="gauges"),
+                Panel(trends_frame, self.glyphs, id="trends"),
+                id="side",
+            ),
             id="middle",
         )
+        yield ZoomChart(self.glyphs, id="zoomed")
         yield Panel(memory_line_frame, self.glyphs, id="memory")
         yield Panel(report_frame, self.glyphs, id="report")
         yield Panel(events_frame, self.glyphs, id="events")
 
+    @property
+    def zoomed(self) -> bool:
+        """Whether the chart has the whole screen."""
+        return self.has_class("-zoom")
+
+    @property
+    def smoothing(self) -> float:
+        return SMOOTHINGS[self._smoothing]
+
     def known(self) -> FlightState | None:
-        return self.state
+        return replace(self.state, zoom_open=self.zoomed) if self.state else None
 
     def arrived(self, state: Any) -> None:
         self.state = state
@@ -81,25 +99,34 @@ class Flight(RunScreen[Source]):
         self.query_one("#route", Panel).styles.height = max(1, len(state.stages))
         for panel in self.query(Panel):
             panel.show(state)
-        self.query_one(LossChart).show(ChartData(state.curves, waiting(state, self.glyphs)))
+        if self.zoomed:
+            chart = self.query_one(ZoomChart)
+            chart.show(part_of(state, chart.metric.tag), state.curves, self.smoothing)
+        else:
+            data = ChartData(state.curves, waiting(state, self.glyphs), self.smoothing)
+            self.query_one(LossChart).show(data)
 
     def answered(self, ok: bool) -> None:
         self._pending = ""
 
     def offered(self) -> Sequence[Action[Any]]:
-        zoomed = self.has_class("-zoom")
-        return [action for action in super().offered() if action is not BACK or zoomed]
+        if self.zoomed:
+            smooth = (flight.SMOOTHER, flight.ROUGHER)
+            return [*flight.CHART_ACTIONS, *smooth, flight.HOLD, HELP, LEAVE]
+        return [one for one in super().offered() if one is not BACK and one not in flight.CHART_ACTIONS]
 
     def back_out(self) -> bool:
-        if self.has_class("-zoom"):
-            self.remove_class("-zoom")
+        if self.zoomed:
+            self._zoom()
         else:
             self.say(f"nothing is open here; {LEAVE.key_name} leaves, the engine keeps training")
         return True
 
     def show_keys(self) -> None:
         others = " ".join(go.key_name for name, go in GO.items() if name != "flight")
-        keys = [*keys_that_work(self.offered(), self.state), (others, "screens", SCREENS_RANK)]
+        keys = [*keys_that_work(self.offered(), self.known()), (others, "screens", SCREENS_RANK)]
+        if self.zoomed:
+            keys.insert(0, (BACK.key_name, "close", 0))
         self.query_one(KeyBar).show(keys)
 
     def carry_out(self, action: Action[Any]) -> None:
@@ -109,7 +136,9 @@ class Flight(RunScreen[Source]):
         elif action is flight.RESUME:
             self.start_engine(action, self._run, self._launch)
         elif action is flight.ZOOM:
-            self.toggle_class("-zoom")
+            self._zoom()
+        elif action in flight.CHART_ACTIONS:
+            self._look(action)
         elif action in (flight.SMOOTHER, flight.ROUGHER):
             self._change_smoothing(1 if action is flight.SMOOTHER else -1)
         elif action is flight.NEXT_CASE:
@@ -130,9 +159,51 @@ class Flight(RunScreen[Source]):
         self.feed.ask(verb)
         self._draw()
 
+    def _zoom(self) -> None:
+        """Open or close the full-screen chart."""
+        self.toggle_class("-zoom")
+        if self.zoomed and self.state:
+            self.query_one(ZoomChart).begin(self.state.curves)
+            self.call_after_refresh(self._want)  # its size is known then
+        else:
+            self.feed.look_at(None)
+        self._draw()
+
+    def _look(self, action: Action[Any]) -> None:
+        """Move the full-screen chart at once; what it lacks is read meanwhile."""
+        chart = self.query_one(ZoomChart)
+        state = self.state
+        if state is None:
+            return
+        if action is flight.SCALE:
+            chart.switch_scale()
+        elif action is flight.METRIC:
+            metrics = [LOSS, *(trend.metric for trend in state.trends)]
+            at = metrics.index(chart.metric) if chart.metric in metrics else -1
+            chart.choose(metrics[(at + 1) % len(metrics)])
+            self._draw()
+        else:
+            chart.move(action.id.removeprefix("chart."), newest(state.curves))
+        self._want()
+
+    def _want(self) -> None:
+        self.feed.look_at(self.query_one(ZoomChart).wanted())
+
     def _change_smoothing(self, by: int) -> None:
-        if not self.query_one(LossChart).change_smoothing(by):
+        wanted = self._smoothing + by
+        if 0 <= wanted < len(SMOOTHINGS):
+            self._smoothing = wanted
+            self._draw()
+        else:
             self.say("no smoother than this" if by > 0 else "this is the raw curve")
+
+
+def part_of(state: FlightState, tag: str) -> Zoomed:
+    """What was read of a series for the full-screen chart, else what is known of it coarsely."""
+    if state.zoomed is not None and state.zoomed.tag == tag:
+        return state.zoomed
+    coarse = {trend.metric.tag: trend.curves for trend in state.trends} | {LOSS.tag: state.curves}
+    return Zoomed(tag, coarse.get(tag, ()))
 
 
 def waiting(state: FlightState, glyphs: Glyphs) -> str:

@@ -106,11 +106,47 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True)
+class Metric:
+    """A series that a chart can show, and its name in words."""
+
+    tag: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A part of a series to be read: steps over all stages, in at most so many columns."""
+
+    tag: str
+    first: float
+    last: float
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Zoomed:
+    """What was read of a wanted part; a little before it, too, so that its mean is the same as anywhere."""
+
+    tag: str = ""
+    curves: tuple[StageCurve, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A series over the whole run, coarsely, for a small chart; `newest` is its last value."""
+
+    metric: Metric
+    curves: tuple[StageCurve, ...]
+    newest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FlightState:
     """Everything on the Flight screen. `note` says what the engine does where steps do not tell it.
 
     `cases` are those of the newest round of samples; `case_shown` is the screen's choice among them,
     `pending` what it has asked of the engine and not heard of. `trouble` is why the run cannot be read now.
+    `zoom_open` is whether the screen shows the full-screen chart, `zoomed` what it has asked to be read for it.
     `alerts` is how many nobody has acknowledged: the app knows it, no source.
     """
 
@@ -124,6 +160,9 @@ class FlightState:
     checkpoint: str = ""
     stages: tuple[StageView, ...] = ()
     curves: tuple[StageCurve, ...] = ()
+    zoomed: Zoomed | None = None
+    zoom_open: bool = False
+    trends: tuple[Trend, ...] = ()
     memory: Memory = Memory()
     pace: Pace = Pace()
     cases: tuple[CaseView, ...] = ()

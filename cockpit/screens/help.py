@@ -91,5 +91,7 @@ def _legend(glyphs: Glyphs) -> Line:
         (glyphs.checkpoint, "strong"),
         (" checkpoint   ", "dim"),
         (glyphs.validation, "accent"),
-        (" validation", "dim"),
+        (" validation   ", "dim"),
+        (glyphs.epoch, "text"),
+        (" epoch", "dim"),
     ]

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cockpit.screens import reduce
-from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumbnail
+from cockpit.screens import reduce, run_series
+from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumbnail, Wanted, Zoomed
 from cockpit.screens.image_root import image_root_of
-from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.xray import LONG_SIDE
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
@@ -38,6 +37,8 @@ class RunSource:
         self._seconds: dict[tuple[str, int], float | None] = {}
         self._pictures: dict[str, Thumbnail | str] = {}
         self._image_root: Path | None = None
+        self._wanted: Wanted | None = None
+        self._zoomed: tuple[Wanted, FlightState, Zoomed] | None = None
 
     def read(self) -> FlightState:
         reader = self._open()
@@ -56,7 +57,19 @@ class RunSource:
             note=status.note or status.message,
             error=status.error or "",
             cases=self._cases(),
+            zoomed=self._zoom(reader, self._state),
         )
+
+    def look_at(self, wanted: Wanted | None) -> None:
+        """From now on, read this part of a series too."""
+        self._wanted = wanted
+
+    def _zoom(self, reader: RunReader, state: FlightState) -> Zoomed | None:
+        if self._wanted is None:
+            return None
+        if self._zoomed is None or self._zoomed[0] != self._wanted or self._zoomed[1] is not state:
+            self._zoomed = (self._wanted, state, run_series.zoomed(reader, state.stages, self._wanted))
+        return self._zoomed[2]
 
     def request(self, verb: str) -> int:
         reader = self._open()
@@ -102,7 +115,8 @@ class RunSource:
             machine=_machine(memory.total, reader.attempt_info(status.attempt or 0).get("device")),
             checkpoint=status.checkpoint or "",
             stages=stages,
-            curves=_curves(reader, stages),
+            curves=run_series.loss_curves(reader, stages, COLUMNS),
+            trends=run_series.trends(reader, stages),
             memory=memory,
             pace=reduce.pace_view(latest, status.samples_per_second, status.eta_seconds, status.eta_spread),
             events=tuple(reduce.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
@@ -192,23 +206,6 @@ class RunSource:
 def _state_without_database(paths: RunPaths) -> FlightState:
     status = status_of(paths)
     return FlightState(status.run, status.state, error=status.error or "", machine=_machine(None, None))
-
-
-def _curves(reader: RunReader, stages: tuple[StageView, ...]) -> tuple[StageCurve, ...]:
-    curves, offset = [], 0
-    for view in stages:
-        curves.append(
-            StageCurve(
-                stage=view.stage,
-                offset=offset,
-                steps=view.steps,
-                bar=view.bar,
-                raw=tuple(reader.series("train/loss", view.stage, columns=COLUMNS)),
-                validation=tuple(reader.recent("val/loss", view.stage)),
-            )
-        )
-        offset += view.steps
-    return tuple(curves)
 
 
 def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:

@@ -1,4 +1,4 @@
-"""What the loss chart draws, as numbers: smoothing, thinning to the screen's columns, axes that keep still.
+"""What the charts draw, as numbers: smoothing, thinning to the screen's columns, ticks.
 
 Everything here is a pure function of finite or non-finite floats; what is not finite becomes a gap and never
 reaches the drawing engine.
@@ -10,7 +10,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cockpit.widgets.axes import nice_step
 from engine.runs.rows import Bucket
+
+SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+"""Weights of the past in the mean, from none to smoothest."""
 
 Points = list[tuple[float, float]]
 """(x, y), finite, x ascending."""
@@ -26,27 +30,6 @@ class StageCurve:
     bar: float | None
     raw: tuple[Bucket, ...] = ()
     validation: tuple[tuple[int, float | None], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class YAxis:
-    """The loss axis of a chart of `rows` rows: from `low`, a tick every `step`, which is `rows_a_step` rows."""
-
-    low: float
-    step: float
-    rows_a_step: int
-    rows: int
-
-    @property
-    def high(self) -> float:
-        return self.low + self.step * max(1, self.rows - 1) / self.rows_a_step
-
-    def ticks(self) -> list[tuple[int, float]]:
-        """(row from the bottom, value)"""
-        return [
-            (row, self.low + index * self.step)
-            for index, row in enumerate(range(0, self.rows, self.rows_a_step))
-        ]
 
 
 def finite(value: float | None) -> float | None:
@@ -85,20 +68,24 @@ def raw_extremes(buckets: Iterable[Bucket]) -> list[tuple[float, float | None, f
 
 
 def thin(
-    series: Iterable[tuple[float, float | None, float | None]], offset: float, total: float, columns: int
+    series: Iterable[tuple[float, float | None, float | None]],
+    offset: float,
+    span: tuple[float, float],
+    columns: int,
 ) -> list[Points]:
-    """Unbroken stretches of (x, y), at most two points for each of `columns` columns over [0, total].
+    """Unbroken stretches of (x, y), at most two points for each of `columns` columns over `span`.
 
     Spikes survive: a column keeps its lowest and its highest value, the nearer to the previous column first.
     """
     stretches: list[Points] = []
     column = -1
+    first, total = span[0], span[1] - span[0]
     for step, low, high in series:
         if low is None or high is None:
             column = -1
             continue
         x = offset + step
-        at = min(columns - 1, max(0, int(x / total * columns))) if total > 0 else 0
+        at = min(columns - 1, max(0, int((x - first) / total * columns))) if total > 0 else 0
         if column == -1:
             stretches.append([(x, low), (x, high)])
         elif at == column:
@@ -121,11 +108,13 @@ def _ordered(x: float, low: float, high: float, previous: float) -> Points:
     return [(x, low), (x, high)]
 
 
-def needed_range(curves: Sequence[StageCurve], smoothing: float) -> tuple[float, float] | None:
-    """The losses that must be visible: all but the rare first spikes. None when there is nothing to show.
+def needed_range(
+    curves: Sequence[StageCurve], smoothing: float, positive: bool = False
+) -> tuple[float, float] | None:
+    """The values that must be visible: all but the rare first spikes. None when there is nothing to show.
 
     The highest hundredth of the raw values may leave the chart, unless it is recent: a loss that explodes now
-    must be seen.
+    must be seen. With `positive`, only values above zero count, as on a logarithmic axis.
     """
     recent: list[float] = []
     must: list[float] = []
@@ -144,65 +133,29 @@ def needed_range(curves: Sequence[StageCurve], smoothing: float) -> tuple[float,
     must.extend(curve.bar for curve in curves if curve.bar is not None and (curve.raw or curve.validation))
     usual = sorted(raw)[: max(1, math.ceil(len(raw) * 0.99))]
     everything = must + usual[:1] + usual[-1:]
-    return min(everything), max(everything)
+    if positive:
+        everything = [value for value in (*must, *usual) if value > 0]
+    return (min(everything), max(everything)) if everything else None
 
 
-def y_axis(needed: tuple[float, float] | None, previous: YAxis | None, rows: int) -> YAxis:
-    """An axis that holds what is needed and changes rarely: only when it does not fit or has become small.
+def x_ticks(
+    curves: Sequence[StageCurve], width: int, first: float = 0.0, last: float | None = None
+) -> list[tuple[float, str]]:
+    """(x, label) along the axis from `first` to `last`, by default all of it.
 
-    Its ticks lie on whole rows, equally far apart, at round numbers.
+    The stage's letter where it begins, then round steps within the stage.
     """
-    if needed is None:
-        return previous if previous and previous.rows == rows else _snug(0.0, 1.0, rows)
-    low, high = needed
-    if previous and previous.rows == rows and previous.low <= low and high <= previous.high:
-        snug = _snug(low, high, rows)
-        if snug.high - snug.low > 0.6 * (previous.high - previous.low):
-            return previous
-    return _snug(low, high, rows)
-
-
-def _snug(low: float, high: float, rows: int) -> YAxis:
-    """The axis with little air above and ticks close to each other, at least two rows apart."""
-    span = max(high - low, abs(high) / 4, 1e-9)
-    if 0 <= low < 0.34 * high:
-        low, span = 0.0, max(high, 1e-9)
-    best, least = YAxis(low, nice_step(span), max(1, rows - 1), max(1, rows)), math.inf
-    step = nice_step(span / 50)
-    while step < 4 * span:
-        bottom = math.floor(low / step + 1e-9) * step
-        spacing = int((rows - 1) * step / (max(high, bottom + span) - bottom) + 1e-9)
-        axis = YAxis(bottom, step, max(1, spacing), max(1, rows))
-        cost = (axis.high - high) / span + 0.03 * spacing
-        if spacing >= 2 and axis.high >= high and cost < least:
-            best, least = axis, cost
-        step = nice_step(step * 1.01)
-    return best
-
-
-def nice_step(rough: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 × 10ⁿ that is at least `rough`."""
-    if rough <= 0 or not math.isfinite(rough):
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(rough))
-    for factor in (1.0, 2.0, 2.5, 5.0, 10.0):
-        if factor * power >= rough * 0.999999:
-            return factor * power
-    return 10.0 * power
-
-
-def x_ticks(curves: Sequence[StageCurve], width: int) -> list[tuple[float, str]]:
-    """(x, label) along the axis: the stage's letter where it begins, then round steps within the stage."""
-    total = sum(curve.steps for curve in curves)
-    if total < 1 or width < 1:
+    end = float(sum(curve.steps for curve in curves)) if last is None else last
+    if end <= first or width < 1:
         return []
-    step = max(1, int(nice_step(total / max(1, width // 11))))
+    step = max(1, int(nice_step((end - first) / max(1, width // 11))))
     ticks: list[tuple[float, str]] = []
     for curve in curves:
-        ticks.append((float(curve.offset), stage_letter(curve.stage)))
-        ticks.extend(
-            (float(curve.offset + at), f"{at:,}") for at in range(step, curve.steps - step // 3, step)
-        )
+        if first <= curve.offset <= end:
+            ticks.append((float(curve.offset), stage_letter(curve.stage)))
+        begin = max(step, math.ceil((first - curve.offset) / step) * step)
+        stop = min(curve.steps - step // 3, int(end - curve.offset) + 1)
+        ticks.extend((float(curve.offset + at), f"{at:,}") for at in range(begin, stop, step))
     return ticks
 
 

@@ -67,6 +67,13 @@ def loss(value: float | None) -> str:
     return f"{value:5.0f}" if abs(value) < 1e5 else f"{value:.0e}"
 
 
+def value(number: float | None) -> str:
+    """Any number in four digits: `1.234`, `9.1e-05`, `nan`, and `-` where unknown."""
+    if number is None:
+        return "-"
+    return "nan" if not math.isfinite(number) else f"{number:.4g}"
+
+
 def tick(value: float, step: float) -> str:
     """A label of the loss axis with as many digits as its step needs."""
     if abs(value) >= 1e5 or (0 < step < 1e-3):

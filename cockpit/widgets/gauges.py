@@ -1,11 +1,11 @@
-"""Memory against what there is, and the pace: a pane where there is room, a line where there is not."""
+"""Memory against what there is: a pane where there is room, a line with the rate where there is not."""
 
 from __future__ import annotations
 
 from cockpit.screens.flight_state import FlightState, Memory
 from cockpit.widgets import figures
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, columns, width_of
+from cockpit.widgets.lines import Frame, Line, width_of
 
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97
@@ -18,16 +18,12 @@ Gauge = tuple[str, float | None, float | None]
 
 
 def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
-    """The pane: gauges, then the pace."""
+    """The pane above the small charts."""
     frame: Frame = [[("memory", "strong")]]
     frame += [gauge_line(gauge, width, glyphs) for gauge in known_gauges(state.memory)]
     if len(frame) == 1:
         frame.append([("no figures yet", "dim")])
-    frame += [line for line in (swap_line(state.memory), busy_line(state.memory)) if line]
-    pace = pace_lines(state)
-    if len(frame) + len(pace) + 2 <= height:
-        frame.append([])
-    return [*frame, [("pace", "strong")], *pace] if pace else frame
+    return [*frame, *(line for line in (swap_line(state.memory), busy_line(state.memory)) if line)]
 
 
 def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -111,21 +107,6 @@ def meter(share: float, width: int, glyphs: Glyphs, role: str) -> Line:
     whole, part = divmod(filled, steps)
     tail = glyphs.eighths[part] if part and whole < width else ""
     return [(glyphs.eighths[-1] * whole + tail, role), (" " * (width - whole - len(tail)), "text")]
-
-
-def pace_lines(state: FlightState) -> Frame:
-    """Name and number in two columns; what is not known is not listed."""
-    pace = state.pace
-    cells: list[Line] = []
-    if pace.samples_per_second is not None:
-        cells.append([(figures.rate(pace.samples_per_second), "text"), (" samples/s", "dim")])
-    if pace.learning_rate is not None:
-        cells.append([("lr ", "dim"), (f"{pace.learning_rate:.1e}", "text")])
-    if pace.gradient is not None:
-        cells.append([("gradient ", "dim"), (figures.loss(pace.gradient), "text")])
-    if pace.padding is not None:
-        cells.append([("padding ", "dim"), (figures.percent(pace.padding), "text")])
-    return columns([(cells[::2], 17), (cells[1::2], 17)])
 
 
 def _level(used: float | None, total: float | None) -> str:

@@ -23,6 +23,8 @@ class Glyphs:
     validation: str
     bar: str
     boundary: str
+    crosshair: str
+    epoch: str
     rule: str
     axis: str
     axis_tick: str
@@ -46,6 +48,7 @@ class Glyphs:
     separator: str
     gauge_edges: str
     eighths: str
+    heights: str
     ellipsis: str
     plus_minus: str
     times: str
@@ -66,6 +69,8 @@ UNICODE = Glyphs(
     validation="◆",
     bar="┄",
     boundary="│",
+    crosshair="╌╎",
+    epoch="┊",
     rule="─",
     axis="│",
     axis_tick="┤",
@@ -89,6 +94,7 @@ UNICODE = Glyphs(
     separator="·",
     gauge_edges="▕▏",
     eighths=" ▏▎▍▌▋▊▉█",
+    heights=" ▁▂▃▄▅▆▇█",
     ellipsis="…",
     plus_minus="±",
     times="×",
@@ -112,6 +118,8 @@ ASCII = Glyphs(
     validation="o",
     bar="-",
     boundary="|",
+    crosshair="-|",
+    epoch=":",
     rule="-",
     axis="|",
     axis_tick="+",
@@ -135,6 +143,7 @@ ASCII = Glyphs(
     separator="-",
     gauge_edges="[]",
     eighths=" #",
+    heights=" .:-=+*#",
     ellipsis="...",
     plus_minus="+-",
     times="x",

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from cockpit.actions.runs import MARK
 from cockpit.screens.runs_state import RunCurves
-from cockpit.widgets import curves, figures, plot
+from cockpit.widgets import curves, plot
+from cockpit.widgets.axes import y_axis
+from cockpit.widgets.chart import FURNITURE, LABEL_WIDTH, Layer, floor, framed, merge
 from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.glyphs import UNICODE, Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, clip, cut
-from cockpit.widgets.loss_chart import FURNITURE, LABEL_WIDTH, floor, merge
 from cockpit.widgets.runs_table import MARKS
 from cockpit.widgets.still import Still
 
 SMOOTHING = 0.9
-Layer = tuple[list[str], str]
-"""Rows of characters, and their role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) ->
     longest = max((run.curves for run in data.runs), key=_steps, default=())
     everything = [curve for run in data.runs for curve in run.curves]
     needed = curves.needed_range(everything, SMOOTHING)
-    axis = curves.y_axis(needed, None, max(1, height - FURNITURE))
-    canvas = plot.Canvas(width - LABEL_WIDTH - 1, height - FURNITURE, float(_steps(longest)), axis)
+    axis = y_axis(needed, None, max(1, height - FURNITURE))
+    canvas = plot.Canvas(width - LABEL_WIDTH - 1, height - FURNITURE, 0.0, float(_steps(longest)), axis)
     if canvas.width < 4 or canvas.height < 1:
         return [legend][:height]
     if needed is None:
@@ -62,13 +61,7 @@ def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) ->
     drawn = [_layers(run, index, canvas, glyphs) for index, run in enumerate(data.runs)]
     # All letters lie over all lines: a run that ended early must still be found.
     rows = merge([line for line, _ in drawn] + [letter for _, letter in drawn], canvas)
-    labels = {canvas.height - 1 - row: figures.tick(value, axis.step) for row, value in axis.ticks()}
-    frame: Frame = [legend]
-    for y, row in enumerate(rows):
-        label = labels.get(y)
-        edge = glyphs.axis_tick if label else glyphs.axis
-        frame.append([(f"{label or '':>{LABEL_WIDTH - 1}} ", "dim"), (edge, "faint"), *row])
-    return [*frame, *floor(longest, canvas, glyphs)]
+    return [legend, *framed(rows, canvas, glyphs), *floor(longest, canvas, glyphs)]
 
 
 def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> tuple[Layer, Layer]:
@@ -77,10 +70,10 @@ def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> 
     lines: list[curves.Points] = []
     for curve in run.curves:
         mean = [(step, value, value) for step, value in curves.smooth(curve.raw, SMOOTHING)]
-        lines += curves.thin(mean, curve.offset, canvas.total, pixels)
+        lines += curves.thin(mean, curve.offset, canvas.span, pixels)
     role = f"curve_{index % len(MARKS) + 1}"
     ends = [line[-1] for line in lines[-1:] if line]
-    letter = plot.draw([ends], canvas, MARKS[index % len(MARKS)], joined=False)
+    letter = plot.stamp(ends, canvas, MARKS[index % len(MARKS)])
     return (plot.draw(lines, canvas, glyphs.mean), role), (letter, role)
 
 

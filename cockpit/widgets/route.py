@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from cockpit.screens.flight_state import FlightState, StageView
 from cockpit.widgets import figures
 from cockpit.widgets.curves import stage_letter
@@ -41,7 +43,7 @@ def stage_line(stage: StageView, state: FlightState, width: int, glyphs: Glyphs,
 
 
 def bar(stage: StageView, width: int, glyphs: Glyphs) -> Line:
-    """How far the stage is. A cross is a checkpoint, a diamond a validation; crowded ones give way."""
+    """How far the stage is, where its epochs begin, its checkpoints and validations; crowded marks give way."""
     row: list[Cell] = [(glyphs.ahead, "faint")] * width
     steps = max(1, stage.steps)
     flown = min(width, int(width * stage.step / steps))
@@ -49,6 +51,11 @@ def bar(stage: StageView, width: int, glyphs: Glyphs) -> Line:
         row[x] = (glyphs.done, "accent")
     if 0 < stage.step < stage.steps and flown < width:
         row[flown] = (glyphs.head, "accent")
+    epochs = range(1, math.ceil(stage.epochs))
+    if len(epochs) * 4 <= width:
+        for epoch in epochs:
+            x = min(width - 1, int(width * epoch / stage.epochs))
+            row[x] = (glyphs.epoch, "accent" if x < flown else "dim")
     for marks, glyph, role in (
         (stage.validations, glyphs.validation, "accent"),
         (stage.checkpoints, glyphs.checkpoint, "strong"),

@@ -20,7 +20,19 @@ from textual.pilot import Pilot
 from cockpit.actions.keys import move_keys
 from cockpit.alerts.record import Alert
 from cockpit.app import CockpitApp, sources_on
-from cockpit.screens.flight_state import CaseView, EventView, FlightState, Memory, Pace, StageView, Thumbnail
+from cockpit.screens.flight_state import (
+    CaseView,
+    EventView,
+    FlightState,
+    Memory,
+    Metric,
+    Pace,
+    StageView,
+    Thumbnail,
+    Trend,
+    Wanted,
+    Zoomed,
+)
 from cockpit.screens.start import Offers
 from cockpit.widgets.curves import StageCurve
 from engine.errors import UserError
@@ -38,6 +50,14 @@ def buckets(count: int, loss: Callable[[int], float]) -> tuple[Bucket, ...]:
 
 def falling(start: float, end: float, steps: int) -> Callable[[int], float]:
     return lambda step: end + (start - end) * math.exp(-5 * step / steps)
+
+
+def a_trend(step: int, height: float) -> tuple[StageCurve, ...]:
+    """A series that falls from `height` over both stages, up to a step of the second."""
+    return (
+        StageCurve("stage_a", 0, STEPS_A, None, buckets(STEPS_A, falling(height, height / 4, STEPS_A))),
+        StageCurve("stage_b", STEPS_A, STEPS_B, None, buckets(step, falling(height, height / 4, STEPS_B))),
+    )
 
 
 def a_case(number: int = 1) -> CaseView:
@@ -88,6 +108,10 @@ def a_state(step: int = 300, state: str = "training", **changes: object) -> Flig
                 "stage_b", STEPS_A, STEPS_B, 1.5, buckets(step, falling(2.4, 0.7, STEPS_B)), ((200, 0.96),)
             ),
         ),
+        trends=(
+            Trend(Metric("train/lr", "learning rate"), a_trend(step, 1e-4), 9.1e-5),
+            Trend(Metric("train/grad_norm", "gradient norm"), a_trend(step, 1.3), 1.2),
+        ),
         memory=Memory(process=0.8 * GIB, used=3.4 * GIB, total=7.8 * GIB),
         pace=Pace(12.3 + step % 3, 540.0 - step, 14.0, 9.1e-5, 1.2, 0.04),
         cases=(a_case(1), a_case(2)),
@@ -124,16 +148,21 @@ class FakeSource:
         self.reads = 0
         self.closed = threading.Event()
         self.watch = FakeWatch()
+        self.wanted: Wanted | None = None
 
     def read(self) -> FlightState:
         self.reads += 1
         if self.error:
             raise UserError(self.error)
-        return self.state
+        zoomed = Zoomed(self.wanted.tag, self.state.curves) if self.wanted else None
+        return replace(self.state, zoomed=zoomed)
 
     def request(self, verb: str) -> int:
         self.asked.append(verb)
         return len(self.asked)
+
+    def look_at(self, wanted: Wanted | None) -> None:
+        self.wanted = wanted
 
     def outcome(self, request: int) -> tuple[bool, str] | None:
         return True, "at step 301"

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.widgets.axes import nice_step, y_axis
 from cockpit.widgets.curves import (
     StageCurve,
     needed_range,
-    nice_step,
     raw_extremes,
     smooth,
     thin,
     x_ticks,
-    y_axis,
 )
 from engine.runs.rows import Bucket
 
@@ -51,7 +50,7 @@ def test_a_bucket_weighs_as_its_steps() -> None:
 def test_what_is_no_number_is_a_gap(bad: float) -> None:
     buckets = [bucket(1, 1.0), bucket(2, bad), bucket(3, 1.0)]
     assert [value for _, value in smooth(buckets, 0.9)][1] is None
-    assert len(thin(raw_extremes(buckets), 0, 10, 100)) == 2
+    assert len(thin(raw_extremes(buckets), 0, (0, 10), 100)) == 2
 
 
 @given(
@@ -61,7 +60,7 @@ def test_what_is_no_number_is_a_gap(bad: float) -> None:
 )
 def test_only_finite_points_come_through_and_few(values: list[float], columns: int, smoothing: float) -> None:
     series = raw_extremes(curve(values).raw)
-    stretches = thin(series, 0, len(values) or 1, columns)
+    stretches = thin(series, 0, (0, len(values) or 1), columns)
     points = [point for stretch in stretches for point in stretch]
     assert all(math.isfinite(x) and math.isfinite(y) for x, y in points)
     if all(math.isfinite(value) and abs(value) <= 1e12 for value in values):
@@ -72,7 +71,9 @@ def test_only_finite_points_come_through_and_few(values: list[float], columns: i
 def test_a_spike_survives_thinning() -> None:
     values = [1.0] * 10_000
     values[5_000] = 9.0
-    points = [point for stretch in thin(raw_extremes(curve(values).raw), 0, 10_000, 50) for point in stretch]
+    points = [
+        point for stretch in thin(raw_extremes(curve(values).raw), 0, (0, 10_000), 50) for point in stretch
+    ]
     assert len(points) <= 100
     assert max(y for _, y in points) == 9.0
 

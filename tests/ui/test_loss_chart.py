@@ -4,10 +4,12 @@ import math
 
 import pytest
 
-from cockpit.widgets.curves import StageCurve, needed_range, y_axis
+from cockpit.widgets.axes import y_axis
+from cockpit.widgets.chart import FURNITURE
+from cockpit.widgets.curves import StageCurve, needed_range
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.loss_chart import FURNITURE, ChartData, chart_frame
+from cockpit.widgets.loss_chart import ChartData, chart_frame
 from engine.runs.rows import Bucket
 
 
@@ -18,7 +20,7 @@ def chart(values: list[float | None], width: int = 60, height: int = 12, glyphs=
         (StageCurve("stage_a", 0, len(values) + 1, bar, raw, ((1, 1.0), (2, math.nan))), stage_b)
     )
     axis = y_axis(needed_range(data.curves, 0.9), None, max(1, height - FURNITURE))
-    return chart_frame(data, axis, 0.9, width, height, glyphs)
+    return chart_frame(data, axis, width, height, glyphs)
 
 
 def text(frame: Frame) -> list[str]:
@@ -68,7 +70,7 @@ def test_a_new_step_changes_few_cells() -> None:
         raw = tuple(Bucket(s, s, v, v, v) for s, v in enumerate(values[:count], start=1))
         data = ChartData((StageCurve("stage_a", 0, 800, 2.0, raw), StageCurve("stage_b", 800, 800, 1.5)))
         axis = y_axis(needed_range(data.curves, 0.9), axis, 17)
-        frames.append(text(chart_frame(data, axis, 0.9, 120, 20, UNICODE)))
+        frames.append(text(chart_frame(data, axis, 120, 20, UNICODE)))
     changed = sum(a != b for old, new in zip(*frames, strict=True) for a, b in zip(old, new, strict=True))
     assert changed <= 12
 
@@ -93,5 +95,5 @@ def test_ascii_draws_with_ascii_only() -> None:
 
 def test_waiting_words_stand_in_the_empty_chart() -> None:
     data = ChartData((), "… preparing   phantom 120/900")
-    lines = text(chart_frame(data, y_axis(None, None, 9), 0.9, 60, 12, UNICODE))
+    lines = text(chart_frame(data, y_axis(None, None, 9), 60, 12, UNICODE))
     assert any("phantom 120/900" in line for line in lines)
