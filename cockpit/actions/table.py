@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from cockpit.actions import GO, GROUPS
-from cockpit.actions.common import BACK, HELP, LEAVE
+from cockpit.actions.common import COMMON
 from cockpit.actions.keys import key_word
 from cockpit.actions.record import Action
 
 BEGIN, END = "<!-- keys: made by scripts/key_table.py -->", "<!-- /keys -->"
 """Between these lines of the README the table stands."""
 
-_EVERYWHERE = (*GO.values(), HELP, BACK, LEAVE)
+_EVERYWHERE = (*GO.values(), *COMMON)
 
 
 def key_table() -> str:

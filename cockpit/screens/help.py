@@ -63,13 +63,14 @@ class Help(ModalScreen[None]):
 def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = []
+    width = max((len(action.key_name) for action in actions if not action.companion), default=0)
     for action in actions:
         if action.companion:
             continue
         reason = action.reason(state)
         lines.append(
             [
-                (f"{action.key_name:>8}  ", "faint" if reason else "key"),
+                (f"{action.key_name:>{width}}  ", "faint" if reason else "key"),
                 (f"{action.label_for(state):<12}", "dim" if reason else "text"),
                 (reason or action.help, "dim"),
             ]

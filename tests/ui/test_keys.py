@@ -52,10 +52,10 @@ async def test_the_palette_finds_actions_and_screens(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "● training" in kit.shown(app))
         await pilot.press("ctrl+p")
         await kit.until(pilot, lambda: "frees the memory" in kit.shown(app))
-        await pilot.press(*"Log")
-        await kit.until(pilot, lambda: GO["log"].help in kit.shown(app))
+        await pilot.press(*"Data")
+        await kit.until(pilot, lambda: GO["data"].help in kit.shown(app))
         await pilot.press("enter", "enter")
-        await kit.until(pilot, lambda: "6 Log" in kit.shown(app))
+        await kit.until(pilot, lambda: "4 Data" in kit.shown(app))
 
 
 async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:

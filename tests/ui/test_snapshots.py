@@ -250,7 +250,8 @@ SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
     "curriculum": (("4", "b"), "supervised"),
     "runs": (("5",), "rank-8"),
     "log": (("6",), "out of memory"),
-    "help": (("question_mark",), "Screens"),
+    "zoom": (("z",), "B step 300"),
+    "help": (("question_mark",), "ctrl+p finds"),
 }
 """Name: the keys that lead there, and words that are seen once it is drawn."""
 
