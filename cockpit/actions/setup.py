@@ -56,6 +56,9 @@ UNDO: SetupAction = Action(
     reason=_undo_reason,
 )
 AGAIN: SetupAction = Action("setup.again", "r", "check again", "Look at everything anew.", 2, reason=_busy)
+TRY: SetupAction = Action(
+    "setup.device", "d", "try device", "Its numbers against the CPU's, its speed: a minute.", 4, reason=_busy
+)
 COPY: SetupAction = Action(
     "setup.copy", "y", "copy", "Copy the command to the clipboard.", 3, reason=_copy_reason
 )
@@ -80,6 +83,7 @@ SETUP_ACTIONS: tuple[SetupAction, ...] = (
     MEND,
     UNDO,
     AGAIN,
+    TRY,
     COPY,
     REPORT,
     READ,

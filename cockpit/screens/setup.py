@@ -86,6 +86,8 @@ class Setup(FramedScreen):
             self._ask_undo()
         elif action is keys.AGAIN:
             self._checker.again()
+        elif action is keys.TRY:
+            self._checker.try_device()
         elif action is keys.COPY and view.shown is not None:
             self.app.copy_to_clipboard("\n".join(shlex.join(command) for command in view.shown.fix))
             self.app.notify("the command is on its way to the clipboard (OSC 52)", timeout=3)

@@ -69,6 +69,10 @@ class Checker(threading.Thread):
         """Look at everything anew."""
         self._jobs.put(lambda: self._check(self._config, None))
 
+    def try_device(self) -> None:
+        """Look at what surrounds the interpreter anew, then try the device."""
+        self._jobs.put(lambda: self._check(self._config, self._facts, trial=True))
+
     def mend(self, plan: Plan) -> None:
         """Carry a plan out, then check again."""
         self._jobs.put(lambda: self._mend(plan))
@@ -86,14 +90,16 @@ class Checker(threading.Thread):
             try:
                 job()
             except Exception as error:  # whatever a damaged environment raises is shown; the app lives on
-                self._set(doing="", trouble=str(error) or type(error).__name__)
+                self._set(doing="", part="", trouble=str(error) or type(error).__name__)
 
     def _set(self, **changes: Any) -> None:
         self._state = replace(self._state, **changes)
         self._tell(self._state)
 
-    def _check(self, config: Path | None, known: Facts | None) -> None:
+    def _check(self, config: Path | None, known: Facts | None, trial: bool = False) -> None:
         check = self._make(config, known)
+        check.trial = trial
+        check.trying = lambda part: self._set(part=f"{part.number}/{part.total} {part.text}")
         self._config = config
         self._set(
             python=check.target.executable,
@@ -111,6 +117,7 @@ class Checker(threading.Thread):
         self._set(
             findings=tuple(check.findings),
             doing="",
+            part="",
             checked=self._clock(),
             plan=check.plan,
             plans=check.plans | _given(check),

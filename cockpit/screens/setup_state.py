@@ -21,8 +21,8 @@ class SetupState:
 
     `findings` are those so far, worst first; `before` are the failing ones of the check before, which count
     until this one has said more. `checked` is when the last check ended (seconds since the epoch). `plans` mend
-    one finding each, `plan` all that fails. `undoable` are the packages that the last mend changed. `news` is
-    what came of the last mend or undo; `worse` is what fails since.
+    one finding each, `plan` all that fails. `undoable` are the packages that the last mend changed. `part` is
+    what the trial of the device is at. `news` is what came of the last mend or undo; `worse` is what fails since.
     """
 
     python: str = ""
@@ -36,6 +36,7 @@ class SetupState:
     plans: dict[str, Plan] = field(default_factory=dict)
     undoable: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
+    part: str = ""
     news: str = ""
     worse: tuple[str, ...] = ()
     trouble: str = ""

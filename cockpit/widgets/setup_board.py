@@ -80,7 +80,7 @@ def setup_frame(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Fra
 def _about(state: SetupState, width: int, glyphs: Glyphs) -> Frame:
     """Which interpreter and configuration, when, and what is under way."""
     if state.doing:
-        when = f"{glyphs.ellipsis} {state.doing} "
+        when = f"{glyphs.ellipsis} {clean(state.part) or state.doing} "
     elif state.checked is not None:
         when = f"checked {time.strftime('%H:%M', time.localtime(state.checked))} "
     else:

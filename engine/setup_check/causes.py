@@ -109,7 +109,7 @@ def _ways_to_install(
     name: str, wanted: list[tuple[str, str]], facts: Facts, known: Knowledge
 ) -> tuple[Repair, ...]:
     """The newest that fits what others ask for, then releases that are known, newest first."""
-    spans = [span for _, span in wanted if span]
+    spans = list(dict.fromkeys(bound for _, span in wanted for bound in span.split(",") if bound))
     first = name + ",".join(spans)
     releases = [
         version
@@ -181,7 +181,7 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
 
 def _either_newer(one: Import, provider: Distribution, facts: Facts) -> tuple[Repair, ...]:
     """Where no range is known: a newer provider, else a newer importer."""
-    importer = facts.owner(one.root.frames[-1][0]) if one.root and one.root.frames else None
+    importer = trace.importer(one, facts)
     sides = [provider, importer] if importer and importer.key != provider.key else [provider]
     return tuple(Repair(install=(f"{side.name}>{side.version}",)) for side in sides)
 
@@ -290,5 +290,5 @@ def _owner(one: Import, facts: Facts) -> tuple[str, str] | None:
 
 
 def _importer(one: Import, facts: Facts) -> str:
-    owner = facts.owner(one.root.frames[-1][0]) if one.root and one.root.frames else None
+    owner = trace.importer(one, facts)
     return f"{owner.name} {owner.version}" if owner else "the training stack"

@@ -12,7 +12,7 @@ from engine.setup_check.finding import Finding
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.metadata import Suspect, Unmet
 from engine.setup_check.stack import STACK, title
-from engine.setup_check.versions import canonical
+from engine.setup_check.versions import canonical, requirement
 
 _AFTER = {trial.id: trial.after for trial in STACK}
 
@@ -51,11 +51,30 @@ def diagnose_imports(
     """One finding for each fault. Pure: all that is needed is in the facts."""
     world = World.of(facts)
     done = Diagnosis([], set(), set(), set())
+    importers: dict[str, str] = {}
     for fault in faults(facts):
         finding = _explained(fault, facts, known, world, suspects, conflicts, done)
         consequences = tuple(_consequence(one) for one in fault.trials)
         _add(done.findings, replace(finding, status="fail", consequences=consequences))
+        importer = trace.importer(fault.first, facts)
+        if finding.id.startswith("missing-") and importer:
+            importers[finding.id] = importer.key
+    _fold(done.findings, importers)
     return done
+
+
+def _fold(findings: list[Finding], importers: dict[str, str]) -> None:
+    """What a package misses that the mend of another finding replaces anyway is a consequence there."""
+    for one in list(findings):
+        package = importers.get(one.id)
+        for place, other in enumerate(findings):
+            if package is None or other.id in importers or not other.repairs:
+                continue
+            wanted = [requirement(text) for text in other.repairs[0].install]
+            if any(text and canonical(text.name) == package for text in wanted):
+                findings[place] = replace(other, consequences=other.consequences + one.consequences)
+                findings.remove(one)
+                break
 
 
 def _add(findings: list[Finding], new: Finding) -> None:

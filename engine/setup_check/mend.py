@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.errors import UserError
 from engine.setup_check import snapshot
 from engine.setup_check.facts import Facts
 from engine.setup_check.plan import Plan
 from engine.setup_check.snapshot import Snapshot
+
+LOOK_SECONDS = 0.05
 
 
 def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[bool, Snapshot]:
@@ -20,7 +24,7 @@ def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[boo
     kept = snapshot.take(facts, [one.name for one in plan.changes], plan.removes, plan.commands)
     well = True
     for command in plan.commands:
-        if _run(command, say) != 0:
+        if _run(command, say, Path(kept.folder) / "output.log") != 0:
             well = False
             break
     snapshot.finish(kept)
@@ -35,18 +39,32 @@ def undo_last(prefix: str) -> tuple[Snapshot, int]:
     return last, snapshot.undo(last)
 
 
-def _run(command: tuple[str, ...], say: Callable[[str], None]) -> int:
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        for line in process.stdout:
-            say(line.rstrip())
-    return process.wait()
+def _run(command: tuple[str, ...], say: Callable[[str], None], log: Path) -> int:
+    """Run one command. Its output goes through a file, so that it comes to its end though nobody listens any more."""
+    with log.open("ab") as writing, log.open(encoding="utf-8", errors="replace") as reading:
+        log.chmod(0o600)
+        reading.seek(0, 2)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            rest = ""
+            while True:
+                ended = process.poll() is not None
+                *lines, rest = (rest + reading.read()).split("\n")
+                for line in lines:
+                    say(line)
+                if ended:
+                    break
+                time.sleep(LOOK_SECONDS)
+        except BaseException:  # somebody asked for the end
+            process.terminate()
+            process.wait()
+            raise
+    if rest:
+        say(rest)
+    return process.returncode

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from engine.config import RunConfig, load_config
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Status
+from engine.setup_check.machine import GIB
 from engine.setup_check.metadata import SEEN
+from engine.setup_check.model_download import Download, read_download
 from engine.setup_check.model_files import Damaged, header, shard_names
 
 if TYPE_CHECKING:
@@ -68,13 +70,17 @@ def runs_findings(runs: Path) -> Iterator[Finding]:
 def model_findings(directory: Path) -> Iterator[Finding]:
     """Whether the base model is there and whole: index against shards, sizes against headers."""
     expected = "config.json, a tokenizer and every weight file of the index"
+    wrong = list(_model_problems(directory)) if directory.is_dir() else ["it is not there"]
+    download = read_download(directory) if wrong else None
+    if download is not None and download.state != "finished":
+        yield _fetching(download, expected)
+        return
     if not directory.is_dir():
-        why = "Fetch the model, or say where it is in model.base."
+        why = f"`cxr-cockpit model fetch --to {directory}` brings it; or say where it is in model.base."
         yield _finding(
             "base-model", "fail", "The base model is not there", f"no folder {directory}", expected, why
         )
         return
-    wrong = list(_model_problems(directory))
     if wrong:
         yield _finding(
             "base-model",
@@ -82,10 +88,28 @@ def model_findings(directory: Path) -> Iterator[Finding]:
             "The base model is not complete",
             f"{directory}: {'; '.join(wrong[:6])}",
             expected,
-            "A download was interrupted or a file was lost. Fetch these files again.",
+            f"A download was cut or a file was lost. `cxr-cockpit model fetch --to {directory}` goes on with it.",
         )
     else:
         yield _finding("base-model", "ok", "The base model is complete", str(directory))
+
+
+def _fetching(download: Download, expected: str) -> Finding:
+    """A download that is not over: how far it is, and what holds it up."""
+    share = (
+        f"{100 * download.done // download.total} % of {download.total / GIB:.1f} GB"
+        if download.total
+        else "begun"
+    )
+    left = f", {download.seconds_left / 60:.0f} min left" if download.seconds_left is not None else ""
+    if download.live:
+        title = f"The base model is being fetched: {share}{left}"
+        why = "A run can start once it is whole. The download goes on by itself, also without the app."
+    else:
+        title = f"The download of the base model {download.state}: {share}"
+        why = f"`cxr-cockpit model fetch {download.repo} --to {download.directory}` goes on where it was."
+    found = f"{download.directory}: {download.state}" + (f", {download.message}" if download.message else "")
+    return _finding("base-model", "fail", title, found, expected, why)
 
 
 def _model_problems(directory: Path) -> Iterator[str]:

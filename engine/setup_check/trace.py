@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.setup_check.facts import Facts, Import
+from engine.setup_check.facts import Distribution, Facts, Import
 from engine.setup_check.stack import STACK
 from engine.setup_check.versions import canonical
 
@@ -97,6 +97,11 @@ def involved(one: Import, facts: Facts) -> list[str]:
     trial = next((trial for trial in STACK if trial.id == one.id), None)
     names.append(canonical(trial.package) if trial else canonical(one.id))
     return list(dict.fromkeys(names))
+
+
+def importer(one: Import, facts: Facts) -> Distribution | None:
+    """The package whose import statement failed."""
+    return facts.owner(one.root.frames[-1][0]) if one.root and one.root.frames else None
 
 
 def shadow(one: Import, facts: Facts) -> Shadow | None:

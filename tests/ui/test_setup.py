@@ -25,6 +25,7 @@ from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.setup_board import setup_frame, setup_header
 from engine.errors import UserError
 from engine.setup_check import mend
+from engine.setup_check.device_trial import Part
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, Repair, worst_first
 from engine.setup_check.plan import Change, Plan
@@ -60,12 +61,16 @@ class GivenCheck:
         self.facts = Facts(interpreter={"version": "3.11.7"}, start={"prefix": "/env"})
         self.plans = plans or {}
         self.plan = next(iter(self.plans.values()), None)
+        self.trial = False
+        self.trying: Callable[[Part], None] = lambda _part: None
         self.go = threading.Event()
         self.go.set()
         self._given = findings
         self._found: dict[str, Finding] = {}
 
     def run(self) -> Iterator[Finding]:
+        if self.trial:
+            self.trying(Part("three steps on cpu", 2, 5))
         for one in self._given:
             self.go.wait(10)
             self._found[one.id] = one
@@ -286,6 +291,23 @@ async def test_copy_report_find_and_read(kit: ModuleType, tmp_path: Path) -> Non
         assert "expected transformers >=4.44.0,<5" in report.read_text()
 
 
+async def test_the_device_is_tried_on_a_key_and_says_what_it_is_at(kit: ModuleType) -> None:
+    first, second = broken(), GivenCheck([WELL])
+    second.go.clear()
+    checks = Checks(first, second)
+    app = app_with(kit, checks)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3")
+        await done(kit, pilot, app)
+        await pilot.press("d")
+        await kit.until(pilot, lambda: "2/5 three steps on cpu" in kit.shown(app))
+        await pilot.press("r")
+        assert "checking: wait until it is done" in kit.said(app)
+        second.go.set()
+        await done(kit, pilot, app)
+    assert checks.asked[-1] == (None, True) and second.trial
+
+
 async def test_it_is_there_before_there_is_a_run(kit: ModuleType) -> None:
     app = app_with(kit, Checks(broken()), run=False)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -364,7 +386,15 @@ def test_the_mend_is_seen_at_eighty_columns() -> None:
 
 def test_every_key_answers_with_a_reason_or_works() -> None:
     nothing = SetupView(SetupState())
-    assert [key for key, _, _ in keys_that_work(SETUP_ACTIONS, nothing)] == ["r", "/", "a", "esc", "?", "q"]
+    assert [key for key, _, _ in keys_that_work(SETUP_ACTIONS, nothing)] == [
+        "r",
+        "d",
+        "/",
+        "a",
+        "esc",
+        "?",
+        "q",
+    ]
     for action in SETUP_ACTIONS:
         for view in (nothing, a_view(), a_view(doing="mending")):
             assert len(action.reason(view)) <= 60

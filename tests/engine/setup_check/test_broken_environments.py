@@ -84,6 +84,17 @@ def hub_too_new(env: Any) -> None:
     env.install("huggingface_hub", "1.33.0")
 
 
+@breaks("hub-1-on-transformers-4")
+def hub_too_new_without_what_it_needs(env: Any) -> None:
+    env.install("huggingface_hub", "1.33.0", requires=["httpx"])
+    with (env.site / "huggingface_hub" / "__init__.py").open("a") as file:
+        file.write("import httpx\n")
+    (env.site / "tokenizers" / "__init__.py").write_text(
+        "import tokenizers.models\nclass Tokenizer:\n    def __init__(self, model): pass\n"
+        "    def encode(self, text): return []\n"
+    )
+
+
 @breaks("requires-transformers-huggingface-hub")
 def hub_refused_without_a_known_entry(env: Any) -> None:
     env.install("huggingface_hub", "0.20.0")

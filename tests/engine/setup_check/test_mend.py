@@ -2,6 +2,9 @@
 
 import os
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,8 +72,6 @@ def test_from_finding_to_green_and_back(broken: Any) -> None:
 
 
 def test_the_printed_command_mends_by_itself(broken: Any) -> None:
-    import subprocess
-
     check = broken.check()
     list(check.run())
     (fail,) = [one for one in check.findings if one.status == "fail"]
@@ -162,3 +163,34 @@ def test_nothing_to_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with pytest.raises(UserError, match="no mend"):
         undo_last("/nowhere")
+
+
+def test_output_comes_line_by_line_and_is_kept(environment: Any) -> None:
+    said: list[str] = []
+    command = ("sh", "-c", "echo one; printf 'tw\\303\\266'")
+    _, kept = carry_out(
+        plan(command, changes=(Change("numpy", "2.4.6", "3"),)), environment.facts(), said.append
+    )
+    assert said == ["one", "twö"]
+    log = Path(kept.folder) / "output.log"
+    assert log.read_text(encoding="utf-8") == "one\ntwö" and stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_mend_comes_to_its_end_though_nobody_listens_any_more(environment: Any) -> None:
+    """The app may be cut off in the middle; half an installation is the one thing that must not stay."""
+    mark, gate = environment.work / "mark", environment.work / "gate"
+    os.mkfifo(gate)
+    code = (
+        "import sys, os\nfrom pathlib import Path\nfrom engine.setup_check.mend import _run\n"
+        "_run(('sh', '-c', 'echo begun; read x < \"$0\"; echo more; touch \"$1\"', sys.argv[1], sys.argv[2]),\n"
+        "     lambda line: os._exit(9), Path('log'))"
+    )
+    command = [sys.executable, "-c", code, str(gate), str(mark)]
+    project = str(Path(snapshot.__file__).parents[2])
+    ended = subprocess.run(command, cwd=environment.work, env=os.environ | {"PYTHONPATH": project})
+    assert ended.returncode == 9 and not mark.exists()
+    gate.write_text("go\n")
+    deadline = time.monotonic() + 60
+    while not mark.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert mark.exists()

@@ -12,6 +12,7 @@ from engine.config import BUNDLED_BASE, RunConfig
 from engine.setup_check.facts import Facts, Import
 from engine.setup_check.finding import Finding
 from engine.setup_check.machine import device_findings, machine_findings
+from engine.setup_check.model_download import Download, FileProgress, State, take_lock, write_download
 from engine.setup_check.model_files import Damaged, header, weight_bytes
 from engine.setup_check.project import model_findings, project_findings, read_config, runs_findings
 
@@ -196,3 +197,31 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     )
     found = {one.id: one for one in machine_findings(config_for("cpu"), tmp_path / "runs")}
     assert {one.status for one in found.values()} == {"fail"}
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("interrupted", "model fetch some/model"),
+        ("failed", "model fetch some/model"),
+        ("fetching", "interrupted"),
+    ],
+)
+def test_a_download_says_how_far_it_is(tmp_path: Path, state: State, words: str) -> None:
+    (tmp_path / ".fetch").mkdir()
+    files = (FileProgress("model.safetensors", 4 << 30, 1 << 30, "under way"),)
+    write_download(Download("some/model", "main", tmp_path, state, "no disk", files=files))
+    (found,) = model_findings(tmp_path)
+    assert found.status == "fail" and "25 % of 4.0 GB" in found.title
+    assert words in found.title + found.found + found.why
+
+
+def test_a_living_download_is_waited_for(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path)
+    assert lock is not None
+    try:
+        write_download(Download("some/model", "main", tmp_path, "fetching", seconds_left=600.0))
+        (found,) = model_findings(tmp_path)
+    finally:
+        os.close(lock)
+    assert "is being fetched" in found.title and "10 min left" in found.title
