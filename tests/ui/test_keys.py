@@ -51,7 +51,7 @@ async def test_the_palette_finds_actions_and_screens(kit: ModuleType) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await kit.until(pilot, lambda: "● training" in kit.shown(app))
         await pilot.press("ctrl+p")
-        await kit.until(pilot, lambda: "frees the memory" in kit.shown(app))
+        await kit.until(pilot, lambda: "Write a checkpoint" in kit.shown(app))
         await pilot.press(*"Data")
         await kit.until(pilot, lambda: GO["data"].help in kit.shown(app))
         await pilot.press("enter", "enter")
