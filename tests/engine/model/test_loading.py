@@ -74,6 +74,7 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
         targets=torch.tensor([[labels[place] for place in supervised]]),
         supervised=len(supervised),
         padding=0.0,
+        samples=("fixture",),
     )
     with torch.no_grad():
         loss = loss_of(model, batch, original.vocabulary) / batch.supervised
