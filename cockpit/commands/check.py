@@ -131,7 +131,7 @@ def _undo(target: Target, options: argparse.Namespace) -> int:
     if last is None:
         raise UserError(f"{prefix}: there is no mend to undo")
     say = _to_stderr if options.json else _to_stdout
-    say(f"puts {len(last.kept)} files back as they were before: {', '.join(last.names)}")
+    say(f"puts {len(last.kept)} files back as they were before: {', '.join(last.what)}")
     if not _agreed("Do this?", options.yes):
         say("nothing was changed")
         return 1

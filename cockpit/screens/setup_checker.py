@@ -6,6 +6,7 @@ as whole states. The imports run in other processes that step back behind whatev
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 import time
@@ -98,6 +99,8 @@ class Checker(threading.Thread):
 
     def _check(self, config: Path | None, known: Facts | None, trial: bool = False) -> None:
         check = self._make(config, known)
+        # what is loaded stays: passing over it again and again would hold keys back for a third of a second
+        gc.freeze()
         check.trial = trial
         check.trying = lambda part: self._set(part=f"{part.number}/{part.total} {part.text}")
         self._config = config
@@ -170,7 +173,7 @@ def _undoable(facts: Facts) -> tuple[str, ...]:
 
     prefix = facts.start.get("prefix")
     last = newest(str(prefix)) if prefix else None
-    return tuple(last.names) if last else ()
+    return tuple(last.what) if last else ()
 
 
 def checks_on(runs: Path) -> MakeCheck:

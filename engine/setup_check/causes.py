@@ -10,7 +10,7 @@ from engine.setup_check import trace
 from engine.setup_check.facts import Distribution, Facts, Import
 from engine.setup_check.finding import Finding, Repair, Status
 from engine.setup_check.knowledge import Knowledge
-from engine.setup_check.metadata import SEEN, Unmet, ways_to_meet
+from engine.setup_check.metadata import SEEN, Unmet, closure, ways_to_meet
 from engine.setup_check.stack import PACKAGES, title
 from engine.setup_check.trace import Shadow
 from engine.setup_check.versions import canonical, requirement, satisfies
@@ -19,6 +19,9 @@ _REFUSED = re.compile(
     r"(?P<wanted>[A-Za-z][\w.-]*\s*(?:[<>=!~]=?[^\s,]+,?)+) is required for a normal functioning of this module,?"
     r"(?: but found (?P<name>[\w.-]+)==(?P<found>\S+?)\.?(?:\s|$))?"
 )
+# Variables that change what an import does.
+_FORCEFUL = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONPLATLIBDIR", "PYTHONDEVMODE",
+    "PYTHONMALLOC", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
 _NOT_FOUND = re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)")
 _NO_NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
 _LIBRARY = re.compile(
@@ -26,11 +29,14 @@ _LIBRARY = re.compile(
     r"|incompatible architecture|GLIBC(XX)?_|numpy\.dtype size changed|multiarray failed to import|_ARRAY_API not found"
     r"|invalid ELF header|file too short"
 )
+_ABI = re.compile(r"numpy\.dtype size changed|_ARRAY_API not found|multiarray failed to import")
 _FILE = re.compile(r"/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
 
 
-def shadowed(shadow: Shadow, one: Import, status: Status = "fail") -> Finding:
+def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail") -> Finding:
     """A file of one's own took the place of a module."""
+    path = Path(shadow.file).parent if Path(shadow.file).stem == "__init__" else Path(shadow.file)
+    own = str(path.parent) == facts.folder.get("path")
     return Finding(
         id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
         group="imports",
@@ -38,16 +44,74 @@ def shadowed(shadow: Shadow, one: Import, status: Status = "fail") -> Finding:
         title=f"{_place(shadow)} hides the module {shadow.module}",
         found=f"{shadow.module} comes from {shadow.file}",
         expected=f"{shadow.module} from the environment",
-        why="What lies in the working folder or on PYTHONPATH is imported before what is installed. "
-        "Rename the file or the folder, or take its folder out of PYTHONPATH."
-        + (" Isolated from both, the import works." if one.isolated and one.isolated.ok else ""),
+        why=_why_shadowed(str(path.parent), own, facts)
+        + (" Isolated from it, the import works." if one.isolated and one.isolated.ok else ""),
         source=SEEN,
+        repairs=(Repair(aside=(str(path),)),) if own else (),
     )
 
 
 def _place(shadow: Shadow) -> str:
     path = Path(shadow.file)
-    return f"The folder {path.parent.name}" if path.stem == "__init__" else f"The file {path.name}"
+    if path.stem == "__init__":
+        return f"The folder {path.parent.name}"
+    return f"The file {path.name}" if path.suffix else f"The folder {path.name}"
+
+
+def _why_shadowed(folder: str, own: bool, facts: Facts) -> str:
+    if own:
+        return "What lies in the working folder is imported before what is installed. Give it another name."
+    here = str(facts.folder.get("path", ""))
+    if folder in {str(Path(here, one)) for one in facts.environment.get("PYTHONPATH", "").split(":") if one}:
+        return (
+            "What lies on PYTHONPATH is imported before what is installed, and no installer changes it there. "
+            f"Take {folder} out of PYTHONPATH, or unset it."
+        )
+    return (
+        f"{folder} is searched before what is installed: a .pth file or sitecustomize puts it first. "
+        "Take it out there, or give it another name."
+    )
+
+
+def variables(one: Import, facts: Facts) -> Finding | None:
+    """Variables of the interpreter's own, where an import fails with them and works without."""
+    found = {name: value for name, value in facts.environment.items() if name in _FORCEFUL}
+    if not (one.isolated and one.isolated.ok and found):
+        return None
+    names = ", ".join(found)
+    return Finding(
+        id=f"environment-{next(iter(found)).lower()}" if len(found) == 1 else "environment-variables",
+        group="interpreter",
+        status="fail",
+        title=f"With {names} set, {title(one.id)} does not {'work' if one.step == 'use' else 'import'}",
+        found=", ".join(f"{name}={value}" for name, value in found.items()) + f"; {trace.telling_line(one)}",
+        expected=f"{names} unset",
+        why="Isolated from the variables that change how Python starts, the import works. "
+        f"`unset {' '.join(found)}` in the shell that starts the training, and where the shell sets it.",
+        source=SEEN,
+    )
+
+
+def gone(one: Import, facts: Facts) -> Finding | None:
+    """A package that is recorded as installed, and whose module is nowhere."""
+    root = one.root
+    if root is None or root.type != "ModuleNotFoundError" or not root.name or "." in root.name:
+        return None
+    package = facts.installed().get(trace.distribution_for(root.name))
+    if package is None:
+        return None
+    why = "It was installed as a link to a folder of source code, which is gone." if package.editable else ""
+    return Finding(
+        id=f"half-removed-{package.key}",
+        group="packages",
+        status="fail",
+        title=f"{package.name} {package.version} is recorded, but not there",
+        found=f"{package.folder}, and no module {root.name}",
+        expected="every file that was installed",
+        why=why or "Its files were deleted, or a removal was interrupted.",
+        source=SEEN,
+        repairs=(Repair(reinstall=(f"{package.name}=={package.version}",)),),
+    )
 
 
 def missing_package(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
@@ -158,7 +222,7 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
     said = _NO_NAME.search(root.message)
     module = said.group("module") if said else (root.name or "")
     provider = facts.installed().get(trace.distribution_for(module)) if module else None
-    if provider is None:
+    if provider is None or _is_damage(one, provider, facts):
         return None
     what = said.group("name") if said else module
     spans = _ranges(module, root.statement, what, known)
@@ -173,10 +237,19 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
         found=f"{provider.name} {provider.version}; {trace.telling_line(one)}",
         expected=works,
         why=f"{importer} and {provider.name} {provider.version} do not belong together: "
-        f"one is too old or too new for the other. The line is `{root.statement or 'not known'}`.",
+        f"one is too old or too new for the other. The line is `{root.statement or 'not known'}`."
+        + _changed(one),
         source=SEEN,
         repairs=repairs or _either_newer(one, provider, facts),
     )
+
+
+def _is_damage(one: Import, provider: Distribution, facts: Facts) -> bool:
+    """Whether a package lacks the name because its own files are damaged, not because its release has not got it."""
+    importer = trace.importer(one, facts)
+    if importer is None:  # the trial itself asks for what every release of today has
+        return one.root is not None and one.root.path in one.changed
+    return importer.key == provider.key
 
 
 def _either_newer(one: Import, provider: Distribution, facts: Facts) -> tuple[Repair, ...]:
@@ -210,6 +283,8 @@ def library(one: Import, facts: Facts) -> Finding | None:
     if owner is None:
         return None
     name, version = owner
+    newer = Repair(install=(f"{name}>{version}",))
+    again = ways_to_renew(name, version, facts)
     return Finding(
         id=f"library-{name}",
         group="imports",
@@ -220,7 +295,8 @@ def library(one: Import, facts: Facts) -> Finding | None:
         why="It was built for another Python, another processor or another release of a library it uses, "
         "or its file is damaged.",
         source=SEEN,
-        repairs=(Repair(reinstall=(f"{name}=={version}",)),),
+        # the same release would bring the same compiled part
+        repairs=(newer, *(one for one in again if one.uninstall)) if _ABI.search(root.message) else again,
     )
 
 
@@ -245,13 +321,15 @@ def ended(one: Import, facts: Facts) -> Finding | None:
         title=what,
         found=trace.telling_line(one),
         expected="an import that returns",
-        why=_why_it_ended(word, one),
+        why=_why_it_ended(word, one) + _changed(one),
         source=SEEN,
-        repairs=(Repair(reinstall=(f"{owner[0]}=={owner[1]}",)),) if owner else (),
+        repairs=ways_to_renew(*owner, facts) if owner else (),
     )
 
 
 def _why_it_ended(word: str, one: Import) -> str:
+    if one.how.startswith("wrote"):
+        return "It prints without end. The stack says where."
     if word == "hangs":
         return "It waits for something: a network, a lock, a device. The stack says where."
     if "SIGKILL" in one.how:
@@ -273,10 +351,25 @@ def unknown(one: Import, facts: Facts) -> Finding:
         found=trace.telling_line(one),
         expected=f"{title(one.id)} {doing}",
         why=(f"It happens at {last[0]}:{last[1]}: `{one.root.statement or ''}`." if last and one.root else "")
+        + _changed(one)
         + " No known mismatch fits; a fresh installation of the package is the first thing to try.",
         source=SEEN,
-        repairs=(Repair(reinstall=(f"{owner[0]}=={owner[1]}",)),) if owner else (),
+        repairs=ways_to_renew(*owner, facts) if owner else (),
     )
+
+
+def ways_to_renew(name: str, version: str, facts: Facts) -> tuple[Repair, ...]:
+    """The same release anew; where the stack does without the package, another release or none will do as well."""
+    again = Repair(reinstall=(f"{name}=={version}",))
+    if name in closure(facts):
+        return (again,)
+    return (again, Repair(install=(f"{name}>{version}",)), Repair(uninstall=(name,)))
+
+
+def _changed(one: Import) -> str:
+    """That a file is not as it was installed, where one is."""
+    file, said = next(iter(one.changed.items()), ("", ""))
+    return f" {file} has {said}." if said else ""
 
 
 def _owner(one: Import, facts: Facts) -> tuple[str, str] | None:

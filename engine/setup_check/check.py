@@ -90,6 +90,7 @@ class Check:
             yield from self._surroundings()
             yield from (working(one, self.facts) for one in self.facts.imports.values() if one.ok)
         found = package_findings(self.facts, knowledge(), _cockpit_requires())
+        found += [one for one in interpreter_findings(self.facts) if one.repairs]
         yield from found
         if self._config is not None:
             yield from device_findings(self._config, self.facts)
@@ -103,10 +104,12 @@ class Check:
     def _interpreter(self) -> Iterator[Finding]:
         for part, value in ask(self.target, self.seconds, self.nice):
             self.facts.take(part, value)
-            if part == "start":
+            if part == "environment":
                 yield from interpreter_findings(self.facts)
-                # the imports are on their way in the other process; these cost little here
+                # the interpreter is looked into in the other process; these cost little here
                 yield from self._surroundings()
+            elif part == "start":
+                yield from interpreter_findings(self.facts)
             elif part == "imports" and self.facts.imports[value["id"]].ok:
                 yield working(self.facts.imports[value["id"]], self.facts)
 

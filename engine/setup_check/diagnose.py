@@ -141,7 +141,7 @@ def _shadows(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
     for one in facts.imports.values():
         for module, file in one.outside.items() if one.ok else ():
             package = installed.get(distribution_for(module))
-            finding = shadowed(Shadow(module, file), one, "warn")
+            finding = shadowed(Shadow(module, file), one, facts, "warn")
             if package and not package.editable and finding.id not in told:
                 told.add(finding.id)
                 yield finding

@@ -65,6 +65,8 @@ class Import:
     outside: dict[str, str] = field(default_factory=dict)
     """Modules that came from the working folder or PYTHONPATH, with their files."""
     notes: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, str] = field(default_factory=dict)
+    """Files that the failure runs through and that are not as they were installed, with what differs."""
     isolated: Import | None = None
     """The same with the working folder, PYTHON* variables and the user's site folder left out, if that was tried."""
 
@@ -196,6 +198,7 @@ def _import(value: dict[str, Any]) -> Import:
         is_namespace=bool(module) and module.get("file") is None,
         outside=value.get("outside", {}),
         notes=value.get("notes", {}),
+        changed=value.get("changed", {}),
         isolated=_import(value["isolated"]) if value.get("isolated") else None,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.setup_check import causes, metadata, trace
 from engine.setup_check.facts import Facts, Import
-from engine.setup_check.finding import Finding
+from engine.setup_check.finding import Finding, Repair
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.metadata import Suspect, Unmet
 from engine.setup_check.stack import STACK, title
@@ -152,24 +152,34 @@ def _explained(
 ) -> Finding:
     """The best explanation there is; each step knows less of the particular case than the one before."""
     one = fault.first
-    shadow = trace.shadow(one, facts)
-    if shadow:
-        return causes.shadowed(shadow, one)
-    involved = trace.involved(one, facts)
     entry = _entry(fault, known, world)
-    damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
-    damage = damage or _without_version(one, suspects)
-    if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
-        done.suspects.add(damage.finding.id)
-        return damage.finding
-    if entry:
+    if entry:  # whatever the cause turns out to be, this is how it shows itself
         done.entries.add(entry.id)
         done.unmet.update((c.requirer.key, c.name) for c in conflicts if _is_of(c, entry))
+    shadow = trace.shadow(one, facts)
+    if shadow:
+        return causes.shadowed(shadow, one, facts)
+    by_variables = causes.variables(one, facts)
+    if by_variables:
+        return by_variables
+    involved = trace.involved(one, facts)
+    damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
+    damage = damage or _without_version(one, suspects) or (_lying(entry, suspects) if entry else None)
+    if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
+        done.suspects.add(damage.finding.id)
+        real = facts.imports[damage.package].version if damage.kind == "metadata-lies" and entry else None
+        # the recorded version is the one that is refused: back to that of the code
+        pin = Repair(install=(f"{damage.package}=={real}",))
+        return replace(damage.finding, repairs=(pin,)) if real else damage.finding
+    if entry:
         return described(entry, world)
     missing = causes.missing_package(one, facts, known)
     if missing:
         done.unmet.update((c.requirer.key, c.name) for c in conflicts if missing.id == f"missing-{c.name}")
         return missing
+    gone = causes.gone(one, facts)
+    if gone:
+        return gone
     unmet = _conflict(one, conflicts, involved)
     if unmet:
         done.unmet.add((unmet.requirer.key, unmet.name))
@@ -194,6 +204,11 @@ def _entry(fault: Fault, known: Knowledge, world: World) -> Entry | None:
 def _is_of(conflict: Unmet, entry: Entry) -> bool:
     names = {canonical(name) for name in entry.when.packages}
     return {conflict.requirer.key, conflict.name} <= names
+
+
+def _lying(entry: Entry, suspects: list[Suspect]) -> Suspect | None:
+    """A package whose recorded version is what the entry is about, while its code is of another one."""
+    return next((s for s in suspects if s.kind == "metadata-lies" and s.package in entry.when.packages), None)
 
 
 def _explains(suspect: Suspect, one: Import) -> bool:

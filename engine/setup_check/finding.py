@@ -25,18 +25,14 @@ class Repair:
     """One way to mend a finding in the interpreter that was looked at.
 
     `install` are requirements such as "transformers>=4.47,<5"; `uninstall` and `reinstall` are names (a reinstall
-    keeps the version, "name==version"); `remove` are files and folders; `commands` is what no installer does.
+    keeps the version, "name==version"); `remove` are files and folders; `aside` are such that get another name.
     """
 
     install: tuple[str, ...] = ()
     uninstall: tuple[str, ...] = ()
     reinstall: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
-    commands: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def touches_packages(self) -> bool:
-        return bool(self.install or self.uninstall or self.reinstall)
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,9 @@ def _resolution(report: str) -> Resolution:
 
 
 def find_installer(facts: Facts) -> Installer | None:
-    """The interpreter's own pip; where it has none, the cockpit's, which reaches other interpreters."""
+    """The interpreter's own pip; where it has none or not all of it, the cockpit's, which reaches others."""
     own = facts.installed().get("pip")
-    if own is not None:
+    if own is not None and not own.missing_count:
         return Installer((facts.executable, "-m", "pip"), own.version)
     version = _cockpit_pip()
     if version and satisfies(version, f">={OTHER_PYTHON_SINCE}"):

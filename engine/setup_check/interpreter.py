@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from engine.setup_check.facts import Facts
-from engine.setup_check.finding import Finding
+from engine.setup_check.finding import Finding, Repair
 from engine.setup_check.metadata import SEEN
 from engine.setup_check.versions import satisfies
 
@@ -64,16 +66,17 @@ def _start(facts: Facts) -> Iterator[Finding]:
     start = facts.start
     if start.get("error"):
         lines = str(start.get("stderr", "")).strip().splitlines()
+        fatal = next((line for line in lines if line.startswith("Fatal Python error")), "")
         yield Finding(
             id="interpreter-start",
             group="interpreter",
             status="fail",
             title="This Python does not start as the trainer starts it",
-            found=f"{start['error']}: {lines[-1] if lines else 'it says nothing'}"[:400],
+            found=f"{start['error']}: {fatal or (lines[-1] if lines else 'it says nothing')}"[:400],
             expected="an interpreter that starts",
-            why="Something that runs before any program does fails: sitecustomize, a .pth file, "
-            "or what PYTHONPATH and PYTHONHOME point to.",
+            why=_why_no_start(start.get("culprits", ())),
             source=SEEN,
+            repairs=(Repair(aside=tuple(start["culprits"])),) if start.get("culprits") else (),
         )
     elif "Error processing line" in str(start.get("stderr", "")):
         line = next(one for one in start["stderr"].splitlines() if "Error processing line" in one)
@@ -87,6 +90,18 @@ def _start(facts: Facts) -> Iterator[Finding]:
             why="What the file should have put on the path is not there.",
             source=SEEN,
         )
+    custom = re.search(r"^Error in (site|user)customize.*$", str(start.get("stderr", "")), re.MULTILINE)
+    if custom and not start.get("error"):
+        yield Finding(
+            id=f"broken-{custom.group(1)}customize",
+            group="interpreter",
+            status="warn",
+            title=f"The {custom.group(1)}customize of this Python raises an error",
+            found=custom.group(0).strip()[:400],
+            expected="no such message",
+            why="It runs at every start of the interpreter; what it should have set up is not there.",
+            source=SEEN,
+        )
     if start.get("managed"):
         yield Finding(
             id="externally-managed",
@@ -98,6 +113,16 @@ def _start(facts: Facts) -> Iterator[Finding]:
             why="pip installs nothing here (PEP 668), and what the system updates, it changes under a run.",
             source="cited: PEP 668",
         )
+
+
+def _why_no_start(culprits: Sequence[str]) -> str:
+    if culprits:
+        names = " and ".join(Path(file).name for file in culprits)
+        return f"{names} runs at every start of the interpreter, before any program does, and does not let it start."
+    return (
+        "Something that runs before any program does fails: sitecustomize, a .pth file, "
+        "or what PYTHONPATH and PYTHONHOME point to."
+    )
 
 
 def _environment(facts: Facts) -> Iterator[Finding]:

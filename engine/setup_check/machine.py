@@ -16,9 +16,11 @@ from engine.setup_check.finding import Finding
 from engine.setup_check.metadata import SEEN
 from engine.setup_check.model_files import weight_bytes
 
+MIB = 1024**2
 GIB = 1024**3
 WORKING_SHARE = 0.25  # activations, optimizer and buffers on top of the weights, as a share of them
 WORKING_BYTES = 2 * GIB
+WIRED_SHARE = 0.75  # of the memory, where macOS sets the limit
 ADAPTER_AND_MOMENTS = 3 * 4  # bytes a trained number takes in a checkpoint: itself and two moments in float32
 
 
@@ -27,7 +29,8 @@ def machine_findings(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
     yield from _memory(config)
     yield from _disk(config, runs)
     if platform.system() == "Darwin":
-        yield from _mac()
+        yield from _sleep()
+        yield from _wired_limit(config)
 
 
 def device_findings(config: RunConfig, facts: Facts) -> Iterator[Finding]:
@@ -115,40 +118,68 @@ def _checkpoint_bytes(config: RunConfig) -> float | None:
     return float(config.lora.rank * sides * layers * ADAPTER_AND_MOMENTS * (config.checkpoints.keep + 5))
 
 
-def _mac() -> Iterator[Finding]:
-    settings = _said("pmset", "-g")
-    if settings is not None:
-        minutes = next(
-            (line.split()[1] for line in settings.splitlines() if line.split()[:1] == ["sleep"]), "0"
-        )
-        sleeps = minutes.isdigit() and int(minutes) > 0
+def _sleep() -> Iterator[Finding]:
+    """What puts this Mac, or its speed, to sleep."""
+    said = _said("pmset", "-g")
+    if said is None:
+        return
+    settings = {words[0]: words[1] for line in said.splitlines() if len(words := line.split()) > 1}
+    minutes = settings.get("sleep", "0")
+    sleeps = minutes.isdigit() and int(minutes) > 0
+    yield Finding(
+        id="sleep",
+        group="machine",
+        status="warn" if sleeps else "ok",
+        title=f"This Mac sleeps after {minutes} minutes" if sleeps else "This Mac does not sleep by itself",
+        found=f"pmset: sleep {minutes}, displaysleep {settings.get('displaysleep', 'unset')}",
+        expected="awake while a run lives",
+        why="A sleeping Mac trains nothing; a dark display costs nothing. "
+        "`caffeinate -i -s` in front of a command keeps it awake."
+        if sleeps
+        else "",
+        source="cited: man pmset, man caffeinate",
+    )
+    if settings.get("lowpowermode") == "1" or settings.get("powermode") == "1":
         yield Finding(
-            id="sleep",
+            id="low-power-mode",
             group="machine",
-            status="warn" if sleeps else "ok",
-            title=f"This Mac sleeps after {minutes} minutes"
-            if sleeps
-            else "This Mac does not sleep by itself",
-            found=f"pmset: sleep {minutes}",
-            expected="awake while a run lives",
-            why="A sleeping Mac trains nothing. `caffeinate -i -s` in front of a command keeps it awake."
-            if sleeps
-            else "",
-            source="cited: man pmset, man caffeinate",
+            status="warn",
+            title="Low power mode is on",
+            found="pmset: lowpowermode 1",
+            expected="lowpowermode 0",
+            why="It holds processor and GPU back: a run takes longer than planned.",
+            fix=(("sudo", "pmset", "-a", "lowpowermode", "0"),),
+            source="cited: man pmset",
         )
-    limit = _said("sysctl", "-n", "iogpu.wired_limit_mb")
-    if limit is not None:
-        yield Finding(
-            id="wired-limit",
-            group="machine",
-            status="ok",
-            title="The GPU's share of memory is the system's"
-            if limit == "0"
-            else f"GPU memory limit {limit} MB",
-            found=f"iogpu.wired_limit_mb {limit}",
-            expected="0 (about three quarters of the memory), or a limit above what the model needs",
-            source="cited: sysctl iogpu",
-        )
+
+
+def _wired_limit(config: RunConfig | None) -> Iterator[Finding]:
+    """What of the memory the GPU may hold, against what the model needs there."""
+    import psutil
+
+    said = _said("sysctl", "-n", "iogpu.wired_limit_mb")
+    if said is None or not said.isdigit():
+        return
+    limit = float(said) * MIB or psutil.virtual_memory().total * WIRED_SHARE
+    on_gpu = config is not None and config.model.device in ("auto", "mps")
+    need = _memory_needed(config) if on_gpu else None
+    enough = need is None or need <= limit
+    yield Finding(
+        id="wired-limit",
+        group="machine",
+        status="ok" if enough else "warn",
+        title=f"The GPU may hold {limit / GIB:.0f} GB of the memory"
+        + ("" if enough else ": too little for this model"),
+        found=f"iogpu.wired_limit_mb {said}"
+        + (" (about three quarters of the memory)" if said == "0" else ""),
+        expected=f"about {need / GIB:.1f} GB" if need else "0, or a limit above what the model needs",
+        why="What does not fit is swapped and slow. "
+        f"`sudo sysctl iogpu.wired_limit_mb={need / MIB:.0f}` raises the limit until the next start, "
+        "if the memory allows it."
+        if need and not enough
+        else "",
+        source="cited: sysctl iogpu",
+    )
 
 
 def _said(*command: str) -> str | None:

@@ -21,7 +21,9 @@ def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[boo
 
     Returns whether all went well, and the snapshot to undo it with.
     """
-    kept = snapshot.take(facts, [one.name for one in plan.changes], plan.removes, plan.commands)
+    names = [one.name for one in plan.changes]
+    paths = [*plan.removes, *(path for path, _ in plan.moves)]
+    kept = snapshot.take(facts, names, paths, plan.commands, plan.moves)
     well = True
     for command in plan.commands:
         if _run(command, say, Path(kept.folder) / "output.log") != 0:

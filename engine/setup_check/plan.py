@@ -38,7 +38,10 @@ class Change:
 
     @property
     def lowers(self) -> bool:
-        before, after = parsed(self.before or ""), parsed(self.after or "")
+        """Whether something is taken away: a newer release, or the package."""
+        if self.after is None:
+            return True
+        before, after = parsed(self.before or ""), parsed(self.after)
         return before is not None and after is not None and after < before
 
 
@@ -52,6 +55,8 @@ class Plan:
     mends: frozenset[str]
     """Ids of the findings it is for."""
     proof: str
+    moves: tuple[tuple[str, str], ...] = ()
+    """What gets another name: (path, path afterwards)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Planner:
         self._resolve = resolver or installer.dry_run
         self._proof = "pip's dry run against the index"
         self._doubt = ""
+        self._asked_for: dict[tuple[str, ...], list[str] | None] = {}
         if resolver is None and not installer.has_dry_run:
             self._fall_back(f"pip {installer.version} has no dry run")
 
@@ -109,6 +115,8 @@ class Planner:
             if best and best[0].sound and time.monotonic() - begun > ENOUGH_SECONDS:
                 break
             candidate = self._candidate(_merged(repairs), _names(repairs), order)
+            if candidate and self._available(_reinstalls(repairs, candidate)) is None:
+                continue
             if candidate and (best is None or candidate.rank < best[0].rank):
                 best = (candidate, repairs)
         return best if best and best[0].sound else None
@@ -129,6 +137,7 @@ class Planner:
     def _fall_back(self, reason: str) -> None:
         self._resolve = KnownReleases(self._known, self._facts)
         self._doubt = ""
+        self._asked_for = {}
         self._proof = f"known metadata only: {reason}"
 
     def _resolved(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution | None:
@@ -194,17 +203,15 @@ class Planner:
     def _written(self, chosen: _Candidate, repairs: list[Repair], todo: list[Finding]) -> Plan | None:
         removes = tuple(dict.fromkeys(path for one in repairs for path in one.remove))
         commands: list[tuple[str, ...]] = [("rm", "-r", "--", path) for path in removes]
-        commands += [command for one in repairs for command in one.commands]
+        moves = tuple((path, aside(path)) for path in dict.fromkeys(p for one in repairs for p in one.aside))
+        commands += [("mv", "-n", "--", path, after) for path, after in moves]
         gone = [change.name for change in chosen.changes if change.after is None]
         if gone:
             commands.append(self._installer.uninstall(gone))
         pins = [f"{one.name}=={one.after}" for one in chosen.changes if one.after is not None]
         if pins:
             commands.append(self._installer.install(pins))
-        changing = {change.name for change in chosen.changes}
-        again = [pin for one in repairs for pin in one.reinstall]
-        again = [pin for pin in dict.fromkeys(again) if canonical(pin.partition("==")[0]) not in changing]
-        found = self._available(again)
+        found = self._available(_reinstalls(repairs, chosen))
         if found is None:
             return None
         changes = list(chosen.changes)
@@ -217,10 +224,16 @@ class Planner:
             removes=removes,
             mends=frozenset(one.id for one in todo),
             proof=self._proof if chosen.changes or found else "nothing is installed",
+            moves=moves,
         )
 
     def _available(self, pins: list[str]) -> list[str] | None:
         """The pins as the index has them: with the build's local part, else without; unchanged without an index."""
+        if tuple(pins) not in self._asked_for:
+            self._asked_for[tuple(pins)] = self._found(pins)
+        return self._asked_for[tuple(pins)]
+
+    def _found(self, pins: list[str]) -> list[str] | None:
         if not pins:
             return []
         public = [pin.partition("+")[0] for pin in pins]
@@ -228,6 +241,18 @@ class Planner:
             if self._resolved(some, reinstall=True) is not None:
                 return some
         return public if isinstance(self._resolve, KnownReleases) else None
+
+
+def aside(path: str) -> str:
+    """The name that something gets to be out of the way: no module and no .pth file is looked for under it."""
+    return path + ".aside"
+
+
+def _reinstalls(repairs: list[Repair], chosen: _Candidate) -> list[str]:
+    """What is to be installed anew as it is, besides what changes its version anyway."""
+    changing = {change.name for change in chosen.changes}
+    pins = dict.fromkeys(pin for one in repairs for pin in one.reinstall)
+    return [pin for pin in pins if canonical(pin.partition("==")[0]) not in changing]
 
 
 def _has(versions: dict[str, str], wanted: Requirement) -> bool:

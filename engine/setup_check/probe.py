@@ -41,11 +41,15 @@ DEFAULTS = {
 }
 
 START_SECONDS = 30
+AGAIN_SECONDS = 10  # where the first start failed
+MOST_OUTPUT = 256 << 20  # bytes that a child may write; one that goes on would fill the disk
+LOOK_SECONDS = 0.5
 LIVE: set[int] = set()  # children that run
 SCRATCH: list[str] = []  # folders to remove at the end
 
 VARIABLES = re.compile(
-    r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8)$"
+    r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8"
+    r"|DEVMODE|MALLOC|CASEOK|IOENCODING|INTMAXSTRDIGITS)$"
     r"|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
     r"|CUDA_VISIBLE_DEVICES$|OMP_NUM_THREADS$|MKL_|KMP_|LD_(LIBRARY_PATH|PRELOAD)$|DYLD_|MallocStackLogging"
     r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$|PIP_(TARGET|PREFIX|USER|REQUIRE_VIRTUALENV|CONSTRAINT|NO_INDEX)$"
@@ -65,6 +69,26 @@ print("\\n" + json.dumps({
 }))
 """
 
+# Run by a child that `site` has not touched: one thing at a time of what `site` would run.
+THROUGH = "came through"
+PTH = """
+import sys, site
+sys.path.append(sys.argv[1])
+site.addpackage(sys.argv[1], sys.argv[2], set())
+import json
+print("came through")
+"""
+CUSTOM = """
+import sys
+sys.path.append(sys.argv[1])
+try:
+    __import__(sys.argv[2].partition(".")[0])
+except Exception:
+    pass
+import json
+print("came through")
+"""
+
 
 def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The document in parts, as (part, value); `imports` comes once for each import."""
@@ -77,7 +101,8 @@ def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     SCRATCH.append(scratch_folder.name)
     with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
         # where nothing starts, nothing can be imported: the start is the finding
-        running = Imports(dict(settings, imports=[]) if begin["error"] else settings, pool, scratch)
+        wanted = [] if begin["error"] else settings["imports"]
+        running = Imports(dict(settings, imports=wanted, ahead=begin["ahead"]), pool, scratch)
         places = [path for path in begin["path"] if os.path.isdir(path)]
         yield "distributions", distributions(places)
         yield "leftovers", leftovers(places)
@@ -134,15 +159,15 @@ def ssl_version() -> str | None:
 
 def start(settings: dict[str, Any]) -> dict[str, Any]:
     """Where modules come from when the trainer runs, and what the interpreter says while it starts."""
-    found: dict[str, Any] = {"error": None, "stderr": ""}
-    for flags in (settings["flags"], ["-I"]):
-        ended = child(["-B", *flags, "-c", START], START_SECONDS)
+    found: dict[str, Any] = {"error": None, "stderr": "", "culprits": []}
+    for flags, limit in ((settings["flags"], START_SECONDS), (["-I"], AGAIN_SECONDS)):
+        ended = child(["-B", *flags, "-c", START], limit)
         line = ended["stdout"].strip().rpartition("\n")[2]
         if ended["code"] == 0 and line.startswith("{"):
             found.update(json.loads(line))
             found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
             break
-        found["error"] = found["error"] or how_it_ended(ended, START_SECONDS)
+        found["error"] = found["error"] or how_it_ended(ended, limit)
         found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
     else:
         home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
@@ -151,10 +176,62 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
         found.update(
             path=[site], prefix=home, base_prefix=sys.base_prefix, stdlib=os.path.dirname(os.__file__)
         )
-        found.update(user_site="", user_site_used=False, purelib=site, platlib=site)
+        found.update(user_site="", user_site_used=False, purelib=site, platlib=site, culprits=culprits(site))
     found["path"] = [os.path.abspath(path or os.getcwd()) for path in found["path"]]
+    found["ahead"] = ahead(found)
+    found["hiding"] = hiding(found["ahead"], [path for path in found["path"] if path not in found["ahead"]])
     managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
     found["managed"] = found["prefix"] == found["base_prefix"] and os.path.exists(managed)
+    return found
+
+
+def culprits(site: str) -> list[str]:
+    """Which of the files that `site` runs while the interpreter starts do not let it."""
+    found = []
+    names = sorted(os.listdir(site)) if os.path.isdir(site) else []
+    for name in names:
+        source = PTH if name.endswith(".pth") else CUSTOM if name == "sitecustomize.py" else ""
+        if not source:
+            continue
+        ended = child(["-B", "-I", "-S", "-c", source, site, name], AGAIN_SECONDS)
+        if THROUGH not in ended["stdout"]:
+            found.append(os.path.join(site, name))
+    return found
+
+
+def ahead(found: dict[str, Any]) -> list[str]:
+    """Folders of the path that are searched before the environment's: what lies there hides what is installed."""
+    homes = tuple(os.path.join(os.path.realpath(found[key]), "") for key in ("prefix", "base_prefix"))
+    sites = {os.path.realpath(found[key]) for key in ("purelib", "platlib", "user_site")}
+    stdlib = os.path.realpath(found["stdlib"])
+    first = []
+    for path in found["path"]:
+        place = os.path.realpath(path)
+        packages = os.path.basename(place) in ("site-packages", "dist-packages")
+        if place in sites or (packages and place.startswith(homes)):
+            break
+        if not (path.endswith(".zip") or place == stdlib or place.startswith(stdlib + os.sep)):
+            first.append(path)
+    return first
+
+
+def hiding(first: list[str], rest: list[str]) -> dict[str, str]:
+    """Modules in the folders `first` that there are in the others as well, with their files."""
+    known: set[str] = set()
+    for place in rest:
+        known |= set(modules(place))
+    return {name: file for place in reversed(first) for name, file in modules(place).items() if name in known}
+
+
+def modules(place: str) -> dict[str, str]:
+    """The modules and packages of a folder, with the files that an import of them runs."""
+    found = {}
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        first = os.path.join(place, name, "__init__.py")
+        if name.endswith(".py"):
+            found[name[:-3]] = os.path.join(place, name)
+        elif "." not in name and os.path.isfile(first):
+            found[name] = first
     return found
 
 
@@ -166,7 +243,7 @@ def distributions(places: list[str]) -> list[dict[str, Any]]:
         if os.path.realpath(place) in seen:
             continue
         seen.add(os.path.realpath(place))
-        for name in sorted(os.listdir(place)):
+        for name in os.listdir(place):  # in this order libraries are told of two versions
             # one that begins with a tilde is what an installer put aside, see `leftovers`
             if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~"):
                 found.append(distribution(place, name))
@@ -298,25 +375,25 @@ class Imports:
         arguments = [result, str(limit), spec["module"], spec.get("action", "")]
         ended = child(["-B", *flags, "-c", self._settings["import_source"], *arguments], limit + 5)
         item: dict[str, Any] = {"id": spec["id"], "module_name": spec["module"], "outside": {}}
-        item["stderr"] = ended["stderr"][-6000:]
+        item["stderr"] = ended["stderr"][-20000:]  # a stack of a hundred frames
+        mine = f"{result}.{ended['pid']}"  # one that forks may leave several
         try:
-            with open(result, encoding="utf-8") as file:
+            with open(mine, encoding="utf-8") as file:
                 item.update(ast.literal_eval(file.read()))
-            os.unlink(result)
+            os.unlink(mine)
         except (OSError, SyntaxError, ValueError):
             item.update(error=None, step="import", module=None, seconds=ended["seconds"], notes={})
-            hung = ended["timeout"] or "Timeout (" in ended["stderr"]
+            hung = ended["timeout"] or ended["flood"] or "Timeout (" in ended["stderr"]
             item["outcome"] = "hang" if hung else "died"
             item["how"] = how_it_ended(ended, limit)
             return item
         item["outcome"] = "failed" if item["error"] else "ok"
-        item["outside"] = outside(item.pop("loaded"))
+        item["outside"] = outside(item.pop("loaded"), self._settings["ahead"])
         return item
 
 
-def outside(loaded: dict[str, str]) -> dict[str, str]:
-    """Top-level modules loaded from the working folder or from PYTHONPATH."""
-    places = [os.getcwd()] + [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+def outside(loaded: dict[str, str], places: list[str]) -> dict[str, str]:
+    """Top-level modules loaded from one of these places."""
     roots = {os.path.realpath(place) for place in places}
     return {name: file for name, file in loaded.items() if module_root(file) in roots}
 
@@ -328,7 +405,7 @@ def module_root(file: str) -> str:
 
 
 def child(arguments: list[str], limit: float) -> dict[str, Any]:
-    """Run this interpreter; a child that outlives its limit is ended together with what it started."""
+    """Run this interpreter; a child that outlives its limit, or floods its output, is ended with all it started."""
     environment = {k: v for k, v in os.environ.items() if k != "__PYVENV_LAUNCHER__"}
     environment["PYTHONFAULTHANDLER"] = "1"
     began = time.monotonic()
@@ -338,11 +415,17 @@ def child(arguments: list[str], limit: float) -> dict[str, Any]:
             env=environment, start_new_session=True,
         )  # fmt: skip
         LIVE.add(process.pid)
-        timeout = False
+        timeout = flood = False
         try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            timeout = True
+            while not (timeout or flood):
+                try:
+                    process.wait(LOOK_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    timeout = time.monotonic() - began > limit
+                    flood = sum(os.fstat(one.fileno()).st_size for one in (out, err)) > MOST_OUTPUT
+            if flood:
+                ask_for_stack(process)
         finally:
             end_group(process.pid)
             process.wait()
@@ -353,9 +436,17 @@ def child(arguments: list[str], limit: float) -> dict[str, Any]:
             stream.seek(max(0, size - 100000))
             texts.append(stream.read().decode("utf-8", "replace"))
     return {
-        "code": process.returncode, "timeout": timeout, "seconds": round(time.monotonic() - began, 3),
+        "pid": process.pid, "code": process.returncode, "timeout": timeout, "flood": flood,
+        "seconds": round(time.monotonic() - began, 3),
         "stdout": texts[0], "stderr": texts[1],
     }  # fmt: skip
+
+
+def ask_for_stack(process: Any) -> None:
+    """The fault handler answers SIGABRT with the stack, on standard error."""
+    process.send_signal(signal.SIGABRT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1)
 
 
 def end_group(pid: int) -> None:
@@ -382,6 +473,8 @@ def end_with_asker() -> None:
 def how_it_ended(ended: dict[str, Any], limit: float) -> str:
     if ended["timeout"] or "Timeout (" in ended["stderr"]:
         return f"no answer within {limit:g} s"
+    if ended["flood"]:
+        return f"wrote more than {MOST_OUTPUT >> 20} MB, and went on"
     code = ended["code"]
     if code < 0:
         try:

@@ -3,7 +3,7 @@
     python -c SOURCE RESULT SECONDS MODULE ACTION
 
 Until the import is over only built-in modules are used here: what the folder or PYTHONPATH shadows has to show
-itself in the import, not in this file. RESULT receives one Python literal. A hang ends after SECONDS with the
+itself in the import, not in this file. RESULT.PID receives one Python literal. A hang ends after SECONDS with the
 stack on standard error, a crash of the interpreter likewise.
 """
 
@@ -38,13 +38,14 @@ def main() -> None:
     facts["module"] = _module(module)
     facts["loaded"] = _loaded()
     facts["notes"] = {key: value for key, value in notes.items() if _plain(value)}
-    with open(result, "w", encoding="utf-8", errors="replace") as file:
+    os = __import__("os")
+    with open(f"{result}.{os.getpid()}", "w", encoding="utf-8", errors="replace") as file:
         file.write(repr(facts))
     faulthandler.cancel_dump_traceback_later()
     sys.stdout.flush()
     sys.stderr.flush()
     # Threads that a library left behind must not keep this process.
-    __import__("os")._exit(0)
+    os._exit(0)
 
 
 def _chain(error: BaseException | None) -> list[dict[str, object]]:
@@ -90,11 +91,9 @@ def _module(name: str) -> dict[str, object] | None:
     module = sys.modules.get(name)
     if module is None:
         return None
-    version = getattr(module, "__version__", None)
     return {
-        "file": _text(getattr(module, "__file__", None)),
-        "version": None if version is None else str(version),
-        "paths": [str(path) for path in getattr(module, "__path__", [])],
+        "file": _attribute(module, "__file__"),
+        "version": _attribute(module, "__version__"),
     }
 
 
@@ -102,10 +101,19 @@ def _loaded() -> dict[str, str]:
     """File of each top-level module, for telling what came from an unexpected place."""
     found = {}
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if "." not in name and isinstance(file, str) and name not in ("__main__",):
-            found[name] = file
+        if isinstance(name, str) and "." not in name and name != "__main__":
+            file = _attribute(module, "__file__")
+            if file:
+                found[name] = file
     return found
+
+
+def _attribute(module: object, name: str) -> str | None:
+    """The attribute as text. A lazy module may answer any question with an error."""
+    try:
+        return _text(getattr(module, name, None))
+    except Exception:
+        return None
 
 
 def _text(value: object) -> str | None:

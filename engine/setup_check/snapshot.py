@@ -46,6 +46,17 @@ class Snapshot:
     tops: list[str] = field(default_factory=list)
     state: str = "started"
     commands: list[list[str]] = field(default_factory=list)
+    moves: list[list[str]] = field(default_factory=list)
+    """[path, path afterwards] of what got another name."""
+
+    @property
+    def what(self) -> list[str]:
+        """What was changed, in words: packages, then files that were removed or moved."""
+        lone = (command[:-1] if command[0] == "mv" else command for command in self.commands)
+        files = (
+            os.path.basename(word) for command in lone if command[0] in ("rm", "mv") for word in command[1:]
+        )
+        return [*self.names, *(name for name in files if not name.startswith("-"))]
 
     def save(self) -> None:
         target = Path(self.folder) / "manifest.json"
@@ -63,7 +74,11 @@ def mends_folder(prefix: str) -> Path:
 
 
 def take(
-    facts: Facts, names: Iterable[str], paths: Iterable[str], commands: Iterable[Iterable[str]]
+    facts: Facts,
+    names: Iterable[str],
+    paths: Iterable[str],
+    commands: Iterable[Iterable[str]],
+    moves: Iterable[tuple[str, str]] = (),
 ) -> Snapshot:
     """Keep every file of the packages `names`, and `paths`. UserError if the disk has no room for it."""
     prefix = str(facts.start.get("prefix", facts.executable))
@@ -80,7 +95,7 @@ def take(
     folder.mkdir(mode=0o700)
     snapshot = Snapshot(
         str(folder), facts.executable, prefix, time.time(), wanted, places, tops=tops,
-        commands=[list(command) for command in commands],
+        commands=[list(command) for command in commands], moves=[list(move) for move in moves],
     )  # fmt: skip
     for number, file in enumerate(files):
         snapshot.kept.append(_keep(file, folder / f"{number:06d}"))
@@ -119,6 +134,7 @@ def undo(snapshot: Snapshot) -> int:
             f"{snapshot.prefix}: {', '.join(snapshot.names)} were changed again after that mend; "
             f"what was there before it is kept in {snapshot.folder}"
         )
+    _move_back(snapshot)
     before = {one.path for one in snapshot.kept}
     extra = set(now) | set(snapshot.written)
     if snapshot.state == "started":  # it was cut off: what it wrote need not be recorded
@@ -135,6 +151,16 @@ def undo(snapshot: Snapshot) -> int:
     snapshot.state = "undone"
     snapshot.save()
     return len(snapshot.kept)
+
+
+def _move_back(snapshot: Snapshot) -> None:
+    """What was moved aside gets its name back. UserError, with nothing changed, if there is another of that name."""
+    moved = [(path, after) for path, after in snapshot.moves if os.path.lexists(after)]
+    taken = [path for path, _ in moved if os.path.lexists(path)]
+    if taken:
+        raise UserError(f"{taken[0]}: there is one again; move it away, then undo")
+    for path, after in moved:
+        os.rename(after, path)
 
 
 def _own_places(facts: Facts, prefix: str) -> set[str]:

@@ -47,8 +47,8 @@ assert safetensors.torch.load(safetensors.torch.save({"x": torch.ones(2)}))["x"]
 """
 
 STACK: tuple[Trial, ...] = (
-    Trial("torch", "torch", "torch", _TORCH),
     Trial("numpy", "numpy", "numpy", "assert numpy.dot(numpy.ones(2), numpy.ones(2)) == 2"),
+    Trial("torch", "torch", "torch", _TORCH, ("numpy",)),
     Trial("pillow", "pillow", "PIL", _PILLOW),
     Trial(
         "tokenizers",

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.setup_check.records import Records
 from engine.setup_check.stack import COCKPIT, STACK, Trial
+from engine.setup_check.trace import stack_files
 
 IMPORT_SECONDS = 60.0
 _HERE = Path(__file__).parent
@@ -117,14 +119,18 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     heard = False
+    records = Records([])
     try:
         for line in process.stdout:
             said = _part(line)
             if said is None:
                 continue
             heard = True
-            if said["part"] == "imports":
+            if said["part"] == "distributions":
+                records = Records(list(dict.fromkeys(one["place"] for one in said["value"])))
+            elif said["part"] == "imports":
                 _add_statements(said["value"])
+                said["value"]["changed"] = records.changed(_named_files(said["value"]))
             yield said["part"], said["value"]
         words = process.stderr.read().strip().splitlines()
         if process.wait() != 0:
@@ -161,6 +167,17 @@ def _add_statements(item: dict[str, Any]) -> None:
         link["statement"] = statement(link["frames"][-1]) if link["frames"] else None
     if item.get("isolated"):
         _add_statements(item["isolated"])
+
+
+def _named_files(item: dict[str, Any]) -> list[str]:
+    """The Python files that a failed import runs through, the one first that it tried to take something from."""
+    links = list(reversed(item.get("error") or []))
+    paths = [link.get("path") for link in links] + [
+        frame[0] for link in links for frame in reversed(link["frames"])
+    ]
+    if item["outcome"] in ("died", "hang"):
+        paths += stack_files(item.get("stderr", ""))
+    return [path for path in dict.fromkeys(paths) if path and path.endswith(".py")]
 
 
 def statement(frame: list[Any]) -> str | None:

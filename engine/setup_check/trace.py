@@ -56,10 +56,13 @@ def telling_line(one: Import) -> str:
         message = one.root.message.strip().splitlines()
         # numpy and torch put their reason at the end of a page of advice
         line = next((text for text in message if "Original error" in text or "Reason" in text), None)
+        if one.root.type == "SystemExit" and one.stderr.strip():  # it has said why before it left
+            line = f"{message[0] if message else ''}, {one.stderr.strip().splitlines()[-1][:200]}"
         return f"{one.root.type}: {(line or (message[0] if message else '')).strip()}"[:400]
     where = stack_file(one.stderr)
     fatal = re.search(r"^Fatal Python error: .*$", one.stderr, re.MULTILINE)
-    parts = [one.how or one.outcome, fatal.group(0) if fatal else "", f"in {where}" if where else ""]
+    said = fatal.group(0) if fatal and one.outcome != "hang" else ""
+    parts = [one.how or one.outcome, said, f"in {where}" if where else ""]
     if not fatal and not where and one.stderr.strip():
         parts.append(one.stderr.strip().splitlines()[-1][:200])
     return ", ".join(part for part in parts if part)
@@ -80,8 +83,12 @@ def stack_file(stderr: str) -> str | None:
 def frames(one: Import) -> list[str]:
     """The files that the failure runs through, the innermost first."""
     found = [frame[0] for link in reversed(one.chain) for frame in reversed(link.frames)]
-    found += [file for file, _ in _STACK_FRAME.findall(one.stderr) if not file.startswith("<")]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *stack_files(one.stderr)]))
+
+
+def stack_files(stderr: str) -> list[str]:
+    """The files of every stack that was written there."""
+    return [file for file, _ in _STACK_FRAME.findall(stderr) if not file.startswith("<")]
 
 
 def involved(one: Import, facts: Facts) -> list[str]:
@@ -105,7 +112,7 @@ def importer(one: Import, facts: Facts) -> Distribution | None:
 
 
 def shadow(one: Import, facts: Facts) -> Shadow | None:
-    """The file of the working folder or of PYTHONPATH that is behind a failure, if one is."""
+    """The file that lies before the environment on the path and is behind a failure, if one is."""
     if one.outcome == "skipped":
         return None
     if one.outside:
@@ -118,7 +125,22 @@ def shadow(one: Import, facts: Facts) -> Shadow | None:
             return Shadow(name, file)
     # A module whose import failed is no longer among the loaded ones; the failure still runs through its file.
     foreign = [file for file in frames(one) if _is_outside(file, facts)]
-    return Shadow(_module_name(foreign[0]), foreign[0]) if foreign else None
+    if foreign:
+        return Shadow(_module_name(foreign[0]), foreign[0])
+    return _hidden(one, facts) if one.isolated is not None and one.isolated.ok else None
+
+
+def _hidden(one: Import, facts: Facts) -> Shadow | None:
+    """A package ahead of the environment that was refused before it was imported; it hides one that works."""
+    ahead = facts.start.get("ahead", ())
+    spoken = _text_of(one)
+    for name, package in facts.installed().items():
+        if package.place in ahead and any(word in spoken for word in words_for(name)):
+            module = next((top for top in package.tops if canonical(top) == name), name.replace("-", "_"))
+            return Shadow(module, str(Path(package.place) / module))
+    if one.root is None:  # it ended without a word: what could it have been?
+        return next((Shadow(*item) for item in facts.start.get("hiding", {}).items()), None)
+    return None
 
 
 def _text_of(one: Import) -> str:
@@ -126,12 +148,9 @@ def _text_of(one: Import) -> str:
 
 
 def _is_outside(file: str, facts: Facts) -> bool:
-    """Whether a file lies directly on the path in the working folder or PYTHONPATH, and in no site folder."""
-    roots = [str(facts.folder.get("path", "")), *facts.environment.get("PYTHONPATH", "").split(":")]
+    """Whether a file is a module or a package's first file in a folder ahead of the environment."""
     path = Path(file)
-    if "site-packages" in path.parts or "dist-packages" in path.parts:
-        return False
-    places = [Path(root) for root in roots if root]
+    places = [Path(root) for root in facts.start.get("ahead", ())]
     return any(
         path.parent == root or (path.parent.parent == root and path.stem == "__init__") for root in places
     )

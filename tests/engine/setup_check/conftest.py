@@ -282,3 +282,8 @@ def environment(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def make_wheel() -> Callable[..., Path]:
     return wheel
+
+
+@pytest.fixture
+def make_files() -> Callable[..., dict[str, str]]:
+    return contents

@@ -316,6 +316,63 @@ def pillow_is_all_that_is_missing(env: Any) -> None:
     env.remove("pillow")
 
 
+@breaks("half-removed-peft")
+def an_editable_installation_whose_folder_is_gone(env: Any) -> None:
+    env.remove("peft")
+    metadata = env.site / "peft-0.17.1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: peft\nVersion: 0.17.1\n")
+    (metadata / "direct_url.json").write_text('{"dir_info": {"editable": true}, "url": "file:///gone"}')
+    (env.site / "__editable__.peft-0.17.1.pth").write_text("/gone/src\n")
+
+
+@breaks("half-removed-torch")
+def recorded_without_a_list_of_files_and_gone(env: Any) -> None:
+    shutil.rmtree(env.site / "torch")
+    (env.metadata("torch") / "RECORD").unlink()
+
+
+@breaks("import-peft")
+def an_emptied_file(env: Any) -> None:
+    (env.site / "peft" / "peft_model.py").write_text("")
+
+
+@breaks("metadata-lies-huggingface-hub")
+def recorded_as_a_release_that_is_refused(env: Any) -> None:
+    path = env.metadata("huggingface_hub") / "METADATA"
+    path.write_text(path.read_text().replace("0.36.2", "1.33.0"))
+
+
+@breaks("crashes-numpy")
+def ended_by_a_signal_without_a_stack(env: Any) -> None:
+    env.edit("numpy/__init__.py", "import os, signal\nos.kill(os.getpid(), signal.SIGALRM)")
+
+
+@breaks("exits-accelerate")
+def a_process_that_leaves_its_import_to_a_child(env: Any) -> None:
+    env.edit(
+        "accelerate/__init__.py",
+        "import os\nif os.fork():\n    os._exit(0)\nclass Accelerator: pass\n",
+    )
+
+
+@breaks("shadowed-torch")
+def put_first_by_a_pth_file(env: Any) -> None:
+    (env.work / "first").mkdir()
+    (env.work / "first" / "torch.py").write_text("raise RuntimeError('another torch')")
+    (env.site / "first.pth").write_text(f"import sys; sys.path.insert(0, {str(env.work / 'first')!r})\n")
+
+
+@breaks()
+def modules_that_answer_no_question(env: Any) -> None:
+    (env.site / "accelerate" / "__init__.py").write_text(
+        "import sys, torch\nclass Accelerator: pass\n"
+        "class Lazy:\n    def __getattr__(self, name): raise ImportError(name)\n"
+        "sys.modules['lazy'] = Lazy()\nsys.modules[3] = None\n"
+        "def __getattr__(name): raise RuntimeError(name)\n"
+    )
+
+
 @breaks()
 def metadata_that_is_no_text(env: Any) -> None:
     (env.metadata("accelerate") / "METADATA").write_bytes(bytes(range(128, 256)) * 4)
@@ -401,7 +458,51 @@ def test_pythonpath_is_seen_and_isolation_proves_it(
     monkeypatch.setenv("PYTHONPATH", str(elsewhere))
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
     assert fail.id == "shadowed-numpy"
-    assert "Isolated from both, the import works." in fail.why
+    assert "Isolated from it, the import works." in fail.why
+
+
+def test_what_pythonpath_shows_is_no_matter_for_an_installer(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
+) -> None:
+    """An older release of another Python's, refused before it is imported."""
+    other = environment.work / "python3.8" / "site-packages"
+    for file, text in make_files("tokenizers", "0.13.3").items():
+        (other / file).parent.mkdir(parents=True, exist_ok=True)
+        (other / file).write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "shadowed-tokenizers" and str(other) in fail.found
+    assert "out of PYTHONPATH" in fail.why and not fail.repairs
+
+
+def test_a_variable_that_changes_imports_is_the_cause(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    with (environment.site / "huggingface_hub" / "__init__.py").open("a") as file:
+        file.write("import warnings\nwarnings.warn('old', DeprecationWarning)\n")
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "environment-pythonwarnings" and "unset PYTHONWARNINGS" in fail.why
+
+
+def test_a_changed_file_is_told(environment: Any) -> None:
+    an_emptied_file(environment)
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert "peft_model.py has 0 bytes" in fail.why
+
+
+def test_the_file_that_keeps_an_interpreter_from_starting_is_named(environment: Any) -> None:
+    (environment.site / "broken.pth").write_text("import os; os._exit(3)\n")
+    (environment.site / "fine.pth").write_text("import os\n")
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "interpreter-start" and fail.why.startswith("broken.pth runs")
+    assert fail.repairs[0].aside == (str(environment.site / "broken.pth"),)
+
+
+def test_a_sitecustomize_that_raises_is_a_warning(environment: Any) -> None:
+    (environment.site / "sitecustomize.py").write_text("raise RuntimeError('boo')\n")
+    found = {one.id: one for one in environment.findings()}
+    assert found["broken-sitecustomize"].status == "warn"
 
 
 def test_what_is_left_lying_about_is_told(environment: Any) -> None:

@@ -164,6 +164,15 @@ def test_an_entry_twice_is_refused(tmp_path: Path) -> None:
         read_knowledge(path)
 
 
+@pytest.mark.parametrize(
+    ("value", "off"), [("0", True), ("OFF", True), ("", True), ("1", False), ("yes", False), ("Auto", False)]
+)
+def test_torch_that_is_switched_off(value: str, off: bool) -> None:
+    versions = {"transformers": "4.57.6", "torch": "2.13.0"}
+    given = World(versions, "3.11.7", env={"USE_TORCH": value})
+    assert ("use-torch-off" in applying(given)) is off
+
+
 def test_conditions_of_every_kind() -> None:
     base = World(
         {}, "3.11.7", "Darwin", "arm64", "14.6", env={"PYTHONHOME": "/x"}, reports={"mps_built": False}

@@ -83,6 +83,37 @@ def test_the_printed_command_mends_by_itself(broken: Any) -> None:
     assert again.ok
 
 
+@pytest.mark.parametrize(("place", "name"), [("work", "random.py"), ("site", "broken.pth")])
+def test_a_file_in_the_way_is_moved_aside_and_back(environment: Any, place: str, name: str) -> None:
+    path = getattr(environment, place) / name
+    path.write_text("import os; os._exit(3)\n")
+    before = tree(environment.root) | tree(environment.work)
+    check = environment.check()
+    list(check.run())
+    assert check.plan is not None
+    assert check.plan.commands == (("mv", "-n", "--", str(path), f"{path}.aside"),)
+    well, kept = carry_out(check.plan, check.facts, lambda _: None)
+    again = environment.check()
+    list(again.run())
+    assert well and again.ok and not path.exists()
+    last, _ = undo_last(kept.prefix)
+    assert last.what == [name]
+    assert tree(environment.root) | tree(environment.work) == before
+
+
+def test_what_was_moved_aside_replaces_nothing_when_it_returns(environment: Any) -> None:
+    path = environment.work / "random.py"
+    path.write_text("x = 1\n")
+    check = environment.check()
+    list(check.run())
+    assert check.plan is not None
+    _, kept = carry_out(check.plan, check.facts, lambda _: None)
+    path.write_text("another\n")
+    with pytest.raises(UserError, match="there is one again"):
+        snapshot.undo(kept)
+    assert path.read_text() == "another\n"
+
+
 def plan(*commands: tuple[str, ...], changes: tuple[Change, ...]) -> Plan:
     return Plan(commands, changes, (), frozenset(), "nothing")
 

@@ -216,6 +216,16 @@ def test_damage_is_reinstalled_as_it_is_and_leftovers_go_first() -> None:
     )
 
 
+def test_another_release_where_the_index_has_not_got_the_same() -> None:
+    made = facts(tokenizers="0.22.0", accelerate="1.10.0")
+    again = Repair(reinstall=("tokenizers==0.22.0",))
+    newer, without = install("tokenizers>0.22.0"), Repair(uninstall=("tokenizers",))
+    plan = planner(made).plan([finding("x", again, newer, without)])
+    assert plan is not None and plan.commands[0][-1] == "tokenizers==0.23.3"
+    plan = planner(made).plan([finding("x", Repair(reinstall=("lost==1",)), without)])
+    assert plan is not None and "uninstall" in plan.commands[0]
+
+
 def test_uninstalling() -> None:
     plan = planner(facts(bitsandbytes="0.42.0")).plan([finding("x", Repair(uninstall=("bitsandbytes",)))])
     assert plan is not None
@@ -276,3 +286,10 @@ def test_an_environment_without_pip_is_reached_from_here() -> None:
     assert found is not None and found.command[-2:] == ("--python", "/env/bin/python")
     own = find_installer(facts(pip="24.0"))
     assert own is not None and own.command == ("/env/bin/python", "-m", "pip")
+
+
+def test_half_a_pip_is_none() -> None:
+    made = facts()
+    made.distributions.append(Distribution("pip", "24.0", "/s/pip.dist-info", "/s", missing_count=3))
+    found = find_installer(made)
+    assert found is not None and found.command[-2:] == ("--python", "/env/bin/python")

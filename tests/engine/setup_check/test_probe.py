@@ -46,7 +46,7 @@ def run_probe(python: Path, *arguments: str) -> str:
 
 def test_one_json_document(environment: Any) -> None:
     settings = {
-        "imports": [STACK[1].as_json()],
+        "imports": [one.as_json() for one in STACK if one.id == "numpy"],
         "import_source": SOURCES[1].read_text(),
     }
     document = json.loads(run_probe(environment.python, json.dumps(settings)))
@@ -101,6 +101,15 @@ def test_what_a_child_starts_ends_with_it(tmp_path: Path) -> None:
         ["ps", "-o", "stat=", "-p", mark.read_text()], capture_output=True, text=True
     ).stdout
     assert state.strip()[:1] in ("", "Z")
+
+
+def test_a_child_that_writes_without_end_is_ended_with_its_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "MOST_OUTPUT", 1 << 20)
+    monkeypatch.setattr(probe, "LOOK_SECONDS", 0.05)
+    ended = probe.child(["-c", "def flood():\n    while True: print('x' * 999)\nflood()"], 60)
+    assert ended["flood"] and not ended["timeout"]
+    assert "in flood" in ended["stderr"]
+    assert "1 MB" in probe.how_it_ended(ended, 60)
 
 
 def test_a_probe_that_is_ended_takes_its_children_along(environment: Any) -> None:

@@ -200,6 +200,30 @@ def test_memory_and_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
+    ("settings", "limit", "statuses"),
+    [
+        ("System-wide power settings:\n displaysleep 10\n sleep  0 (sleep prevented by a)", "0", {"ok"}),
+        (" sleep 1\n lowpowermode 1\n displaysleep 0", "1024", {"warn"}),
+    ],
+)
+def test_what_a_mac_says_of_itself(
+    settings: str, limit: str, statuses: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"pmset": settings, "sysctl": limit}
+    monkeypatch.setattr("engine.setup_check.machine._said", lambda *command: said.get(command[0]))
+    monkeypatch.setattr("engine.setup_check.machine.platform.system", lambda: "Darwin")
+    monkeypatch.setattr("engine.setup_check.machine.weight_bytes", lambda *_: 1 << 28)
+    found = {one.id: one for one in machine_findings(config_for("mps"), tmp_path / "runs")}
+    assert {found[name].status for name in found if name not in ("memory", "disk")} == statuses
+    assert "displaysleep" in found["sleep"].found
+    assert ("low-power-mode" in found) is (statuses == {"warn"})
+    assert ("raises the limit" in found["wired-limit"].why) is (statuses == {"warn"})
+    assert {
+        one.status for one in machine_findings(config_for("cpu"), tmp_path) if one.id == "wired-limit"
+    } == {"ok"}
+
+
+@pytest.mark.parametrize(
     ("state", "words"),
     [
         ("interrupted", "model fetch some/model"),
