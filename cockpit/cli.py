@@ -43,6 +43,7 @@ COMMANDS = {
     "data": ("data", "make phantom data, build or import a curriculum"),
     "service": ("service", "go on after a reboot with what was interrupted"),
     "model": ("model", "fetch, inspect or convert a base model"),
+    "plan": ("plan", "say what memory and time a run will take, and which recipes fit"),
     "bench": ("bench", "measure what this installation costs, each figure with its bar"),
 }
 

@@ -56,6 +56,25 @@ def main() -> int:
     device.add_argument(
         "--runs", type=Path, required=True, help="directory of runs, where the rates are kept"
     )
+    plan = verbs.add_parser("plan", help="memory and time of a run, before anything is loaded")
+    plan.add_argument("config", type=Path)
+    plan.add_argument("--what-if", action="append", default=[])
+    plan.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    plan.add_argument("--memory", type=float)
+    plan.add_argument("--runs", type=Path, required=True)
+    plan.add_argument("--json", action="store_true")
+    dry_run = verbs.add_parser(
+        "dry-run", help="three steps of each stage at the longest shapes, leaving nothing"
+    )
+    dry_run.add_argument("place", type=Path)
+    dry_run.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    dry_run.add_argument("--runs", type=Path, required=True)
+    dry_run.add_argument("--json", action="store_true")
+    random_base = verbs.add_parser(
+        "random-base", help="write a base model of random weights, for measurements"
+    )
+    random_base.add_argument("parameters", type=float)
+    random_base.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
 
     os.umask(0o077)
@@ -150,6 +169,38 @@ def _device(options: argparse.Namespace) -> int:
     return 0
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from engine.planning.command import plan
+
+    return plan(
+        options.config,
+        options.runs,
+        stages=_stages(options.stage),
+        what_if=options.what_if,
+        limit=options.memory and int(options.memory * 1e9),
+        as_json=options.json,
+    )
+
+
+def _dry_run(options: argparse.Namespace) -> int:
+    from engine.planning.dry_run import dry_run
+
+    return dry_run(options.place, options.runs, _stages(options.stage), options.json)
+
+
+def _random_base(options: argparse.Namespace) -> int:
+    from engine.planning.random_base import write_random_base
+
+    print(write_random_base(options.to, int(options.parameters)))
+    return 0
+
+
+def _stages(asked: str) -> tuple[str, ...]:
+    from engine.config import STAGES
+
+    return STAGES if asked == "all" else (asked,)
+
+
 _VERBS = {
     "run": _run,
     "evaluate": _evaluate,
@@ -159,6 +210,9 @@ _VERBS = {
     "export": _export,
     "report": _report,
     "device": _device,
+    "plan": _plan,
+    "dry-run": _dry_run,
+    "random-base": _random_base,
 }
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ class ModelSection(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the frozen base weights; adapter, optimizer and loss are always float32."""
     device: Literal["auto", "cpu", "mps", "cuda"] = "auto"
+    activation_checkpointing: bool = False
+    """Compute a layer's inner values a second time instead of keeping them: a third slower, far less memory."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; frozen at the first start, since sums depend on it."""
 

@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 
 BENCHES = {
+    "plan": "how far the planned memory is from what training takes, on models of random weights",
     "store": "what a run of ten million scalars costs to open, follow and resume, and what a step adds",
     "resume": "whether a run killed again and again ends as one left alone",
     "cockpit": "what the app costs on a long run: bytes, processor, memory, time",

@@ -57,7 +57,7 @@ def start_run(
     """Make the run's directory, freeze the configuration into it and launch its engine."""
     from engine.config import freeze
 
-    _check_inputs(config)
+    check_inputs(config)
     paths = create_run(directory, name)
     try:
         freeze(config, paths.config)
@@ -84,7 +84,7 @@ def fly(options: argparse.Namespace, start: Callable[[], RunPaths]) -> int:
         return follow(paths, counter, engine_began=True, restarts=again)
 
 
-def _check_inputs(config: RunConfig) -> None:
+def check_inputs(config: RunConfig) -> None:
     """What can be seen to be missing before there is a run."""
     base, data = config.base_directory, config.data
     if not base.is_dir():

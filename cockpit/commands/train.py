@@ -42,6 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a key of the configuration, as in lora.rank=32; may be repeated",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="try three steps of each stage at the longest shapes, say what the run will take, leave nothing",
+    )
     add_headless(parser)
     add_auto_resume(parser)
     add_runs(parser)
@@ -56,6 +61,10 @@ def run(options: argparse.Namespace) -> int:
 
     directory = runs_of(options)
     config = load_config(options.config, [*options.overrides, *_epochs(options)])
+    if options.dry_run:
+        from cockpit.commands.dry_run import dry_run
+
+        return dry_run(config, directory, options.stage or "all")
     existing = RunPaths(directory / options.run) if options.run else None
     if existing and existing.is_run() and options.stage == "stage_b" and not options.origin:
         return fly(options, lambda: _go_on_with_stage_b(existing, config))

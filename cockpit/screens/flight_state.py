@@ -32,6 +32,8 @@ class StageView:
     seconds: float | None = None
     validations: tuple[int, ...] = ()
     checkpoints: tuple[int, ...] = ()
+    planned_bytes: float | None = None
+    planned_samples_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

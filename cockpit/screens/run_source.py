@@ -143,6 +143,8 @@ class RunSource:
                 epoch=epoch if index == place else None,
                 bar=entry.get("bar"),
                 status=reduce.stage_status(index, place, state, at, int(entry["steps"])),
+                planned_bytes=entry.get("planned_bytes"),
+                planned_samples_per_second=entry.get("planned_samples_per_second"),
             )
             views.append(self._with_results(reader, view, checkpoints))
         return tuple(views)

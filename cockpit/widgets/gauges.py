@@ -13,6 +13,9 @@ TIGHT, FULL = 0.9, 0.97
 WAITING, STARVING = 0.1, 0.5
 """Pressure on memory from which it is worth a word: work waits for pages, or hardly comes on."""
 
+OVER_PLAN = 1.15
+"""Share of the planned memory from which more is taken than a plan may be wrong by."""
+
 Gauge = tuple[str, float | None, float | None]
 """Name, bytes used, bytes there are."""
 
@@ -23,7 +26,27 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
     frame += [gauge_line(gauge, width, glyphs) for gauge in known_gauges(state.memory)]
     if len(frame) == 1:
         frame.append([("no figures yet", "dim")])
-    return [*frame, *(line for line in (swap_line(state.memory), busy_line(state.memory)) if line)]
+    below = (swap_line(state.memory), busy_line(state.memory), planned_line(state))
+    return [*frame, *(line for line in below if line)]
+
+
+def planned_line(state: FlightState) -> Line:
+    """`plan       2.7 GB, 98% taken   1.9 samples/s`; empty for a run that was not planned."""
+    stage = state.stage_now
+    if stage is None or stage.planned_bytes is None:
+        return []
+    line: Line = [
+        (f"{'plan':<{NAME_WIDTH}}", "dim"),
+        (figures.gigabytes(stage.planned_bytes), "text"),
+        (" GB", "dim"),
+    ]
+    taken = state.memory.process if state.memory.device is None else state.memory.reserved
+    if taken is not None:
+        over = taken > OVER_PLAN * stage.planned_bytes
+        line.append((f"  {taken / stage.planned_bytes:.0%} taken", "warn" if over else "dim"))
+    if stage.planned_samples_per_second is not None:
+        line.append((f"  {figures.rate(stage.planned_samples_per_second)} samples/s", "dim"))
+    return line
 
 
 def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:

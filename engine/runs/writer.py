@@ -105,7 +105,7 @@ class RunWriter:
         return self._attempt
 
     def plan(self, stages: Sequence[Mapping[str, Any]]) -> None:
-        """The route: {"stage", "steps", "epochs", "bar", "title"} for each stage, in order."""
+        """The route: {"stage", "steps", "epochs", "bar", "title"} for each stage, in order, and what was planned."""
         names = [str(stage["stage"]) for stage in stages]
         plans = {name: json_to_db(dict(stage)) for name, stage in zip(names, stages, strict=True)}
 

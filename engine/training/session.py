@@ -4,19 +4,18 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import psutil
 import torch
-from accelerate import Accelerator
-from peft import PeftModel
 
-from engine.config import STAGES, RunConfig, freeze, load_config
+from engine.config import STAGES, RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
-from engine.model.loading import Base, load_base
-from engine.model.lora import add_adapter, load_adapter, trainable
+from engine.model.loading import Base
+from engine.model.lora import trainable
+from engine.planning.brief import planned_stages, told_before
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.rows import Command
@@ -29,12 +28,12 @@ from engine.training.control import Control, Interrupt
 from engine.training.device_faults import known_faults, largest_tensors
 from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, chosen, evaluate
+from engine.training.loaded import Loaded, frozen_config, load
 from engine.training.loop import StageTrainer
 from engine.training.out_of_memory import OutOfMemory, is_out_of_memory, loading_words, training_words
 from engine.training.position import find_checkpoint, store_loss, stored_losses, where_to_go_on
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.quarantine import Quarantine
-from engine.training.randomness import seed_for
 from engine.training.saving import Saver
 from engine.training.schedule import StageSchedule
 from engine.training.stage_run import StageRun
@@ -86,6 +85,7 @@ class _Session:
         self.quarantine = Quarantine(
             self.config.tolerance.lost_films, self.config.data.image_root, partial(store_loss, writer)
         )
+        self.before = psutil.Process().memory_info().rss
 
     def live(self, asked: str | None, same_stage: bool) -> int:
         config, control = self.config, self.control
@@ -142,7 +142,7 @@ class _Session:
         line = audit.before_first_step(loaded.model, loaded.base, every, collator.training(every[:1]))
         self.writer.event("note", line)
         self._refuse_too_large(loaded.base, every)
-        self._plan(stages, encoded["train"])
+        self._plan(stages, encoded["train"], self._planned(stages, encoded))
 
         going_on = position.checkpoint if position.step else None
         for name in stages[stages.index(position.stage) :]:
@@ -155,7 +155,7 @@ class _Session:
         self.control.enter("finished", "every asked stage is done")
         return 0
 
-    def _run(self, stage: StageRun, loaded: "Loaded") -> bool:
+    def _run(self, stage: StageRun, loaded: Loaded) -> bool:
         """Whether the stage was finished; if not, it was parked or stopped."""
         while True:
             try:
@@ -209,7 +209,19 @@ class _Session:
     def _note(self, line: str) -> None:
         self.writer.progress(None, None, note=line)
 
-    def _plan(self, stages: list[str], train: list[Encoded]) -> None:
+    def _planned(self, stages: list[str], encoded: dict[str, list[Encoded]]) -> dict[str, dict[str, float]]:
+        """Memory and pace as planned at the first start, to be shown beside what is measured; a run goes on without."""
+        before = {str(one["stage"]): told_before(one) for one in self.reader.stages_plan()}
+        if all(before.get(name) for name in stages):
+            return before
+        try:
+            return planned_stages(self.config, self.paths.root.parent, stages, encoded, self.before)
+        except Exception as error:  # a figure for the eye must not end a night's work
+            line = f"no plan to compare with: {type(error).__name__}: {error}"
+            self.writer.event("note", line, level="warn")
+            return {}
+
+    def _plan(self, stages: list[str], train: list[Encoded], planned: dict[str, dict[str, float]]) -> None:
         """The route as the cockpit draws it, known before the first step."""
         self.writer.plan(
             [
@@ -219,6 +231,7 @@ class _Session:
                     "steps": self._schedule(name, train)[0].steps,
                     "epochs": self.config.stage(name).epochs,
                     "bar": self.config.stage(name).bar,
+                    **planned.get(name, {}),
                 }
                 for name in stages
             ]
@@ -235,7 +248,7 @@ class _Session:
     def _stage(
         self,
         name: str,
-        loaded: "Loaded",
+        loaded: Loaded,
         encoded: dict[str, list[Encoded]],
         collator: Collator,
         going_on: Checkpoint | None,
@@ -278,7 +291,7 @@ class _Session:
             Saver(trainer, self.config.checkpoints, self.writer),
         )
 
-    def _evaluate(self, stage: StageRun, loaded: "Loaded", samples: list[Sample], command: Command) -> str:
+    def _evaluate(self, stage: StageRun, loaded: Loaded, samples: list[Sample], command: Command) -> str:
         """The weights in memory, made a checkpoint first so that the scores belong to something that stays."""
         wanted = command.arguments.get("checkpoint")
         current = stage.save()
@@ -309,41 +322,6 @@ class _Session:
         if interrupt.command:
             self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
         return True
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The adapted model on its device."""
-
-    base: Base
-    model: PeftModel
-    accelerator: Accelerator
-
-
-def frozen_config(paths: RunPaths) -> RunConfig:
-    """The run's configuration, its thread count settled on the first start: sums depend on it."""
-    config = load_config(paths.config)
-    if config.model.threads is None:
-        model = config.model.model_copy(update={"threads": torch.get_num_threads()})
-        config = config.model_copy(update={"model": model})
-        freeze(config, paths.config)
-    torch.set_num_threads(config.model.threads or 1)
-    return config
-
-
-def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) -> Loaded:
-    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
-    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
-    accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
-    device.device_of(place).prepare()
-    base = load_base(config.base_directory, precision)
-    base.model.requires_grad_(False)
-    adapted = add_adapter(
-        base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31
-    )
-    if checkpoint:
-        load_adapter(adapted, checkpoint.path)
-    return Loaded(base, accelerator.prepare(adapted), accelerator)
 
 
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:

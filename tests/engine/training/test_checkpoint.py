@@ -22,7 +22,7 @@ from engine.model.lora import adapter_state, trainable
 from engine.runs.checkpoints import Standing
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import NotWritten, newest_valid, write_checkpoint
-from engine.training.session import Loaded, load
+from engine.training.loaded import Loaded, load
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ from engine.config import load_config
 from engine.model.lora import trainable
 from engine.runs.checkpoints import Standing
 from engine.training import checkpoint as checkpoints
-from engine.training.session import load
+from engine.training.loaded import load
 
 disk = Path(sys.argv[1])
 model = load(load_config(Path(sys.argv[2])), torch.device("cpu"), None).model

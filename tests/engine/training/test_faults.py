@@ -17,14 +17,14 @@ from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.store import open_reader, open_writer, status_of
 from engine.training import checkpoint as checkpoints
-from engine.training import loop, saving, session, stage_run
+from engine.training import loaded, loop, saving, stage_run
 from engine.training.batches import Batch, Collator, encode_all
 from engine.training.checkpoint import NotWritten
+from engine.training.loaded import load
 from engine.training.loop import StageTrainer
 from engine.training.quarantine import LostFilm, Quarantine
 from engine.training.sampling import loss_of
 from engine.training.schedule import StageSchedule
-from engine.training.session import load
 
 from .living import alerts, ask, asking, live, living, prepare, wait_for
 
@@ -486,7 +486,7 @@ def test_memory_that_runs_out_in_a_step_is_explained_and_nothing_is_lost(
 def test_memory_that_runs_out_while_loading_is_explained(
     tmp_path: Path, short: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "load_base", greedy)
+    monkeypatch.setattr(loaded, "load_base", greedy)
     paths = prepare(tmp_path / "run", short)
     assert live(paths, "stage_a") == 1
     told = status_of(paths).error or ""

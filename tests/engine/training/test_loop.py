@@ -12,10 +12,10 @@ from engine.model.lora import trainable
 from engine.training import loop
 from engine.training.audit import AuditFailure, MovementWatch
 from engine.training.batches import Collator, Encoded, encode_all, prefetched
+from engine.training.loaded import Loaded, load
 from engine.training.loop import NonFinite, StageTrainer
 from engine.training.sampling import loss_of
 from engine.training.schedule import StageSchedule
-from engine.training.session import Loaded, load
 
 
 @pytest.fixture

@@ -1,0 +1,61 @@
+"""Which recipes fit: micro-batch and accumulation, precision, activation checkpointing, and why others do not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train with the same samples a step.
+
+    peak_bytes: at the longest micro-batch. limit: bytes the device offers, None where unknown. seconds_per_sample: at
+    the longest length, None where the speed is unknown. chosen: it is the configuration's own.
+    """
+
+    micro_batch: int
+    accumulation: int
+    precision: str
+    activation_checkpointing: bool
+    peak_bytes: int
+    limit: int | None
+    seconds_per_sample: float | None
+    chosen: bool
+
+    @property
+    def fits(self) -> bool | None:
+        return None if self.limit is None else self.peak_bytes <= self.limit
+
+    @property
+    def why(self) -> str:
+        """What stands against it, in words; empty where nothing is known to."""
+        if self.limit is None or self.fits:
+            return ""
+        return f"needs {(self.peak_bytes - self.limit) / 1e9:.1f} GB more than the {self.limit / 1e9:.1f} GB there are"
+
+    @property
+    def settings(self) -> list[str]:
+        """The same as `--set` wants it."""
+        words = [f"model.precision={self.precision}"]
+        words.append(f"model.activation_checkpointing={str(self.activation_checkpointing).lower()}")
+        for stage in ("stage_a", "stage_b"):
+            words.append(f"stages.{stage}.batch_size={self.micro_batch}")
+            words.append(f"stages.{stage}.accumulation={self.accumulation}")
+        return words
+
+
+def best(found: Sequence[Recipe]) -> Recipe | None:
+    """What fits and loses least: full precision first, then without recomputing, then the largest micro-batch."""
+    fitting = [one for one in found if one.fits]
+    return max(
+        fitting,
+        key=lambda one: (one.precision == "float32", not one.activation_checkpointing, one.micro_batch),
+        default=None,
+    )
+
+
+def divisions(batch: int, accumulation: int) -> Iterator[tuple[int, int]]:
+    """Micro-batch and accumulation with the same product, the largest micro-batch first."""
+    samples = batch * accumulation
+    for micro in range(samples, 0, -1):
+        if samples % micro == 0:
+            yield micro, samples // micro

@@ -1,0 +1,56 @@
+"""The adapted model on its device, as training, evaluation and trials all load it."""
+
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+
+from engine.config import RunConfig, freeze, load_config
+from engine.model.activations import checkpoint_activations
+from engine.model.loading import Base, load_base
+from engine.model.lora import add_adapter, load_adapter
+from engine.runs.layout import RunPaths
+from engine.training import heap
+from engine.training.checkpoint import Checkpoint
+from engine.training.device import device_of
+from engine.training.randomness import seed_for
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The adapted model on its device."""
+
+    base: Base
+    model: PeftModel
+    accelerator: Accelerator
+
+
+def frozen_config(paths: RunPaths) -> RunConfig:
+    """The run's configuration, its thread count settled on the first start: sums depend on it."""
+    config = load_config(paths.config)
+    if config.model.threads is None:
+        model = config.model.model_copy(update={"threads": torch.get_num_threads()})
+        config = config.model_copy(update={"model": model})
+        freeze(config, paths.config)
+    torch.set_num_threads(config.model.threads or 1)
+    return config
+
+
+def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) -> Loaded:
+    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
+    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
+    if place.type == "cpu" and heap.gives_back(config.base_directory):
+        heap.give_back_at_once()
+    accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
+    device_of(place).prepare()
+    base = load_base(config.base_directory, precision)
+    base.model.requires_grad_(False)
+    adapted = add_adapter(
+        base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31
+    )
+    if config.model.activation_checkpointing:
+        checkpoint_activations(adapted)
+    if checkpoint:
+        load_adapter(adapted, checkpoint.path)
+    return Loaded(base, accelerator.prepare(adapted), accelerator)
