@@ -90,8 +90,8 @@ class EhrContext:
         return " ".join(sentence for sentence in sentences if sentence) or "Nothing recorded."
 
     def abnormal(self) -> list[tuple[str, Measurement]]:
-        """Names and values out of range, labs first."""
-        named = [*self.labs.items(), *self.vitals.items()]
+        """Names and values out of range, in the order in which `text` tells them."""
+        named = [*self.vitals.items(), *self.labs.items()]
         return [(name, measurement) for name, measurement in named if measurement.abnormal]
 
     def measured(self) -> bool:

@@ -5,7 +5,7 @@ It goes no further than the values themselves: a diagnosis that nobody wrote dow
 
 from engine.data.ehr_context import EhrContext
 
-_MOST_VALUES = 6
+_MOST_VALUES = 8
 
 
 def reasoning(impression: str, context: EhrContext) -> str:

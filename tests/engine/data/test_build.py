@@ -222,8 +222,8 @@ def test_stage_b_sample_knows_only_what_was_known(tree: Tree, tmp_path: Path) ->
     assert sample.ehr["text"] == text
     assert sample.prompt == f"Clinical context: {text}\nGive the clinical reasoning and the ICD diagnoses."
     assert sample.target == (
-        "Moderate pulmonary edema. Creatinine is high at 2.4, Temp is high at 38.4 C "
-        "and SpO2 is low at 91 %.\n"
+        "Moderate pulmonary edema. Temp is high at 38.4 C, SpO2 is low at 91 % "
+        "and Creatinine is high at 2.4.\n"
         "ICD: I50.9 Heart failure, unspecified; N17.9 Acute kidney failure, unspecified"
     )
     assert sample.icd == ("10:I509", "10:N179")

@@ -55,10 +55,10 @@ def test_text_of_a_sparse_context(context: EhrContext, text: str) -> None:
     assert context.text() == text
 
 
-def test_reasoning_names_the_abnormal_values() -> None:
+def test_reasoning_names_the_abnormal_values_in_the_order_of_the_context() -> None:
     assert reasoning("Mild edema", CONTEXT) == (
-        "Mild edema. Creatinine is high at 2.4, Temp is high at 38.4 C, HR is high at 112 "
-        "and SpO2 is low at 91 %."
+        "Mild edema. Temp is high at 38.4 C, HR is high at 112, SpO2 is low at 91 % "
+        "and Creatinine is high at 2.4."
     )
     assert reasoning("Clear.", EhrContext()) == "Clear."
     normal = EhrContext(labs={"Sodium": Measurement(139, "", "normal")})

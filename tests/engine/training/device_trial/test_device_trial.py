@@ -120,7 +120,7 @@ def test_steps_that_differ_break_a_promise_on_the_cpu_only(
     )
     ours, theirs = trial.repetition(CPU, tried), trial.repetition(mps, tried)
     assert (ours.status, theirs.status) == ("fail", "warn")
-    assert "float32 numbers apart" in ours.found and "layers." in ours.title
+    assert "float32 numbers apart" in ours.found and "most in model." in ours.title
 
 
 def test_answers_that_differ_are_found(
