@@ -44,7 +44,7 @@ def confirm_lines(action: Action[Any], asked: tuple[str, ...]) -> Frame:
         [],
         [
             (f"{action.key_name}", "key"),
-            (f" or enter {action.label}s   ", "dim"),
+            (f" or enter {action.label}{'es' if action.label.endswith('o') else 's'}   ", "dim"),
             ("esc", "key"),
             (" back", "dim"),
         ],

@@ -157,6 +157,6 @@ def undo_question(state: SetupState) -> tuple[str, ...]:
     names = ", ".join(state.undoable)
     return (
         *lines,
-        "The files of these packages return as they were:",
+        "These return as they were, file by file:",
         clean(names if len(names) <= 54 else f"{len(state.undoable)} packages"),
     )

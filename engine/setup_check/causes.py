@@ -98,7 +98,7 @@ def gone(one: Import, facts: Facts) -> Finding | None:
     if root is None or root.type != "ModuleNotFoundError" or not root.name or "." in root.name:
         return None
     package = facts.installed().get(trace.distribution_for(root.name))
-    if package is None:
+    if package is None or (package.tops and root.name not in package.tops):
         return None
     why = "It was installed as a link to a folder of source code, which is gone." if package.editable else ""
     return Finding(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.setup_check import metadata
 from engine.setup_check.causes import shadowed
 from engine.setup_check.facts import Facts, Import
-from engine.setup_check.failures import Diagnosis, diagnose_imports
+from engine.setup_check.failures import Diagnosis, diagnose_imports, folded, replaces
 from engine.setup_check.finding import Finding, Repair, worst_first
 from engine.setup_check.interpreter import interpreter_findings
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
@@ -52,7 +52,26 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *metadata.leftovers(facts),
         *_not_tried(facts),
     ]
+    findings = _cockpit_folded(folded(findings, imports.importers))
     return _interpreter_first(_omissions(findings, facts), world, known)
+
+
+def _cockpit_folded(findings: list[Finding]) -> list[Finding]:
+    """What cxr-cockpit asks of a package that another failing finding mends is a consequence there."""
+    kept = [one for one in findings if not _asked_by_cockpit(one)]
+    for one in filter(_asked_by_cockpit, findings):
+        place = next((at for at, other in enumerate(kept) if replaces(other, _asked_by_cockpit(one))), None)
+        if place is None:
+            kept.append(one)
+        else:
+            kept[place] = replace(kept[place], consequences=(*kept[place].consequences, one.title))
+    return kept
+
+
+def _asked_by_cockpit(one: Finding) -> str:
+    """The package of a requirement of cxr-cockpit's own; empty for any other finding."""
+    start = f"requires-{COCKPIT_PACKAGE}-"
+    return one.id.removeprefix(start) if one.id.startswith(start) else ""
 
 
 def _omissions(findings: list[Finding], facts: Facts) -> list[Finding]:

@@ -43,6 +43,8 @@ class Diagnosis:
     unmet: set[tuple[str, str]]
     """(requirer, requirement) of the conflicts that turned out to be one."""
     entries: set[str]
+    importers: dict[str, str]
+    """For each finding about something that is not there: the package that asks for it."""
 
 
 def diagnose_imports(
@@ -50,31 +52,36 @@ def diagnose_imports(
 ) -> Diagnosis:
     """One finding for each fault. Pure: all that is needed is in the facts."""
     world = World.of(facts)
-    done = Diagnosis([], set(), set(), set())
-    importers: dict[str, str] = {}
+    done = Diagnosis([], set(), set(), set(), {})
     for fault in faults(facts):
         finding = _explained(fault, facts, known, world, suspects, conflicts, done)
         consequences = tuple(_consequence(one) for one in fault.trials)
         _add(done.findings, replace(finding, status="fail", consequences=consequences))
         importer = trace.importer(fault.first, facts)
-        if finding.id.startswith("missing-") and importer:
-            importers[finding.id] = importer.key
-    _fold(done.findings, importers)
+        if finding.id.startswith(("missing-", "no-name-")) and importer:
+            done.importers[finding.id] = importer.key
     return done
 
 
-def _fold(findings: list[Finding], importers: dict[str, str]) -> None:
-    """What a package misses that the mend of another finding replaces anyway is a consequence there."""
-    for one in list(findings):
-        package = importers.get(one.id)
-        for place, other in enumerate(findings):
-            if package is None or other.id in importers or not other.repairs:
-                continue
-            wanted = [requirement(text) for text in other.repairs[0].install]
-            if any(text and canonical(text.name) == package for text in wanted):
-                findings[place] = replace(other, consequences=other.consequences + one.consequences)
-                findings.remove(one)
-                break
+def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
+    """What a package misses that the mend of another failing finding replaces anyway is a consequence there."""
+    kept = [one for one in findings if one.id not in importers]
+    for one in findings:
+        if one.id not in importers:
+            continue
+        place = next((at for at, other in enumerate(kept) if replaces(other, importers[one.id])), None)
+        if place is None:
+            kept.append(one)
+        else:
+            consequences = kept[place].consequences + one.consequences
+            kept[place] = replace(kept[place], consequences=consequences)
+    return kept
+
+
+def replaces(one: Finding, package: str) -> bool:
+    """Whether the preferred mend of a failing finding installs another release of the package."""
+    wanted = [requirement(text) for text in one.repairs[0].install] if one.repairs else []
+    return one.status == "fail" and any(text and canonical(text.name) == package for text in wanted)
 
 
 def _add(findings: list[Finding], new: Finding) -> None:

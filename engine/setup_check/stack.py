@@ -41,6 +41,11 @@ _TORCH_NUMPY = """
 import numpy
 assert torch.ones(2).numpy().sum() == 2 and torch.from_numpy(numpy.ones(2)).sum() == 2
 """
+# Where transformers does without torch, there is a stand-in of that name; any question makes it say so.
+_TRANSFORMERS = """
+from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration
+getattr(LlavaForConditionalGeneration, "from_pretrained", None)
+"""
 _SAFETENSORS_TORCH = """
 import torch, safetensors.torch
 assert safetensors.torch.load(safetensors.torch.save({"x": torch.ones(2)}))["x"].sum() == 2
@@ -67,7 +72,7 @@ STACK: tuple[Trial, ...] = (
         "transformers",
         "transformers",
         "transformers",
-        "from transformers import AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration",
+        _TRANSFORMERS,
         ("torch", "numpy", "tokenizers", "safetensors", "huggingface-hub", "pillow"),
     ),
     Trial(

@@ -11,6 +11,7 @@ from engine.setup_check.finding import Finding, Status
 from engine.setup_check.metadata import SEEN
 
 SMALLEST = (80, 24)
+LONGEST_ESCAPE = 100  # ms
 _KITTY = ("kitty", "ghostty", "wezterm", "konsole")
 
 
@@ -104,7 +105,6 @@ def _images(environment: Mapping[str, str]) -> Finding:
 def _tmux(options: Mapping[str, str]) -> Iterator[Finding]:
     wanted = (
         ("default-terminal", ("tmux-256color", "screen-256color"), "With `screen` the app has 16 colours."),
-        ("allow-passthrough", ("on", "all"), "Pictures do not reach the terminal."),
         ("set-clipboard", ("on",), "What the app copies does not reach the clipboard."),
     )
     for name, good, why in wanted:
@@ -121,6 +121,23 @@ def _tmux(options: Mapping[str, str]) -> Iterator[Finding]:
             "" if well else why,
             () if well else (("tmux", "set", "-g", name, good[0]),),
         )
+    yield from _escape_time(options.get("escape-time", ""))
+
+
+def _escape_time(value: str) -> Iterator[Finding]:
+    """How long tmux holds an escape back, to see whether it begins another key."""
+    if not value.isdigit():
+        return
+    slow = int(value) > LONGEST_ESCAPE
+    yield _finding(
+        "tmux-escape-time",
+        "info" if slow else "ok",
+        f"tmux: escape-time is {value} ms",
+        value,
+        f"{LONGEST_ESCAPE} or less",
+        "The escape key reaches the app that much later." if slow else "",
+        (("tmux", "set", "-s", "escape-time", "25"),) if slow else (),
+    )
 
 
 def _tmux_options() -> dict[str, str]:

@@ -21,6 +21,7 @@ DISTRIBUTIONS = {
     "attr": "attrs",
     "dateutil": "python-dateutil",
     "charset_normalizer": "charset-normalizer",
+    "pkg_resources": "setuptools",
 }
 _WORDS = {
     "torch": ("torch", "PyTorch", "libtorch"),

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from engine.setup_check.diagnose import diagnose
+from engine.setup_check.knowledge import knowledge
+
 Break = Callable[[Any], None]
 BREAKS: list[tuple[str, set[str], Break]] = []
 
@@ -67,6 +70,12 @@ def peft_0180_needs_modeling_layers(env: Any) -> None:
 @breaks("peft-accelerate-clear-device-cache")
 def accelerate_without_clear_device_cache(env: Any) -> None:
     env.install("accelerate", "0.30.1", {"accelerate/utils/memory.py": ""})
+
+
+@breaks("peft-accelerate-clear-device-cache")
+def accelerate_so_old_that_it_asks_for_what_is_gone(env: Any) -> None:
+    init = "__version__ = {version!r}\nimport torch, long_gone\nclass Accelerator: pass"
+    env.install("accelerate", "0.20.3", {"accelerate/__init__.py": init})
 
 
 @breaks("tokenizers-for-457-515")
@@ -131,6 +140,20 @@ def torch_too_old_for_transformers(env: Any) -> None:
     env.install("huggingface_hub", "2.4.0")
     env.install("torch", "2.5.1")
     env.install("peft", "0.21.2", {"peft/peft_model.py": "class PeftModel(nn.Module): pass"})
+
+
+@breaks("import-transformers")
+def a_stand_in_for_want_of_torch(env: Any) -> None:
+    env.edit(
+        "transformers/models.py",
+        """
+        class Kind(type):
+            def __getattribute__(cls, name):
+                raise ImportError("LlavaForConditionalGeneration requires the PyTorch library")
+        def llava():
+            return Kind("LlavaForConditionalGeneration", (), {})
+        """,
+    )
 
 
 @breaks("torchvision-build")
@@ -439,6 +462,16 @@ def test_one_cause_with_its_consequences(environment: Any) -> None:
     environment.install("tokenizers", "0.19.1")
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
     assert [one.split()[0] for one in fail.consequences] == ["transformers", "peft"]
+
+
+def test_what_the_cockpit_asks_of_the_same_package_is_no_second_cause(environment: Any) -> None:
+    environment.install("tokenizers", "0.19.1")
+    facts = environment.facts()
+    facts.own = True
+    asked = ["tokenizers>=0.22", "regex>=2099"]
+    fails = {one.id: one for one in diagnose(facts, knowledge(), asked) if one.status == "fail"}
+    assert set(fails) == {"tokenizers-for-457-515", "requires-cxr-cockpit-regex"}
+    assert "cxr-cockpit needs tokenizers>=0.22" in fails["tokenizers-for-457-515"].consequences[-1]
 
 
 def test_a_hang_is_found_with_the_place_where_it_hangs(environment: Any) -> None:

@@ -55,10 +55,16 @@ def test_tmux_settings_come_with_their_command() -> None:
     found = findings(
         GOOD | {"TMUX": "/tmp/x"},
         default_terminal="screen",
-        allow_passthrough="off",
+        escape_time="500",
         set_clipboard="external",
     )
     assert found["tmux-default-terminal"].status == "warn"
     assert found["tmux-default-terminal"].fix == (("tmux", "set", "-g", "default-terminal", "tmux-256color"),)
-    assert found["tmux-allow-passthrough"].status == "info"
+    assert found["tmux-escape-time"].status == "info" and "500 ms" in found["tmux-escape-time"].title
     assert found["tmux-set-clipboard"].status == "info"  # `external` passes nothing on for an application
+
+
+@pytest.mark.parametrize(("value", "shown"), [("10", {"ok"}), ("", set())])
+def test_an_escape_that_comes_at_once(value: str, shown: set[str]) -> None:
+    found = findings(GOOD | {"TMUX": "/tmp/x"}, escape_time=value)
+    assert {one.status for one in found.values() if one.id == "tmux-escape-time"} == shown
