@@ -46,12 +46,24 @@ def checkpoint_names(paths: RunPaths) -> list[str]:
 
 
 def standing(checkpoint: Path) -> Standing | None:
-    """What the checkpoint says of itself; None if that cannot be read."""
+    """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
         content = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
-        return Standing(**content)
-    except (OSError, ValueError, TypeError):
+        found = Standing(**content)
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(found: Standing) -> bool:
+    """Whether what was read from a file is of the kind that is written to it."""
+    counts = (found.step, found.steps, found.skipped)
+    return (
+        type(found.stage) is str
+        and all(type(count) is int and count >= 0 for count in counts)
+        and found.ended in ("", "finished", "stopped")
+        and (found.val_loss is None or type(found.val_loss) in (int, float))
+    )
 
 
 def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str:
@@ -101,7 +113,7 @@ def flaw(checkpoint: Path) -> str | None:
         return "manifest.json is missing"
     except OSError as error:
         return f"manifest.json cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "manifest.json is damaged"
     if not named:
         return "manifest.json names no file"
@@ -114,6 +126,8 @@ def flaw(checkpoint: Path) -> str | None:
                 return f"{file} is not what was written"
         except OSError as error:
             return f"{file}: {error.strerror}"
+        except ValueError:
+            return "manifest.json names what can be no file"
     return None
 
 

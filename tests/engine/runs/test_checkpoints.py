@@ -4,12 +4,16 @@ import hashlib
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.runs.checkpoints import (
     Standing,
+    best_names,
     checkpoint_names,
     copy_checkpoint,
+    flaw,
     newest_checkpoint,
     standing,
 )
@@ -43,6 +47,72 @@ def test_standing(paths: RunPaths) -> None:
     assert standing(place) == Standing("stage_a", 9, 9, "finished")
     (place / "progress.json").write_text("[")
     assert standing(place) is None
+
+
+PROGRESS = {"stage": "stage_a", "step": 9, "steps": 9, "ended": "", "val_loss": 1.5, "skipped": 0}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("stage", 1),
+        ("step", "9"),
+        ("step", 9.0),
+        ("step", True),
+        ("steps", None),
+        ("steps", -1),
+        ("ended", "crashed"),
+        ("ended", []),
+        ("val_loss", "1.5"),
+        ("val_loss", False),
+        ("skipped", {}),
+        ("colour", "red"),
+    ],
+)
+def test_a_standing_of_another_kind_is_none(paths: RunPaths, key: str, value: object) -> None:
+    place = paths.checkpoints / "stage_a-000009"
+    place.mkdir()
+    (place / "progress.json").write_text(json.dumps(PROGRESS))
+    assert standing(place) == Standing("stage_a", 9, 9, "", 1.5)
+    (place / "progress.json").write_text(json.dumps(PROGRESS | {key: value}))
+    assert standing(place) is None
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=5,
+)
+
+
+@given(
+    st.one_of(
+        ANYTHING,
+        st.fixed_dictionaries({}, optional=dict.fromkeys(PROGRESS, ANYTHING)),
+        st.dictionaries(st.sampled_from(sorted(PROGRESS)), ANYTHING).map(lambda some: PROGRESS | some),
+    ),
+    st.dictionaries(st.text(), st.one_of(ANYTHING, st.just({"bytes": 0, "blake2b": ""})), max_size=3),
+)
+def test_whatever_stands_in_its_files_is_judged(
+    tmp_path_factory: pytest.TempPathFactory, progress: object, manifest: object
+) -> None:
+    place = tmp_path_factory.mktemp("checkpoint")
+    (place / "progress.json").write_text(json.dumps(progress))
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    assert isinstance(flaw(place), str)
+    found = standing(place)
+    if found is not None:  # fit for all that is done with one
+        assert f"{found.stage} {found.step:,} of {found.steps:,} {found.skipped:d} {found.ended}"
+        best_names({"one": found, "other": found})
+
+
+def test_files_nested_without_end_are_judged(paths: RunPaths) -> None:
+    put(paths, "stage_a-000009")
+    place = paths.checkpoints / "stage_a-000009"
+    for name in ("progress.json", "manifest.json"):
+        (place / name).write_text("[" * 200_000)
+    assert standing(place) is None
+    assert flaw(place) == "manifest.json is damaged"
 
 
 def test_copy_is_whole_or_not_there(paths: RunPaths) -> None:
