@@ -59,6 +59,10 @@ if TYPE_CHECKING:
     from cockpit.screens.samples_source import SamplesSource
 
 
+NOTIFIED = 500
+"""Characters of an alert that pass by on the screen; the list of alerts has all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the screens read from; each is opened on the thread of its screen."""
@@ -159,7 +163,9 @@ class CockpitApp(App[None]):
         if sound and self._driver is not None:
             self._driver.write(sound)
         for alert in message.fresh:
-            self.notify(clean(alert.text), title=alert.kind, severity="warning", timeout=8, markup=False)
+            self.notify(
+                clean(alert.text[:NOTIFIED]), title=alert.kind, severity="warning", timeout=8, markup=False
+            )
 
     def show_alerts(self) -> None:
         """The list of alerts over the screen."""

@@ -6,6 +6,7 @@ data set or an exception goes through `clean`; nothing in a span is ever read as
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -24,12 +25,43 @@ BLANK: Cell = (" ", "text")
 
 
 def clean(text: str) -> str:
-    """`text` without anything a terminal would obey: controls become U+FFFD, line ends and tabs a space."""
-    spaced = text.replace("\r\n", " ").translate({9: " ", 10: " ", 13: " "})
-    return "".join("\ufffd" if unicodedata.category(char) in _UNSAFE else char for char in spaced)
+    """`text` without anything a terminal would obey, or take for wider or narrower than it is counted here.
 
+    Controls become U+FFFD, line ends and tabs a space; what changes how the sign before it is drawn goes, and so
+    do marks piled up on one letter.
+    """
+    spaced = text.replace("\r\n", " ").translate(_SAFE)
+    piled = "".join(sorted(char for char in set(spaced) if get_character_cell_size(char) == 0))
+    if not piled:
+        return spaced
+    marks = f"[{re.escape(piled)}]"
+    return re.sub(f"({marks}{{{MOST_MARKS}}}){marks}+", r"\1", spaced)
+
+
+MOST_MARKS = 4
+"""On one letter; languages that pile them up need no more."""
 
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_FILLERS = {0x115F, 0x1160, 0x3164, 0xFFA0}
+"""Letters that are not to be seen, and of no width that all terminals agree on."""
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_VARIATIONS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
+
+class _Safe(dict[int, str]):
+    """For `str.translate`: what stands for each character, found out once."""
+
+    def __missing__(self, code: int) -> str:
+        shown = chr(code)
+        if any(code in variations for variations in _VARIATIONS):
+            shown = ""
+        elif unicodedata.category(shown) in _UNSAFE or code in _FILLERS or code in _SKIN_TONES:
+            shown = "\ufffd"
+        self[code] = shown
+        return shown
+
+
+_SAFE = _Safe({9: " ", 10: " ", 13: " "})
 
 
 def width_of(line: Iterable[Span]) -> int:
@@ -82,7 +114,8 @@ def _whole_characters(span: tuple[int, int], old: Sequence[Cell], new: Sequence[
 
 def cut(text: str, width: int, ellipsis: str = "…") -> str:
     """`text` in at most `width` cells, its loss shown by the ellipsis."""
-    if cell_len(text) <= width:
+    # What is much longer is not measured: a report may be a megabyte, and a letter has few marks on it.
+    if len(text) <= (1 + MOST_MARKS) * (width + 1) and cell_len(text) <= width:
         return text
     if width <= len(ellipsis):
         return ellipsis[:width]
@@ -144,41 +177,49 @@ def wrap(text: str, width: int, height: int, ellipsis: str = "…") -> list[str]
     """Words of `text` in at most `height` lines of `width` cells; what is cut ends in the ellipsis."""
     if width < 1 or height < 1:
         return []
+    seen = text[: PLENTY + 4 * width * height]
     lines: list[str] = []
     current = ""
-    for word in clean(text).split():
+    for word in clean(seen).split():
         joined = f"{current} {word}" if current else word
         if cell_len(joined) <= width:
             current = joined
             continue
         if current:
             lines.append(current)
-        current = word
-        while cell_len(current) > width:
-            head = _head(current, width)
-            lines.append(head)
-            current = current[len(head) :]
+        *whole, current = _pieces(word, width)
+        lines += whole
+        if len(lines) > height:
+            break
     if current:
         lines.append(current)
-    if len(lines) <= height:
+    if len(lines) <= height and len(seen) == len(text):
         return lines
-    last = lines[height - 1]
+    last = lines[:height][-1] if lines else ""
     shortened = (
         last + ellipsis
         if cell_len(last) + cell_len(ellipsis) <= width
         else cut(last + " " * width, width, ellipsis)
     )
-    return [*lines[: height - 1], shortened]
+    return [*lines[:height][:-1], shortened]
 
 
-def _head(word: str, width: int) -> str:
-    """The longest beginning of `word` that fits, at least one character."""
+PLENTY = 2000
+"""Characters of a text that are looked at, besides four for every cell: the rest is beyond any line shown."""
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """The word in pieces that fit, of at least one character each."""
+    pieces = [""]
     room = width
-    for index, char in enumerate(word):
-        room -= get_character_cell_size(char)
-        if room < 0:
-            return word[: max(1, index)]
-    return word
+    for char in word:
+        size = get_character_cell_size(char)
+        if size > room and pieces[-1]:
+            pieces.append("")
+            room = width
+        pieces[-1] += char
+        room -= size
+    return pieces
 
 
 def columns(blocks: Sequence[tuple[Frame, int]], gap: int = 2) -> Frame:

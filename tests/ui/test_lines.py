@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from rich.cells import cell_len, get_character_cell_size
 
 from cockpit.widgets.lines import both_ends, cells, changed_spans, clean, columns, cut, pad, width_of, wrap
 
@@ -10,6 +10,19 @@ from cockpit.widgets.lines import both_ends, cells, changed_spans, clean, column
 def test_what_a_terminal_would_obey_is_replaced() -> None:
     assert clean("a\x1b[31mb\x07\x9bc\u202ed") == "a\ufffd[31mb\ufffd\ufffdc\ufffdd"
     assert clean("two\r\nlines\tapart") == "two lines apart"
+
+
+def test_what_terminals_measure_differently_is_left_out() -> None:
+    assert clean("\u2764\ufe0f") == "\u2764"
+    assert clean("\U0001f44d\U0001f3fd \u3164") == "\U0001f44d\ufffd \ufffd"
+    assert clean("e" + "\u0301" * 900 + "x") == "e" + "\u0301" * 4 + "x"
+    assert clean("e\u0301\u0323") == "e\u0301\u0323"
+
+
+@given(st.text(st.one_of(st.characters(), st.sampled_from("\u200d\ufe0f\u0301\U0001f3fd\U0001f468\u3164"))))
+def test_a_text_is_as_wide_as_its_characters(text: str) -> None:
+    made = clean(text)
+    assert cell_len(made) == sum(map(get_character_cell_size, made))
 
 
 def test_cells_fill_and_cut_to_the_width() -> None:
@@ -55,6 +68,13 @@ def test_wrapped_lines_fit(text: str, width: int, height: int) -> None:
     lines = wrap(text, width, height)
     assert len(lines) <= height
     assert all(cell_len(line) <= max(width, 2) for line in lines)
+
+
+def test_a_text_is_looked_at_no_further_than_it_can_be_seen() -> None:
+    begun, seen = "ab " * 400_000, wrap("ab " * 400, 9, 2)
+    assert wrap(begun, 9, 2) == seen == ["ab ab ab", "ab ab ab\u2026"]
+    assert wrap("x" * 1_000_000, 9, 2) == ["x" * 9, "x" * 8 + "\u2026"]
+    assert wrap(" " * 1_000_000 + "x", 9, 2) == ["\u2026"]
 
 
 def test_what_is_cut_shows_it() -> None:
