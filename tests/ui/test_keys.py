@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from textual.binding import BindingsMap
 
 from cockpit.actions import GO
-from cockpit.actions.keys import move_keys
+from cockpit.actions.keys import key_word, move_keys
 from cockpit.cli import main
+from cockpit.screens.alert_list import AlertList
 from cockpit.screens.help import Help
 
 
@@ -70,6 +73,54 @@ async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "On the route" in kit.shown(app))
         await pilot.press("question_mark")
         await kit.until(pilot, lambda: not isinstance(app.screen, Help))
+
+
+README = Path(__file__).parents[2] / "README.md"
+ROW = re.compile(r"^\| ((?:`[^`]+` ?)+)\| `([\w.]+)` \|")
+
+
+def keys_in_the_readme() -> dict[str, set[tuple[str, str]]]:
+    """{heading of the table: {(key, action)}}; the first one is Flight's."""
+    heading, found = "Flight", {}
+    for line in README.read_text(encoding="utf-8").splitlines():
+        if line.startswith("<details><summary>"):
+            heading = line.removeprefix("<details><summary>").removesuffix("</summary>")
+        elif row := ROW.match(line):
+            found.setdefault(heading, set()).update((key, row[2]) for key in re.findall("`([^`]+)`", row[1]))
+    return found
+
+
+def bound(bindings: BindingsMap) -> set[tuple[str, str]]:
+    """(key, action) of what a screen or the app binds to actions of the registry."""
+    wanted = re.compile(r"(?:take|show_screen)\('([\w.]+)'\)")
+    return {
+        (key_word(key), f"go.{row[1]}" if "show_screen" in binding.action else row[1])
+        for key, binding in bindings
+        if (row := wanted.fullmatch(binding.action))
+    }
+
+
+async def test_the_readme_names_the_keys_that_every_screen_has(kit: ModuleType) -> None:
+    told = keys_in_the_readme()
+    common = told.pop("Every screen")
+    ways = {one for one in common if one[1].startswith("go.")}
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        assert bound(app._bindings) == ways
+        for name, go in GO.items():
+            await pilot.press(go.key)
+            await kit.until(pilot, lambda name=name: type(app.screen).__name__.lower() == name)
+            assert bound(app.screen._bindings) == told.pop(name.capitalize()) | (common - ways), name
+        await pilot.press("a")
+        await kit.until(pilot, lambda: isinstance(app.screen, AlertList))
+        assert bound(app.screen._bindings) == told.pop("Alerts")
+    start = kit.app_on(None)
+    async with start.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        everywhere = {one for one in common if one[1] in ("help", "leave")}
+        assert bound(start.screen._bindings) == told.pop("Start") | everywhere
+    assert not told
 
 
 def test_a_bad_file_ends_the_program_with_one_line(
