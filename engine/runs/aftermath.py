@@ -34,7 +34,7 @@ def aftermath(paths: RunPaths, status: Status) -> Aftermath | None:
     last_lines = _last_lines(paths)
     failure = known_failure(status.error or "")
     if not failure.means and status.state == "crashed":
-        failure = known_failure("\n".join(last_lines))
+        failure = known_failure("\n".join(line for line in last_lines if " INFO " not in line))
     reason = failure.means or (_silent_end(paths, status) if status.state == "crashed" else "")
     return Aftermath(
         reason=reason or status.error or "",

@@ -3,14 +3,27 @@
 from engine.runs.layout import RunPaths
 from engine.runs.reader import NoEngine, RunReader, status_of
 from engine.runs.schema import NotReady
+from engine.runs.story import Story
 from engine.runs.writer import RunWriter
 
-__all__ = ["NoEngine", "NotReady", "RunReader", "RunWriter", "open_reader", "open_writer", "status_of"]
+__all__ = [
+    "NoEngine",
+    "NotReady",
+    "RunReader",
+    "RunWriter",
+    "Story",
+    "open_reader",
+    "open_writer",
+    "status_of",
+]
 
 
-def open_writer(paths: RunPaths, thorough: bool = False) -> RunWriter:
-    """The writer; only for the process that holds the run's lock. `thorough` looks for damage in every page."""
-    return RunWriter(paths, thorough)
+def open_writer(paths: RunPaths, thorough: bool = False, story: Story | None = None) -> RunWriter:
+    """The writer; only for the process that holds the run's lock. `thorough` looks for damage in every page.
+
+    An engine has a `story`, which is told to its log.
+    """
+    return RunWriter(paths, thorough, story)
 
 
 def open_reader(paths: RunPaths) -> RunReader:

@@ -24,6 +24,7 @@ from engine.runs.rows import (
     text_from_db,
     text_to_db,
 )
+from engine.runs.story import Story
 from engine.runs.supersede import supersede
 from engine.runs.waiting import Work, Write
 
@@ -45,8 +46,10 @@ class RunWriter:
     `begin_attempt` and `plan` raise UserError where the file cannot be written.
     """
 
-    def __init__(self, paths: RunPaths, thorough: bool = False) -> None:
+    def __init__(self, paths: RunPaths, thorough: bool = False, story: Story | None = None) -> None:
+        """What happens is told to `story`, too."""
         self.paths = paths
+        self._story = story
         self._attempt = 0
         self._state: tuple[str, Work] | None = None
         self._database = PatientDatabase(paths.db, self._alert, Write("attempt", self._put_present), thorough)
@@ -159,6 +162,8 @@ class RunWriter:
             if self._stepped is not None and self._place[0] == stage:
                 self._step_seconds.append(steady - self._stepped[1])
             self._place, self._stepped = (stage, step), (now, steady)
+            if self._story and stage is not None and step:
+                self._story.step(stage, step, steps, loss, samples_per_second, eta_seconds)
         stepped = self._stepped or (None, None)
         told = (
             steps,
@@ -331,6 +336,8 @@ class RunWriter:
         stage: str | None = None,
         step: int | None = None,
     ) -> Work:
+        if self._story:
+            self._story.event(kind, name, message, level, stage, step)
         attempt, now = self._attempt, time.time()
         said, more = text_to_db(message), json_to_db(dict(data))
 

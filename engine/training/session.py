@@ -19,7 +19,7 @@ from engine.planning.brief import planned_stages, told_before
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.rows import Command
-from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
+from engine.runs.store import RunReader, RunWriter, Story, open_reader, open_writer
 from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -45,7 +45,11 @@ TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 
 def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
     """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
-    with EngineLock.acquire(paths), open_writer(paths) as writer, open_reader(paths) as reader:
+    with (
+        EngineLock.acquire(paths),
+        open_writer(paths, story=Story()) as writer,
+        open_reader(paths) as reader,
+    ):
         control = Control(writer)
         control.listen_to_signals()
         try:

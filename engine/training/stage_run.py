@@ -1,7 +1,6 @@
 """One stage from its first step to its end: what is recorded after a step, and what falls due."""
 
 import gc
-import logging
 import math
 import statistics
 import time
@@ -28,8 +27,6 @@ from engine.training.loop import NonFinite, StageTrainer, StepRecord
 from engine.training.quarantine import FilmsFail, LostFilm
 from engine.training.randomness import seed_for
 from engine.training.saving import Saver
-
-log = logging.getLogger("engine")
 
 Result = TypeVar("Result")
 
@@ -187,7 +184,6 @@ class StageRun:
 
     def _hold(self, reason: str) -> None:
         self.writer.event("alert", reason, level="error", stage=self.name, step=self.step)
-        log.error("%s", reason)
         self.control.hold(reason)
 
     def _after(self, step: int) -> None:
