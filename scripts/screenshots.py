@@ -38,7 +38,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "curriculum": (GO["data"].key, "b"),
 }
 """Name of the picture: keys that lead there."""
-PATIENCE = 30.0
+PATIENCE = 120.0
 COLUMN = 12.2
 """Pixels from one column to the next."""
 

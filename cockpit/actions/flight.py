@@ -57,6 +57,12 @@ def _resume_label(state: FlightState | None) -> str:
     return "next stage" if state.state == "stopped" and state.stage_ahead else "resume"
 
 
+def stop_question(state: FlightState) -> tuple[str, ...]:
+    """What becomes of the stage, and what a resume will do."""
+    after = "goes on with the next stage" if state.stage_ahead else "trains the rest of this stage"
+    return (*STOP.question, f"Resumed afterwards, it {after}.")
+
+
 def _curve_reason(state: FlightState | None) -> str:
     return "" if state and state.curves else "there is no curve yet"
 
@@ -107,10 +113,7 @@ STOP: FlightAction = Action(
     3,
     verb="stop",
     dangerous=True,
-    question=(
-        "A checkpoint is written, then the stage ends here.",
-        "Resumed afterwards, it goes on with the next stage.",
-    ),
+    question=("A checkpoint is written, then the stage ends here.",),
     reason=_needs_steps("stop"),
 )
 SAVE: FlightAction = Action(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
+from textual import on
 from textual.containers import Horizontal, Vertical
+from textual.events import Resize
 from textual.widget import Widget
 
 from cockpit.actions import FLIGHT_ACTIONS, Action, flight, keys_that_work
@@ -15,6 +17,7 @@ from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.feed import Feed, Source
 from cockpit.screens.flight_state import FlightState, Zoomed
+from cockpit.widgets.aftermath import aftermath_frame
 from cockpit.widgets.curves import SMOOTHINGS
 from cockpit.widgets.events import events_frame
 from cockpit.widgets.gauges import gauges_frame, memory_line_frame
@@ -31,6 +34,10 @@ from cockpit.widgets.zoom_chart import LOSS, ZoomChart, newest
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""
+
+
+AROUND_AFTERMATH = 18
+"""Rows that are better used otherwise than for it: everything else, and a low chart."""
 
 
 class Flight(RunScreen[Source]):
@@ -58,6 +65,7 @@ class Flight(RunScreen[Source]):
     def body(self) -> Iterable[Widget]:
         yield RunHeader(header_frame, self.glyphs, id="header")
         yield Panel(route_frame, self.glyphs, id="route")
+        yield Panel(aftermath_frame, self.glyphs, id="aftermath")
         yield Horizontal(
             LossChart(self.glyphs, id="chart"),
             Vertical(
@@ -97,6 +105,7 @@ class Flight(RunScreen[Source]):
             alerts=self.alert_count,
         )
         self.query_one("#route", Panel).styles.height = max(1, len(state.stages))
+        self._make_room(state)
         for panel in self.query(Panel):
             panel.show(state)
         if self.zoomed:
@@ -105,6 +114,17 @@ class Flight(RunScreen[Source]):
         else:
             data = ChartData(state.curves, waiting(state, self.glyphs), self.smoothing)
             self.query_one(LossChart).show(data)
+
+    def _make_room(self, state: FlightState) -> None:
+        """For what an engine that ended badly has left; a chart stays in any case."""
+        width, height = self.size
+        lines = aftermath_frame(state, width, max(4, height - AROUND_AFTERMATH), self.glyphs)
+        self.set_class(bool(lines), "-aftermath")
+        self.query_one("#aftermath", Panel).styles.height = max(1, len(lines))
+
+    @on(Resize)
+    def _resized(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def answered(self, ok: bool) -> None:
         self._pending = ""
@@ -144,8 +164,11 @@ class Flight(RunScreen[Source]):
         elif action is flight.NEXT_CASE:
             self._case_shown += 1
             self._draw()
-        elif action.dangerous:
-            self.app.push_screen(Confirm(action), lambda yes: self._ask(action.verb) if yes else None)
+        elif action.dangerous and self.state is not None:
+            question = flight.stop_question(self.state)
+            self.app.push_screen(
+                Confirm(action, question), lambda yes: self._ask(action.verb) if yes else None
+            )
         else:
             self._ask(action.verb)
 

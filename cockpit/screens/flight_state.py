@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cockpit.widgets.curves import StageCurve
+from engine.runs.aftermath import Aftermath
 
 LIVE = frozenset({"preparing", "starting", "loading", "training", "evaluating", "holding", "stopping"})
 """States in which an engine lives."""
@@ -149,6 +150,7 @@ class FlightState:
     `cases` are those of the newest round of samples; `case_shown` is the screen's choice among them,
     `pending` what it has asked of the engine and not heard of. `trouble` is why the run cannot be read now.
     `zoom_open` is whether the screen shows the full-screen chart, `zoomed` what it has asked to be read for it.
+    `aftermath` is what is left of a run that ended badly.
     `alerts` is how many nobody has acknowledged: the app knows it, no source.
     """
 
@@ -157,6 +159,7 @@ class FlightState:
     stalled: bool = False
     note: str = ""
     error: str = ""
+    aftermath: Aftermath | None = None
     machine: str = ""
     alerts: int = 0
     checkpoint: str = ""

@@ -6,11 +6,13 @@ import re
 from array import array
 from bisect import bisect_left
 
+from cockpit.actions import flight
+from cockpit.screens.afterwards import Afterwards
 from cockpit.screens.brief import brief_of
 from cockpit.screens.flight_state import NEEDS_A_HAND
 from cockpit.screens.log_file import ERROR, WARNING, LogFile
 from cockpit.screens.log_state import LEVELS, LogLine, LogState
-from engine.runs.aftermath import Aftermath, aftermath
+from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
@@ -37,7 +39,7 @@ class LogSource:
         self._fitting: array[int] | None = None
         self._looked_at = 0
         self._opened = False
-        self._after: tuple[tuple[int, str], Aftermath | None] | None = None
+        self._afterwards = Afterwards(paths)
 
     def read(self) -> LogState:
         status = self._status()
@@ -67,12 +69,8 @@ class LogSource:
         )
 
     def _advice(self, status: Status) -> str:
-        """Why, what mends it and what is safe; looked up once for an attempt."""
-        if status.state not in NEEDS_A_HAND:
-            return ""
-        if self._after is None or self._after[0] != (status.attempt, status.state):
-            self._after = (status.attempt, status.state), aftermath(self._paths, status)
-        after = self._after[1]
+        """Why, what mends it and what is safe."""
+        after = self._afterwards.of(status)
         return advice_of(after, status) if after else ""
 
     def close(self) -> None:
@@ -186,5 +184,5 @@ def advice_of(after: Aftermath, status: Status) -> str:
     """`The memory was not enough: a smaller batch_size …. Safe: checkpoint …. s on Flight goes on.`"""
     reason = "" if after.reason == status.error else after.reason
     why = ": ".join(part for part in (reason, after.hint) if part)
-    parts = [why[:1].upper() + why[1:], f"Safe: {after.safe}", "s on Flight goes on"]
+    parts = [why[:1].upper() + why[1:], f"Safe: {after.safe}", f"{flight.RESUME.key_name} on Flight goes on"]
     return ". ".join(part for part in parts if part) + "."

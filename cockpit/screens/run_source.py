@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.screens import reduce, run_series
+from cockpit.screens.afterwards import Afterwards
 from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumbnail, Wanted, Zoomed
 from cockpit.screens.image_root import image_root_of
 from cockpit.widgets.xray import LONG_SIDE
@@ -37,13 +38,14 @@ class RunSource:
         self._seconds: dict[tuple[str, int], float | None] = {}
         self._pictures: dict[str, Thumbnail | str] = {}
         self._image_root: Path | None = None
+        self._afterwards = Afterwards(paths)
         self._wanted: Wanted | None = None
         self._zoomed: tuple[Wanted, FlightState, Zoomed] | None = None
 
     def read(self) -> FlightState:
         reader = self._open()
         if reader is None:
-            return _state_without_database(self._paths)
+            return self._without_database()
         token = reader.change_token()
         if self._state is None or token != self._token:
             self._rows = reader.last_samples("case")
@@ -56,6 +58,7 @@ class RunSource:
             stalled=status.stalled,
             note=status.note or status.message,
             error=status.error or "",
+            aftermath=self._afterwards.of(status),
             cases=self._cases(),
             zoomed=self._zoom(reader, self._state),
         )
@@ -103,6 +106,16 @@ class RunSource:
             except NotReady:
                 return None
         return self._reader
+
+    def _without_database(self) -> FlightState:
+        status = status_of(self._paths)
+        return FlightState(
+            status.run,
+            status.state,
+            error=status.error or "",
+            aftermath=self._afterwards.of(status),
+            machine=_machine(None, None),
+        )
 
     def _read_all(self, reader: RunReader) -> FlightState:
         status = reader.status()
@@ -203,11 +216,6 @@ class RunSource:
         except UserError as error:
             return str(error)
         return film_or_reason(self._image_root, name, LONG_SIDE)
-
-
-def _state_without_database(paths: RunPaths) -> FlightState:
-    status = status_of(paths)
-    return FlightState(status.run, status.state, error=status.error or "", machine=_machine(None, None))
 
 
 def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:

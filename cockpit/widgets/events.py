@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions import flight
+from cockpit.actions import GO, flight
 from cockpit.screens.flight_state import NEEDS_A_HAND, EventView, FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, cut
@@ -39,8 +39,7 @@ def notice(state: FlightState) -> tuple[str, str]:
     key = flight.RESUME.key_name
     resume = f"{key} goes on from {state.checkpoint}" if state.checkpoint else f"{key} starts it again"
     if state.state in NEEDS_A_HAND:
-        reason = f": {state.error}" if state.error else ""
-        return f"{state.state}{reason}   {resume}", "bad"
+        return f"{state.state}   {resume}   {GO['log'].key_name} shows its log", "bad"
     if state.stalled:
         return (
             f"no step for much longer than usual; {flight.STOP.key_name} stops it, training.log may say why",

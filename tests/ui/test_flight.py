@@ -169,6 +169,21 @@ async def test_stopping_asks_once(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: source.asked == ["stop"])
 
 
+async def test_the_question_tells_what_a_resume_will_do(kit: ModuleType) -> None:
+    source = kit.FakeSource(kit.a_state())
+    app = kit.app_on(source)
+    async with app.run_test() as pilot:
+        await settled(kit, pilot)
+        await pilot.press("x")
+        await kit.until(pilot, lambda: "trains the rest of this stage." in shown(app))
+        await pilot.press("escape")
+        stages = source.state.stages
+        source.state = replace(source.state, stages=(*stages, replace(stages[0], status="ahead")))
+        await kit.until(pilot, lambda: flight(app).state.stage_ahead)
+        await pilot.press("x")
+        await kit.until(pilot, lambda: "goes on with the next stage." in shown(app))
+
+
 @pytest.mark.parametrize(
     ("state", "key", "reason"),
     [
@@ -263,7 +278,7 @@ async def test_a_stall_an_alert_and_a_crash_are_seen(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "▲ stalled" in shown(app) and "⚠ 1 alert" in shown(app))
         source.state = kit.a_state(state="crashed", error="killed by the system")
         await kit.until(pilot, lambda: "✖ crashed" in shown(app))
-        assert "killed by the system   s goes on from stage_b-000200" in shown(app)
+        assert "crashed   s goes on from stage_b-000200   6 shows its log" in shown(app)
 
 
 async def test_preparing_shows_what_is_under_way(kit: ModuleType) -> None:

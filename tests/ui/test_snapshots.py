@@ -28,11 +28,15 @@ from cockpit.screens.log_state import LogLine, LogState
 from cockpit.screens.runs_state import RunCurves, RunRow, RunsState
 from cockpit.screens.samples_source import cases_of, with_blanks
 from cockpit.screens.samples_state import SampleBook, writers_of
+from cockpit.screens.setup_state import SetupState
 from cockpit.screens.start import Offers
 from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from engine.data.curriculum import Sample, complete_labels
+from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
+from engine.setup_check.finding import Finding
+from engine.setup_check.plan import Change, Plan
 
 HERE = Path(__file__).parent / "snapshots"
 WRITE = "CXR_WRITE_SNAPSHOTS"
@@ -173,6 +177,33 @@ def a_log() -> LogState:
     )
 
 
+def a_setup() -> SetupState:
+    peft = Finding(
+        "peft-transformers",
+        "packages",
+        "fail",
+        "peft 0.17.1 cannot be imported",
+        found="transformers 4.41.0",
+        expected="4.44.0 and later, below 5",
+        why="`EncoderDecoderCache` appeared in 4.43.0",
+        consequences=("peft, LoRA and both stages do not start",),
+        source="peft#2292",
+        fix=(("/env/bin/python", "-m", "pip", "install", "transformers>=4.47,<5"),),
+    )
+    colours = Finding(
+        "terminal-colours", "terminal", "warn", "16 colours: TERM=screen inside tmux", found="TERM=screen"
+    )
+    well = (
+        ("interpreter", "interpreter", "Python 3.11.7 on x86_64"),
+        ("disk", "project", "310 GB free, 41 are needed"),
+        ("curriculum", "project", "10,142 samples, no patient on both sides"),
+    )
+    findings = (peft, colours, *(Finding(id, group, "ok", title) for id, group, title in well))
+    change = Change("transformers", "4.41.0", "4.57.6")
+    plan = Plan(peft.fix, (change,), (), frozenset({peft.id}), "a dry run")
+    return SetupState("/env/bin/python", "3.11.7", findings=findings, plan=plan, plans={peft.id: plan})
+
+
 def an_app(kit: ModuleType, look: str, run: bool = True) -> CockpitApp:
     state = kit.a_state()
     samples = Told(a_book(), {"film": FILM})
@@ -281,3 +312,34 @@ async def test_the_start_screen(kit: ModuleType, look: str) -> None:
     async with app.run_test(size=SIZES[0]) as pilot:
         await kit.until(pilot, lambda: "2 cores" in kit.shown(app))
         compare(f"start-80x24-{look}", app.screen._compositor.render_strips())
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_setup_with_something_to_mend(kit: ModuleType, look: str, size: tuple[int, int]) -> None:
+    app = an_app(kit, look)
+    app.setup = a_setup()
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("3")
+        await kit.until(pilot, lambda: "cannot be imported" in kit.shown(app))
+        await pilot.pause()
+        compare(f"setup-{size[0]}x{size[1]}-{look}", app.screen._compositor.render_strips())
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_flight_after_a_crash(kit: ModuleType, look: str, size: tuple[int, int]) -> None:
+    after = Aftermath(
+        "the memory that the GPU may use was not enough",
+        "a smaller batch_size with more accumulation takes less and trains the same",
+        (),
+        "checkpoint stage_b-000200, step 200 of 618; the 100 steps after it are trained again",
+        "cxr-cockpit resume night-run-3",
+    )
+    state = kit.a_state(state="crashed", error="RuntimeError: MPS backend out of memory", aftermath=after)
+    theme, glyphs = LOOKS[look]
+    app = kit.app_on(kit.FakeSource(state), glyphs=glyphs, theme=theme)
+    async with app.run_test(size=size) as pilot:
+        await kit.until(pilot, lambda: "the GPU may use" in kit.shown(app))
+        await pilot.pause()
+        compare(f"crashed-{size[0]}x{size[1]}-{look}", app.screen._compositor.render_strips())
