@@ -35,17 +35,17 @@ class Story:
         stage: str,
         step: int,
         steps: int | None,
-        loss: float | None,
+        loss: float,
         samples_per_second: float | None,
         eta_seconds: float | None,
     ) -> None:
-        """The engine is at that step; told if the last time was long enough ago."""
+        """A step was done; told if the last time was long enough ago."""
         now = self._clock()
         if now - self._told < STEP_SECONDS:
             return
         self._told = now
         parts = [f"{stage} step {step}" + (f"/{steps}" if steps is not None else "")]
-        parts += [f"loss {loss:.3f}"] if loss is not None else []
+        parts.append(f"loss {loss:.3f}")
         parts += [f"{samples_per_second:.1f} samples/s"] if samples_per_second is not None else []
         parts += [f"{eta_seconds / 60:.0f} min left"] if eta_seconds is not None else []
         log.info("%s", "   ".join(parts))

@@ -162,7 +162,7 @@ class RunWriter:
             if self._stepped is not None and self._place[0] == stage:
                 self._step_seconds.append(steady - self._stepped[1])
             self._place, self._stepped = (stage, step), (now, steady)
-            if self._story and stage is not None and step:
+            if self._story and stage is not None and step is not None and loss is not None:
                 self._story.step(stage, step, steps, loss, samples_per_second, eta_seconds)
         stepped = self._stepped or (None, None)
         told = (
