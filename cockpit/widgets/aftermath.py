@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from cockpit.screens.flight_state import FlightState
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, in_role, wrap
+from engine.runs.aftermath import Aftermath
+from engine.runs.status import NO_NOTICE
 
 NAME_WIDTH = 8
 ROWS = ((3, 3, 3, 3), (3, 1, 3, 3), (2, 1, 2, 2), (1, 1, 2, 1), (1, 1, 1, 1))
@@ -22,13 +24,20 @@ def aftermath_frame(state: FlightState, width: int, height: int, glyphs: Glyphs)
     return next((frame for frame in frames if len(frame) <= height), _parts(state, width, ROWS[-1], glyphs))
 
 
+def _last_words(state: FlightState, after: Aftermath) -> tuple[str, str]:
+    """What the engine said of it; where it could say nothing, the last line of its log."""
+    if state.error.startswith(NO_NOTICE) and after.last_lines:
+        return "log", after.last_lines[-1]
+    return "error", state.error if state.error != after.reason else ""
+
+
 def _parts(state: FlightState, width: int, rows: Sequence[int], glyphs: Glyphs) -> Frame:
     after = state.aftermath
     if after is None:
         return []
     parts = (
         ("why", after.reason, "bad"),
-        ("error", state.error if state.error != after.reason else "", "text"),
+        (*_last_words(state, after), "text"),
         ("hint", after.hint, "strong"),
         ("safe", after.safe, "text"),
     )

@@ -50,7 +50,7 @@ def _about(state: LogState, width: int, glyphs: Glyphs) -> Line:
     line: Line = [(" training.log   ", "strong")]
     if state.filtered:
         line.append((f"{count(state.total)} of ", "text"))
-    line.append((f"{count(state.every)} lines", "text"))
+    line.append((f"{count(state.every)} {'line' if state.every == 1 else 'lines'}", "text"))
     noun = "error" if state.errors == 1 else "errors"
     line.append((f"   {count(state.errors)} {noun}", "bad" if state.errors else "dim"))
     if state.level != LEVELS[0]:

@@ -14,6 +14,7 @@ from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
+from engine.runs.status import NO_NOTICE
 
 OUT_OF_MEMORY = Aftermath(
     reason="the memory that the GPU may use was not enough",
@@ -83,6 +84,14 @@ def test_less_room_makes_its_parts_shorter(kit: ModuleType) -> None:
         assert len(frame) == rows
         assert all(width_of(line) <= 80 for line in frame)
     assert aftermath_frame(crashed(kit, aftermath=None), 80, 9, UNICODE) == []
+
+
+def test_without_a_word_of_its_own_the_last_line_of_the_log_stands_for_it(kit: ModuleType) -> None:
+    silent = f"{NO_NOTICE} (last state: training); last line of training.log: RuntimeError: MPS backend"
+    shown = text(aftermath_frame(crashed(kit, error=silent), 80, 9, UNICODE))
+    assert " log     RuntimeError: MPS backend out of memory" in shown and NO_NOTICE not in shown
+    wordless = crashed(kit, error=NO_NOTICE, aftermath=replace(OUT_OF_MEMORY, last_lines=()))
+    assert f" error   {NO_NOTICE}" in text(aftermath_frame(wordless, 80, 9, UNICODE))
 
 
 def test_what_is_said_twice_is_told_once_and_nothing_is_obeyed(kit: ModuleType) -> None:
