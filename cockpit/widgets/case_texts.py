@@ -52,7 +52,7 @@ def case_texts(
     if roomy and not view.blanked and view.blank_text is not None and height - len(frame) > 3:
         said, _ = word_difference(view.blank_text, shown.written.prose)
         lines = marked_lines(said, glyphs.invented, width, glyphs.ellipsis)
-        frame += [[], [("with the image blanked, against what it said", "dim")]]
+        frame += [[], [("image blanked, against what it said", "dim")]]
         frame += shortened(lines, height - len(frame), width, glyphs.ellipsis)
     if record and height - len(frame) > 3:
         frame += [[], *_record(shown, width, height - len(frame) - 1, glyphs)]
