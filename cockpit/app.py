@@ -29,7 +29,7 @@ from cockpit.actions.keys import move_keys
 from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
-from cockpit.commands.opening import is_terminal
+from cockpit.commands.opening import is_terminal, writes_unicode
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
@@ -313,6 +313,7 @@ def run_app(
     if not is_terminal():
         raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
     move_keys(read_keymap(keymap_path()))
+    ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
     app = CockpitApp(

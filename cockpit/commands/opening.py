@@ -39,6 +39,11 @@ def is_terminal() -> bool:
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
+def writes_unicode() -> bool:
+    """Whether what is written to the terminal may be more than ASCII: the locale decides that."""
+    return (sys.stdout.encoding or "ascii").lower().startswith("utf")
+
+
 def open_app(options: argparse.Namespace, paths: RunPaths | None = None) -> int:
     """The app, on a run or on what it finds; returns its exit code."""
     from cockpit.app import run_app

@@ -71,7 +71,8 @@ class Still(Widget):
         return ""
 
     def render_line(self, y: int) -> Strip:
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+        # With a style, even if it has none: the filter of NO_COLOR ends the app over a stretch without one.
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, Style())
 
     def _strip(self, row: list[Cell]) -> Strip:
         """The row's cells as one segment a run of equal paint."""

@@ -116,7 +116,7 @@ Open = Callable[..., Terminal]
 def open_app() -> Iterator[Open]:
     opened: list[Terminal] = []
 
-    def start(runs: Path, images: str = "half", answer: bytes = b"") -> Terminal:
+    def start(runs: Path, images: str = "half", answer: bytes = b"", **more: str) -> Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         process = subprocess.Popen(
@@ -126,7 +126,7 @@ def open_app() -> Iterator[Open]:
             stderr=slave,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
-            env=environment(),
+            env=environment() | more,
         )
         terminal = Terminal(process, master, slave, answer)
         opened.append(terminal)
@@ -285,6 +285,29 @@ def test_without_proof_films_are_made_of_half_cells(record, open_app: Open) -> N
     terminal = open_app(record().root.parent, "auto", b"\x1b[?62;c")
     terminal.shows("▀▀▀")
     assert b"a=T" not in terminal.output
+
+
+def test_without_colours_it_is_the_same_app(record, open_app: Open) -> None:
+    terminal = open_app(record().root.parent, NO_COLOR="1")
+    terminal.shows("parked")
+    for key, words in ((b"2", "worst first"), (b"3", "Setup check"), (b"4", "curriculum"), (b"5", "took")):
+        os.write(terminal.master, key)
+        terminal.shows(words)
+    os.write(terminal.master, b"q")
+    assert terminal.ended() == 0
+    assert b"Traceback" not in terminal.output
+
+
+def test_where_the_locale_has_no_more_everything_is_ascii(record, open_app: Open) -> None:
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    terminal = open_app(record().root.parent, **locale)
+    terminal.shows("parked")
+    for key, words in ((b"2", "worst first"), (b"5", "took"), (b"6", "training.log")):
+        os.write(terminal.master, key)
+        terminal.shows(words)
+    assert terminal.output.isascii()
+    os.write(terminal.master, b"q")
+    assert terminal.ended() == 0
 
 
 # --- in tmux --------------------------------------------------------------------------------------------------
