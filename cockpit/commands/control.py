@@ -51,7 +51,9 @@ def ask(
         try:
             command = reader.request(verb, arguments, who=WHO)
         except NoEngine as error:
-            return Outcome("void", "; ".join(filter(None, [str(error), how_to_go_on(status_of(paths))])))
+            return Outcome(
+                "void", "; ".join(filter(None, [str(error), how_to_go_on(status_of(paths), paths)]))
+            )
         if not wait:
             return None
         try:

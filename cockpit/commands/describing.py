@@ -6,6 +6,7 @@ from cockpit.commands.console import one_line, table
 from cockpit.widgets.figures import GIB, count, duration, time_left
 from cockpit.widgets.glyphs import UNICODE
 from engine.runs.aftermath import Aftermath
+from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 
 STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
@@ -93,9 +94,9 @@ def overview(statuses: list[Status]) -> list[str]:
     return table(rows, right=(3, 4, 5))
 
 
-def how_to_go_on(status: Status) -> str:
+def how_to_go_on(status: Status, paths: RunPaths) -> str:
     """What a person can do next with a run that has ended."""
-    command = f"`cxr-cockpit resume {status.run}`"
+    command = f"`{paths.resume_command}`"
     return {
         "parked": f"go on with {command}",
         "stopped": f"the next stage: {command}; the same one: add --same-stage",

@@ -68,7 +68,7 @@ def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False, res
         if status.live:
             print(f"{paths.name} {status.state}: it parks by itself; {how_to_go_on_later(paths)}", flush=True)
             return 1
-        print(last_line(status, aftermath(paths, status)), flush=True)
+        print(last_line(status, paths, aftermath(paths, status)), flush=True)
         wrong_input = last_error is not None and bool(last_error.data.get("usage"))
         if status.state == "failed" and last_error and wrong_input:
             raise UserError(last_error.message)
@@ -115,10 +115,10 @@ def _told_before(reader: RunReader, engine_began: bool) -> int:
 
 
 def how_to_go_on_later(paths: RunPaths) -> str:
-    return f"go on with `cxr-cockpit resume {paths.name}`"
+    return f"go on with `{paths.resume_command}`"
 
 
-def last_line(status: Status, after: Aftermath | None = None) -> str:
+def last_line(status: Status, paths: RunPaths, after: Aftermath | None = None) -> str:
     """`demo parked: go on with …`; after a crash also why, what mends it and what is safe."""
     said = one_line(status.error or "") if status.state in ("failed", "crashed") else ""
     parts = [said]
@@ -126,7 +126,7 @@ def last_line(status: Status, after: Aftermath | None = None) -> str:
         if said.startswith(NO_NOTICE) and "; last line of" not in said:
             parts = []  # the reason says more
         parts += ["" if after.reason == status.error else after.reason, after.hint, f"safe: {after.safe}"]
-    rest = "; ".join(one_line(part) for part in (*parts, how_to_go_on(status)) if part)
+    rest = "; ".join(one_line(part) for part in (*parts, how_to_go_on(status, paths)) if part)
     return f"{status.run} {status.state}" + (f": {rest}" if rest else "")
 
 

@@ -91,7 +91,7 @@ def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None
     if planned and planned[-1] == reached.stage:
         raise UserError(
             f"{reached.stage}, the last stage of run {paths.name!r}, was stopped at step {reached.step}: "
-            f"`cxr-cockpit resume {paths.name} --same-stage` goes on with it"
+            f"`{paths.resume_command} --same-stage` goes on with it"
         )
 
 

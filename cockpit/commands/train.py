@@ -114,7 +114,7 @@ def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
     newest = newest_checkpoint(paths)
     reached = standing(newest) if newest else None
     if reached is None or (reached.stage == "stage_a" and not reached.ended):
-        raise UserError(f"stage A of run {paths.name!r} is not done: `cxr-cockpit resume {paths.name}` first")
+        raise UserError(f"stage A of run {paths.name!r} is not done: `{paths.resume_command}` first")
     _check_same(paths, config)
     launch(paths, engine_argv(paths, "--stage", "stage_b"))
     return paths
@@ -132,7 +132,7 @@ def _check_same(paths: RunPaths, config: RunConfig) -> None:
         if value != was and not settled_at_start:
             raise UserError(
                 f"run {paths.name!r} was started with {key} = {was!r}, not {value!r}: "
-                f"`cxr-cockpit resume {paths.name}` goes on as it was, "
+                f"`{paths.resume_command}` goes on as it was, "
                 f"--from {paths.name} --run NAME in a new run with the new value"
             )
 

@@ -28,22 +28,24 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the view tells besides the status: losses of the stage so far, and what last happened."""
+    """What the view tells besides the status: losses of the stage so far, what last happened, how to go on."""
 
     losses: tuple[float, ...] = ()
     last_event: str = ""
+    go_on: str = ""
 
 
 def read_story(paths: RunPaths, status: Status) -> Story:
     """Losses in as many columns as the view has at most. UserError if the run cannot be read."""
+    go_on = "" if status.live else how_to_go_on(status, paths)
     try:
         with open_reader(paths) as reader:
             buckets = reader.series("train/loss", status.stage, columns=WIDEST) if status.stage else []
             events = reader.last_events(1, TOLD)
     except NotReady:
-        return Story()
+        return Story(go_on=go_on)
     told = one_line(event_line(events[0])) if events else ""
-    return Story(tuple(bucket.mean for bucket in buckets), told)
+    return Story(tuple(bucket.mean for bucket in buckets), told, go_on)
 
 
 def watch_lines(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
@@ -82,8 +84,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
 def _last(status: Status, story: Story) -> str:
     if not status.live and status.error:
         return f"  {one_line(status.error)}"
-    go_on = "" if status.live else how_to_go_on(status)
-    return f"  {go_on or story.last_event}".rstrip()
+    return f"  {story.go_on or story.last_event}".rstrip()
 
 
 def rail(share: float, width: int, glyphs: Glyphs) -> str:

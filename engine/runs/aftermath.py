@@ -41,7 +41,7 @@ def aftermath(paths: RunPaths, status: Status) -> Aftermath | None:
         hint=failure.hint,
         last_lines=last_lines,
         safe=_safe(paths, status),
-        command=f"cxr-cockpit resume {paths.name}",
+        command=paths.resume_command,
     )
 
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,13 @@ class RunPaths:
     @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
+
+    @property
+    def resume_command(self) -> str:
+        """What a person types to go on with this run, from where they are now."""
+        directory = self.root.absolute().parent
+        where = "" if directory == runs_dir() else f" --runs {shlex.quote(str(directory))}"
+        return f"cxr-cockpit resume {self.name}{where}"
 
     def is_run(self) -> bool:
         """Whether the directory holds a run: an engine was started in it, or is about to be."""
@@ -129,7 +137,7 @@ def create_run(directory: Path, name: str) -> RunPaths:
         paths.checkpoints.mkdir(mode=0o700)
     except FileExistsError:
         raise UserError(
-            f"run {name!r} exists in {directory}: go on with it by `cxr-cockpit resume {name}`, "
+            f"run {name!r} exists in {directory}: go on with it by `{paths.resume_command}`, "
             "or choose another name with --run"
         ) from None
     except OSError as error:

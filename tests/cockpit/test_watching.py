@@ -57,7 +57,8 @@ def test_nothing_but_ascii_where_no_more_can_be_drawn() -> None:
 
 def test_how_it_ended_is_the_last_word() -> None:
     parked = replace(RUNNING, state="parked", live=False)
-    assert watch_lines(parked, STORY, 80, UNICODE)[-1] == "  go on with `cxr-cockpit resume night`"
+    story = replace(STORY, go_on="go on with `cxr-cockpit resume night`")
+    assert watch_lines(parked, story, 80, UNICODE)[-1] == "  go on with `cxr-cockpit resume night`"
     failed = replace(RUNNING, state="failed", live=False, error="loss is not finite\x1b[2J\nat step 301")
     assert watch_lines(failed, STORY, 80, UNICODE)[-1] == "  loss is not finite�[2J at step 301"
 

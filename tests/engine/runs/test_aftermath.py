@@ -57,7 +57,7 @@ def test_a_crash_with_words(paths: RunPaths) -> None:
     assert found.safe == (
         "checkpoint stage_a-000020, step 20 of 100; the 10 steps after it are trained again"
     )
-    assert found.command == "cxr-cockpit resume night"
+    assert found.command == paths.resume_command
 
 
 def test_killed_for_want_of_memory(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,3 +83,12 @@ def test_checkpoint_names() -> None:
     assert layout.parse_checkpoint_name("stage_a-000400") == ("stage_a", 400)
     assert layout.parse_checkpoint_name("stage_b-1234567") == ("stage_b", 1234567)
     assert layout.parse_checkpoint_name("tmp-stage") is None
+
+
+def test_the_command_to_go_on_works_from_where_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXR_RUNS", str(tmp_path / "runs"))
+    assert layout.RunPaths(tmp_path / "runs" / "night").resume_command == "cxr-cockpit resume night"
+    elsewhere = layout.RunPaths(tmp_path / "two words" / "night")
+    assert elsewhere.resume_command == f"cxr-cockpit resume night --runs '{tmp_path}/two words'"
