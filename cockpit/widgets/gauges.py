@@ -26,16 +26,16 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
     frame += [gauge_line(gauge, width, glyphs) for gauge in known_gauges(state.memory)]
     if len(frame) == 1:
         frame.append([("no figures yet", "dim")])
-    below = (swap_line(state.memory), busy_line(state.memory), planned_line(state))
-    return [*frame, *(line for line in below if line)]
+    below = [line for line in (swap_line(state.memory), busy_line(state.memory)) if line]
+    return [*frame, *below, *planned_lines(state)]
 
 
-def planned_line(state: FlightState) -> Line:
-    """`plan       2.7 GB, 98% taken   1.9 samples/s`; empty for a run that was not planned."""
+def planned_lines(state: FlightState) -> Frame:
+    """`plan         2.7 GB, 98 % taken` and `pace       1.75 samples/s, 1.90 planned`, where there was a plan."""
     stage = state.stage_now
     if stage is None or stage.planned_bytes is None:
         return []
-    line: Line = [
+    memory: Line = [
         (f"{'plan':<{NAME_WIDTH}}", "dim"),
         (figures.gigabytes(stage.planned_bytes), "text"),
         (" GB", "dim"),
@@ -43,10 +43,18 @@ def planned_line(state: FlightState) -> Line:
     taken = state.memory.process if state.memory.device is None else state.memory.reserved
     if taken is not None:
         over = taken > OVER_PLAN * stage.planned_bytes
-        line.append((f"  {taken / stage.planned_bytes:.0%} taken", "warn" if over else "dim"))
-    if stage.planned_samples_per_second is not None:
-        line.append((f"  {figures.rate(stage.planned_samples_per_second)} samples/s", "dim"))
-    return line
+        memory.append((f", {round(100 * taken / stage.planned_bytes)} % taken", "warn" if over else "dim"))
+    pace = state.pace.samples_per_second
+    if stage.planned_samples_per_second is None or pace is None:
+        return [memory]
+    return [
+        memory,
+        [
+            (f"{'pace':<{NAME_WIDTH}}", "dim"),
+            (f"{figures.rate(pace):>6}", "text"),
+            (f" samples/s, {figures.rate(stage.planned_samples_per_second).strip()} planned", "dim"),
+        ],
+    ]
 
 
 def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:

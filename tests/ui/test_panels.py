@@ -136,6 +136,28 @@ def test_swap_and_pressure_show_when_they_matter(kit: ModuleType, memory: Memory
     assert words in shown and ("swap" in shown) == bool(words)
 
 
+def planned(state: FlightState, memory: float, pace: float | None) -> FlightState:
+    done, now = state.stages
+    return replace(state, stages=(done, replace(now, planned_bytes=memory, planned_samples_per_second=pace)))
+
+
+def test_what_was_planned_stands_beside_what_is(kit: ModuleType) -> None:
+    state = kit.a_state(memory=Memory(process=2 * GIB, used=3 * GIB, total=7.8 * GIB))
+    assert "plan" not in text(gauges_frame(state, 40, 12, UNICODE))
+    lines = text(gauges_frame(planned(state, 2.5 * GIB, 10.0), 40, 12, UNICODE)).split("\n")
+    assert lines[-2:] == ["plan        2.5 GB, 80 % taken", "pace       12.3 samples/s, 10.0 planned"]
+    assert max(map(len, lines)) <= 40
+    unpaced = text(gauges_frame(planned(state, 2.5 * GIB, None), 40, 12, UNICODE))
+    assert "80 % taken" in unpaced and "pace" not in unpaced
+
+
+def test_more_than_planned_is_a_warning_and_a_devices_memory_is_what_counts(kit: ModuleType) -> None:
+    over = planned(kit.a_state(memory=Memory(process=3 * GIB)), 2 * GIB, None)
+    assert roles(gauges_frame(over, 40, 12, UNICODE), "150 %") == {"warn"}
+    on_device = kit.a_state(memory=Memory(process=3 * GIB, device=GIB, reserved=2 * GIB))
+    assert roles(gauges_frame(planned(on_device, 2 * GIB, None), 40, 12, UNICODE), "100 %") == {"dim"}
+
+
 def test_a_full_gauge_asks_for_a_hand(kit: ModuleType) -> None:
     full = kit.a_state(memory=Memory(process=GIB, used=7.7 * GIB, total=7.8 * GIB))
     assert roles(gauges_frame(full, 40, 12, UNICODE), "7.7") == {"bad"}

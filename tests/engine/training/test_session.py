@@ -59,6 +59,8 @@ def test_a_run_records_its_whole_story(unbroken: RunPaths) -> None:
         assert ("stage_a", 3, "case") in purposes
         assert {("stage_a", 4, "evaluation"), ("stage_b", 3, "evaluation")} <= purposes
         assert [stage["stage"] for stage in reader.stages_plan()] == ["stage_a", "stage_b"]
+        for stage in reader.stages_plan():
+            assert stage["planned_bytes"] > 1e8 and stage["planned_samples_per_second"] > 0
         messages = " ".join(event.message for event in reader.events())
         assert "no target cut" in messages
         assert "tensors have moved" in messages

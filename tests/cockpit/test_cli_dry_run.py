@@ -1,0 +1,90 @@
+"""`train --dry-run` from the outside: whatever becomes of the trial, nothing of it stays."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cockpit.cli import main
+from cockpit.commands.dry_run import PREFIX, sweep
+from engine.config import demo_config_path
+
+#: In the engine's place: told where to work, it leaves a file there, as a checkpoint would be.
+TRIAL = '#!/bin/sh\necho "$@" > {told}\ntouch "$5/left"\n'
+
+Dry = Callable[..., int]
+
+
+@pytest.fixture
+def dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dry:
+    """Run the command with a shell script as its child."""
+
+    def run(script: str, *more: str) -> int:
+        child = tmp_path / "child"
+        child.write_text(TRIAL.format(told=tmp_path / "told") + script)
+        child.chmod(0o700)
+        monkeypatch.setattr("cockpit.commands.dry_run.sys.executable", str(child))
+        config = ["--set", f"data.curriculum={tmp_path}/none.jsonl", "--set", f"data.image_root={tmp_path}"]
+        return main(
+            ["train", str(demo_config_path()), "--dry-run", "--runs", str(tmp_path / "runs"), *config, *more]
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_it_ends_as_the_trial_does_and_leaves_nothing(dry: Dry, tmp_path: Path, code: int) -> None:
+    assert dry(f'test -f "$5/config.yaml" || exit 9\nexit {code}') == code
+    assert not (tmp_path / "runs").exists()
+    words = (tmp_path / "told").read_text().split()
+    assert words[:4] == ["-P", "-m", "engine", "dry-run"] and words[-2:] == ["--stage", "all"]
+
+
+def test_runs_that_were_there_stay(dry: Dry, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "other").mkdir(parents=True)
+    assert dry("kill -KILL $$") == 1
+    assert [one.name for one in (tmp_path / "runs").iterdir()] == ["other"]
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
+def test_a_signal_ends_both_and_leaves_nothing(dry: Dry, tmp_path: Path, name: str) -> None:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    ended = tmp_path / "ended"
+    waits = f"trap 'echo well > {ended}; exit 130' TERM\nkill -{name} $PPID\nwhile :; do sleep 0.01; done"
+    assert dry(waits) == 130
+    assert ended.read_text() == "well\n"
+    assert not (tmp_path / "runs").exists()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
+
+
+def test_a_trial_that_does_not_listen_is_killed(
+    dry: Dry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cockpit.commands.dry_run.PATIENCE", 0.05)
+    assert dry("trap '' TERM\nkill -INT $PPID\nwhile :; do sleep 0.01; done") == 130
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_killed_trial_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f"{PREFIX}{pid}").mkdir()
+    (tmp_path / f"{PREFIX}notes").mkdir()
+    sweep(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
+        [f"{PREFIX}{os.getpid()}", f"{PREFIX}notes"]
+    )
+
+
+def test_a_base_that_is_not_there_is_one_line(
+    dry: Dry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dry("exit 0", "--set", f"model.base={tmp_path}/none") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "no directory" in told
+    assert not (tmp_path / "told").exists()

@@ -1,0 +1,71 @@
+"""The model that the project is for, by its headers alone: files of its real size in which nothing is stored."""
+
+import json
+import math
+import struct
+from pathlib import Path
+
+import pytest
+
+from engine.config import RunConfig, load_config, project_root
+from engine.model.checkpoint_files import expected_shapes
+from engine.model.inspect import inspect_model
+from engine.model.llava_mistral import read_config
+from engine.planning.plan import make_plan
+from engine.planning.report import describe
+from engine.planning.skeleton import KNOWN
+
+NAME = "llava-med-v1.5-mistral-7b"
+SHARDS = 4
+
+
+def write_hollow_shard(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """A safetensors file of bfloat16 whose data are a hole in the file."""
+    header: dict[str, object] = {}
+    end = 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + end)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("hollow") / NAME
+    directory.mkdir()
+    (directory / "config.json").write_text(json.dumps(KNOWN[NAME]))
+    shapes = expected_shapes(read_config(directory))
+    names = sorted(shapes)
+    where = {}
+    for number in range(SHARDS):
+        shard = f"model-{number + 1:05d}-of-{SHARDS:05d}.safetensors"
+        own = {name: shapes[name] for name in names[number::SHARDS]}
+        write_hollow_shard(directory / shard, own)
+        where |= dict.fromkeys(own, shard)
+    index = {"metadata": {"total_size": 15_132_438_528}, "weight_map": where}
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    return directory
+
+
+def config_of(base: Path) -> RunConfig:
+    return load_config(project_root() / "configs" / "llava_med_mps.yaml", [f"model.base={base}"])
+
+
+def test_its_headers_are_held_against_its_configuration(base: Path) -> None:
+    found = inspect_model(base)
+    assert found["ok"] and found["bytes"] == 15_132_438_528 and found["shards"] == SHARDS
+    assert not (found["missing"] or found["unexpected"] or found["reshaped"])
+
+
+def test_a_plan_is_the_same_whether_it_is_there_or_not(base: Path, tmp_path: Path) -> None:
+    there = make_plan(config_of(base), tmp_path, compare=False)
+    absent = make_plan(config_of(tmp_path / NAME), tmp_path, compare=False)
+    assert there.shapes.fetched and not absent.shapes.fetched
+    assert there.phases[0] == absent.phases[0] and there.times == absent.times
+    assert "model not there yet" in describe(absent) and "model not there yet" not in describe(there)
+    parts = there.peak.parts
+    assert parts["weights"] == 4 * (15_132_438_528 // 2 + 2 * 64 * 4096)
+    assert parts["activations"] > 10 * parts["adapter"]
