@@ -39,7 +39,11 @@ def dry_run(config: RunConfig, runs: Path, stage: str) -> int:
         command += ["--runs", str(runs), "--stage", stage]
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         ended = child.wait()
-        return ended if ended >= 0 else 1
+        if ended >= 0:
+            return ended
+        hint = "if memory ran out, `cxr-cockpit plan` tells what fits"
+        print(f"cxr-cockpit: the trial was ended by signal {-ended}; {hint}", file=sys.stderr)
+        return 1
     except OSError as error:
         raise UserError(f"{place}: {error.strerror}") from None
     finally:

@@ -12,6 +12,7 @@ import torch
 
 from engine.config import RunConfig, load_config
 from engine.data.curriculum import Sample
+from engine.errors import UserError
 from engine.model.lora import load_adapter, trainable
 from engine.planning.brief import lengths_of
 from engine.planning.measured import PeakMemory
@@ -26,6 +27,7 @@ from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.evaluation import Evaluator
 from engine.training.loaded import Loaded, load
 from engine.training.loop import StageTrainer
+from engine.training.out_of_memory import is_out_of_memory
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.schedule import StageSchedule
 
@@ -68,9 +70,28 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     config = _without_traces(load_config(place / "config.yaml"), place)
     torch.set_num_threads(config.model.threads or torch.get_num_threads())
     device = devices.choose_device(config.model.device)
+    try:
+        trial, encoded = _tried(config, device, place, stages)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        _say("out of memory: the run would not fit; `cxr-cockpit plan` tells which recipes do")
+        return 1
+    plan = make_plan(config, runs, stages, compare=False, lengths=lengths_of(encoded))
+    if as_json:
+        print(json.dumps(trial_as_json(plan, trial)))
+    else:
+        print("\n".join(summary(plan, trial)), flush=True)
+    return 1 if plan.limit is not None and trial.peak > plan.limit else 0
+
+
+def _tried(
+    config: RunConfig, device: torch.device, place: Path, stages: tuple[str, ...]
+) -> tuple[Trial, dict[str, list[Encoded]]]:
+    """What was measured, and the samples of train and val."""
+    trial = Trial()
     with PeakMemory(device) as peak:
         samples = prepare_curriculum(config, _say, lambda: None)
-        trial = Trial()
         begun = time.monotonic()
         loaded = load(config, device, None)
         trial.loading = time.monotonic() - begun
@@ -86,12 +107,7 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
         trial.generation = _try_answers(config, loaded, samples, stages)
         trial.checkpoint = _try_checkpoint(place / "checkpoints", loaded, stages[0])
         trial.peak = peak.bytes
-    plan = make_plan(config, runs, stages, compare=False, lengths=lengths_of(encoded))
-    if as_json:
-        print(json.dumps(trial_as_json(plan, trial)))
-    else:
-        print("\n".join(summary(plan, trial)), flush=True)
-    return 1 if plan.limit is not None and trial.peak > plan.limit else 0
+    return trial, encoded
 
 
 def longest_micro_batch(schedule: StageSchedule, pool: list[Encoded], multiple: int) -> list[Encoded]:
@@ -177,9 +193,12 @@ def _try_checkpoint(directory: Path, loaded: Loaded, stage: str) -> float:
     for parameter in trainable(loaded.model).values():
         moments = {key: torch.zeros_like(parameter) for key in ("exp_avg", "exp_avg_sq")}
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
-    written = checkpoints.write_checkpoint(
-        directory, f"{stage}-000003", loaded.model, optimizer, Standing(stage, STEPS, STEPS)
-    )
+    try:
+        written = checkpoints.write_checkpoint(
+            directory, f"{stage}-000003", loaded.model, optimizer, Standing(stage, STEPS, STEPS)
+        )
+    except checkpoints.NotWritten as error:
+        raise UserError(str(error)) from None
     load_adapter(loaded.model, written.path)
     checkpoints.load_optimizer(written, loaded.model, optimizer)
     seconds = time.monotonic() - begun

@@ -44,9 +44,10 @@ def test_it_ends_as_the_trial_does_and_leaves_nothing(dry: Dry, tmp_path: Path, 
     assert words[:4] == ["-P", "-m", "engine", "dry-run"] and words[-2:] == ["--stage", "all"]
 
 
-def test_runs_that_were_there_stay(dry: Dry, tmp_path: Path) -> None:
+def test_runs_that_were_there_stay(dry: Dry, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "runs" / "other").mkdir(parents=True)
     assert dry("kill -KILL $$") == 1
+    assert "ended by signal 9" in capsys.readouterr().err
     assert [one.name for one in (tmp_path / "runs").iterdir()] == ["other"]
 
 

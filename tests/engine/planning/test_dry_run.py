@@ -108,3 +108,17 @@ def test_a_run_that_would_not_fit_is_told_by_the_exit_code(
     freeze(config, place / "config.yaml")
     assert dry_run(place, home / "runs", ("stage_a",)) == 1
     assert "more than the 0 MB there are" in capsys.readouterr().out
+
+
+def test_memory_that_runs_out_is_a_line(
+    config: RunConfig, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def greedy(*_: object) -> None:
+        raise torch.OutOfMemoryError("MPS backend out of memory (allocated: 380 GB)")
+
+    monkeypatch.setattr("engine.planning.dry_run._tried", greedy)
+    place = home / "greedy"
+    place.mkdir()
+    freeze(config, place / "config.yaml")
+    assert dry_run(place, home / "runs", ("stage_a",)) == 1
+    assert "would not fit" in capsys.readouterr().err

@@ -51,9 +51,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     samples = [sample(n, stage, "train" if n < 40 else "val") for n in range(48) for stage in both]
     write_curriculum(home / "curriculum.jsonl", samples)
     paths = [f"data.curriculum={home / 'curriculum.jsonl'}", f"data.image_root={home}", "data.phantom=null"]
-    return load_config(
-        demo_config_path(), [*paths, "stages.stage_b.replay=0", "stages.stage_a.accumulation=2"]
-    )
+    stages = ["stages.stage_a.epochs=5", "stages.stage_a.accumulation=2", "stages.stage_a.batch_size=8"]
+    stages += ["stages.stage_b.epochs=4", "stages.stage_b.replay=0", "stages.stage_b.batch_size=8"]
+    return load_config(demo_config_path(), [*paths, *stages])
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig, load_config, project_root
+from engine.config import RunConfig, demo_config_path, load_config
 from engine.model.checkpoint_files import expected_shapes
 from engine.model.inspect import inspect_model
 from engine.model.llava_mistral import read_config
@@ -36,7 +36,7 @@ def write_hollow_shard(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("hollow") / NAME
     directory.mkdir()
-    (directory / "config.json").write_text(json.dumps(KNOWN[NAME]))
+    (directory / "config.json").write_text(json.dumps(KNOWN[NAME] | {"image_aspect_ratio": "pad"}))
     shapes = expected_shapes(read_config(directory))
     names = sorted(shapes)
     where = {}
@@ -51,7 +51,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_of(base: Path) -> RunConfig:
-    return load_config(project_root() / "configs" / "llava_med_mps.yaml", [f"model.base={base}"])
+    paths = [f"model.base={base}", f"data.curriculum={base.parent / 'none.jsonl'}"]
+    return load_config(demo_config_path().with_name("llava_med_mps.yaml"), paths)
 
 
 def test_its_headers_are_held_against_its_configuration(base: Path) -> None:
