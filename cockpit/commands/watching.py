@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import NoReturn
 from cockpit.commands.console import LiveLines, one_line
 from cockpit.commands.describing import how_to_go_on, stage_name
 from cockpit.commands.headless import event_line
+from cockpit.commands.opening import writes_unicode
 from cockpit.widgets.figures import GIB, count, time_left
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from engine.runs.layout import RunPaths
@@ -109,8 +109,7 @@ def spark(values: Sequence[float], width: int) -> str:
 
 def glyphs_for(ascii: bool) -> Glyphs:
     """ASCII where it is asked for, or where standard output can write no more."""
-    encoding = (sys.stdout.encoding or "ascii").lower()
-    return ASCII if ascii or not encoding.startswith("utf") else UNICODE
+    return ASCII if ascii or not writes_unicode() else UNICODE
 
 
 @contextmanager
