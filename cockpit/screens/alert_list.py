@@ -49,6 +49,9 @@ class AlertList(ModalScreen[None]):
         cast(Any, self.app).alerts_changed.subscribe(self, self._follow)
         self._draw()
 
+    def on_unmount(self) -> None:
+        cast(Any, self.app).alerts_changed.unsubscribe(self)
+
     def on_resize(self) -> None:
         self._draw()
 

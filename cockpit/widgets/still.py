@@ -67,6 +67,10 @@ class Still(Widget):
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.repaint())
 
+    def on_unmount(self) -> None:
+        # the signal holds its callbacks: this widget, and with it a screen that was closed, would stay for good
+        self.app.theme_changed_signal.unsubscribe(self)
+
     def render(self) -> RenderResult:
         return ""
 

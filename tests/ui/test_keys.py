@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -59,6 +60,22 @@ async def test_the_palette_finds_actions_and_screens(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: GO["data"].help in kit.shown(app))
         await pilot.press("enter", "enter")
         await kit.until(pilot, lambda: "4 Data" in kit.shown(app))
+
+
+async def test_what_was_closed_is_not_kept(kit: ModuleType) -> None:
+    """Each screen that stayed would make every collection of garbage, and so every key, slower."""
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key, screen in (("?", Help), ("a", AlertList)):
+            for _ in range(2):
+                await pilot.press(key)
+                await kit.until(pilot, lambda screen=screen: isinstance(app.screen, screen))
+                await pilot.press("escape")
+                await kit.until(pilot, lambda screen=screen: not isinstance(app.screen, screen))
+        await pilot.pause()
+        gc.collect()
+        left = [one for one in gc.get_objects() if isinstance(one, (Help, AlertList))]
+        assert len(left) <= 1, left  # the framework may still hold the last one
 
 
 async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:
