@@ -44,11 +44,12 @@ class Recipe:
 
 
 def best(found: Sequence[Recipe]) -> Recipe | None:
-    """What fits and loses least: full precision first, then without recomputing, then the largest micro-batch."""
+    """What fits and changes least: the precision first, then without recomputing, then the largest micro-batch."""
     fitting = [one for one in found if one.fits]
+    precision = next(one.precision for one in found if one.chosen)
     return max(
         fitting,
-        key=lambda one: (one.precision == "float32", not one.activation_checkpointing, one.micro_batch),
+        key=lambda one: (one.precision == precision, not one.activation_checkpointing, one.micro_batch),
         default=None,
     )
 

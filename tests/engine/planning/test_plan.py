@@ -134,12 +134,15 @@ def test_settings_of_a_recipe_are_what_a_run_accepts(plan: Plan) -> None:
         assert changed.model.activation_checkpointing == one.activation_checkpointing
 
 
-def test_full_precision_and_a_large_micro_batch_are_preferred() -> None:
-    def recipe(micro: int, precision: str, again: bool, peak: int) -> Recipe:
-        return Recipe(micro, 8 // micro, precision, again, peak, 100, None, False)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_precision_and_a_large_micro_batch_are_kept(precision: str) -> None:
+    other = "bfloat16" if precision == "float32" else "float32"
 
-    fits = [recipe(1, "float32", True, 90), recipe(8, "bfloat16", False, 50), recipe(2, "float32", True, 95)]
-    assert best([*fits, recipe(8, "float32", False, 101)]) == fits[2]
+    def recipe(micro: int, precision: str, again: bool, peak: int) -> Recipe:
+        return Recipe(micro, 8 // micro, precision, again, peak, 100, None, peak > 100)
+
+    fits = [recipe(1, precision, True, 90), recipe(8, other, False, 50), recipe(2, precision, True, 95)]
+    assert best([*fits, recipe(8, precision, False, 101)]) == fits[2]
 
 
 @given(st.integers(1, 12), st.integers(1, 12))
