@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import RenderableType
 from textual import on
@@ -20,7 +20,6 @@ from textual.app import App, SystemCommand
 from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.signal import Signal
-from textual.widgets import Input
 
 from cockpit.actions import flight
 from cockpit.actions.common import GO
@@ -39,6 +38,7 @@ from cockpit.screens.base import CockpitScreen
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
 from cockpit.screens.flight import Flight
+from cockpit.screens.leaving import Palette
 from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
 from cockpit.screens.setup_state import SetupState
 from cockpit.screens.start import Offers, Start, Started
@@ -132,18 +132,16 @@ class CockpitApp(App[None]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable, self.glyphs.pictures))
 
+    def action_command_palette(self) -> None:
+        if not CommandPalette.is_open(cast(Any, self)):
+            self.push_screen(Palette(placeholder="find a key by its name", id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
         if isinstance(screen, CockpitScreen):
             for action in (*screen.ACTIONS, *GO.values()):
-                yield SystemCommand(action.label, action.help, partial(screen.action_take, action.id))
+                yield SystemCommand(action.label, action.help, _once(partial(screen.action_take, action.id)))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
-
-    @on(CommandPalette.Opened)
-    def _palette_opened(self) -> None:
-        field = self.screen.query_one(Input)
-        field.cursor_blink = False
-        field.placeholder = "find a key by its name"
 
     @on(Started)
     def _run_started(self, message: Started) -> None:
@@ -273,6 +271,12 @@ class CockpitApp(App[None]):
                 f"no theme {name!r}: there are dark, light, {', '.join(sorted(self.available_themes))}"
             )
         return wanted
+
+
+def _once(do: Callable[[], None]) -> Callable[[], None]:
+    """Does it the first time only."""
+    left = [do]
+    return lambda: left.pop()() if left else None
 
 
 def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:

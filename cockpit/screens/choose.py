@@ -10,12 +10,13 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, clean
 from cockpit.widgets.lines_view import LinesView
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(LeftOnce, ModalScreen[str | None]):
     """Dismissed with the chosen value, or with None by escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

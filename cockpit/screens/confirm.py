@@ -10,11 +10,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from cockpit.actions import Action
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.lines import Frame
 from cockpit.widgets.lines_view import LinesView
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(LeftOnce, ModalScreen[bool]):
     """The action's own key again, or enter, is yes; escape is no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("enter,y", "answer(True)"), ("escape,n,q", "answer(False)")]

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from cockpit.actions import GO, Action
 from cockpit.actions.common import HELP
 from cockpit.screens.flight_state import FlightState
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line
 from cockpit.widgets.lines_view import LinesView
@@ -24,7 +25,7 @@ AROUND = 5
 """Rows of the box that are no keys: its edges, the title and the line under it."""
 
 
-class Help(ModalScreen[None]):
+class Help(LeftOnce, ModalScreen[None]):
     """The keys of what is open come first. Closed by any of the usual keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,10 +11,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.lines_view import LinesView
 
 
-class Prompt(ModalScreen[str | None]):
+class Prompt(LeftOnce, ModalScreen[str | None]):
     """Dismissed with the text, or with None by escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up")]

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.screen import ModalScreen
 
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines_view import LinesView
@@ -16,7 +17,7 @@ from cockpit.widgets.pager import Lines, Pager
 KEYS = (("j k", "line", 0), ("space", "page", 1), ("esc", "back", 2))
 
 
-class Reading(ModalScreen[None]):
+class Reading(LeftOnce, ModalScreen[None]):
     """Moved by lines and pages, closed by escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

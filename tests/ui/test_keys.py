@@ -10,11 +10,13 @@ from types import ModuleType
 
 import pytest
 from textual.binding import BindingsMap
+from textual.widgets import Input
 
 from cockpit.actions import GO
 from cockpit.actions.keys import key_word, move_keys
 from cockpit.cli import main
 from cockpit.screens.alert_list import AlertList
+from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
 
 
@@ -90,6 +92,37 @@ async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "On the route" in kit.shown(app))
         await pilot.press("question_mark")
         await kit.until(pilot, lambda: not isinstance(app.screen, Help))
+
+
+async def test_a_palette_that_is_left_at_once(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("ctrl+p", "escape", "ctrl+p")
+        await kit.until(pilot, lambda: "find a key by its name" in kit.shown(app))
+        assert not app.screen.query_one(Input).cursor_blink
+
+
+async def test_enter_pressed_often_chooses_once(kit: ModuleType) -> None:
+    source = kit.FakeSource(kit.a_state())
+    app = kit.app_on(source)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("ctrl+p")
+        await kit.until(pilot, lambda: "Write a checkpoint" in kit.shown(app))
+        palette = app.screen
+        await pilot.press(*"hold", "down")
+        for _ in range(3):
+            palette._action_command_list("select")
+            palette._select_or_command()
+        await kit.until(pilot, lambda: source.asked == ["hold"])
+        await pilot.press("x")
+        await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
+        asked = app.screen
+        for _ in range(3):
+            asked.action_answer(True)
+        await kit.until(pilot, lambda: source.asked == ["hold", "stop"])
+        assert len(app.screen_stack) == 1
 
 
 README = Path(__file__).parents[2] / "README.md"

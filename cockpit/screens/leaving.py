@@ -1,0 +1,33 @@
+"""Leaving a screen once: keys may be quicker than the screen is gone, and leaving twice would end the app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette
+from textual.widgets import Input
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    _Base = Screen[Any]
+else:
+    _Base = object
+
+
+class LeftOnce(_Base):
+    """For a screen over others: what asks it to go when it is not the one on top is not heard."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        if self.app.screen is not self:
+            return AwaitComplete()
+        return super().dismiss(result)
+
+
+class Palette(LeftOnce, CommandPalette):
+    """The command palette; enter pressed twice chooses twice before it is gone."""
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):  # none, where it was left before it was there
+            field.cursor_blink = False
