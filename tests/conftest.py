@@ -1,8 +1,9 @@
-"""Shared test setup: a model hub on this machine that can be told to fail."""
+"""Shared test setup: Ctrl-C, and a model hub on this machine that can be told to fail."""
 
 import hashlib
 import json
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,12 @@ import pytest
 
 #: What a request is answered with in place of the file: it writes to the handler itself.
 Fault = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """As in a terminal: a shell starts what it puts into the background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def cut_after(count: int) -> Fault:

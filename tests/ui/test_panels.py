@@ -205,7 +205,7 @@ def test_text_of_the_model_is_never_obeyed(kit: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"state": "crashed", "error": "killed"}, "crashed: killed   s goes on from stage_b-000200"),
+        ({"state": "crashed", "error": "killed"}, "crashed   s goes on from stage_b-000200"),
         ({"state": "holding"}, "space continues"),
         ({"state": "parked"}, "s goes on from stage_b-000200"),
         ({"stalled": True}, "no step for much longer than usual"),
