@@ -37,16 +37,22 @@ def test_it_ends_with_the_engine_however_that_ends(
     os.mkfifo(fifo)
     program(tmp_path / "bin", "systemd-inhibit", f'exec 3>"{fifo}"; echo ready >&3; cat')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    may_end, go = os.pipe()
     child = os.fork()
     if child == 0:
         with kept_awake():
+            os.read(may_end, 1)
             os.kill(os.getpid(), signal.SIGKILL if killed else signal.SIGCONT)
         os._exit(0)
     with fifo.open() as alive:
+        assert alive.readline() == "ready\n"
+        os.write(go, b"1")
         ended = select.poll()
         ended.register(alive, 0)  # nothing but the hang-up: every writer is gone
         assert ended.poll(30_000)
     os.waitpid(child, 0)
+    os.close(may_end)
+    os.close(go)
 
 
 def test_without_a_program_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
