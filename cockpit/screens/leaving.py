@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
+from textual.errors import NoWidget
+from textual.events import Click
 from textual.widgets import Input
 
 if TYPE_CHECKING:
@@ -31,3 +33,9 @@ class Palette(LeftOnce, CommandPalette):
     def on_mount(self) -> None:
         for field in self.query(Input):  # none, where it was left before it was there
             field.cursor_blink = False
+
+    def on_click(self, event: Click) -> None:
+        try:
+            self.get_widget_at(event.screen_x, event.screen_y)
+        except NoWidget:  # it lies otherwise by now; Textual's own handler would end the app
+            event.prevent_default()
