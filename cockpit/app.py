@@ -29,6 +29,7 @@ from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
 from cockpit.commands.opening import is_terminal, writes_unicode
+from cockpit.crash import crash_note
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
@@ -131,6 +132,12 @@ class CockpitApp(App[None]):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable, self.glyphs.pictures))
+
+    def _fatal_error(self) -> None:
+        """Textual's own prints the values of all variables."""
+        self.bell()
+        self._exit_renderables.append(crash_note())
+        self._close_messages_no_wait()
 
     def action_command_palette(self) -> None:
         if not CommandPalette.is_open(cast(Any, self)):

@@ -87,7 +87,7 @@ class Log(RunScreen[LogSource]):
         elif action is keys.READ and state is not None and state.line is not None:
             text = clean(state.line.text)
             self.app.push_screen(Reading("training.log", lambda width: _wrapped(text, width), self.glyphs))
-        else:
+        elif action.id in _MOVES:  # reading and levels wait for the first lines
             self._ask(_MOVES[action.id])
 
     def _searched(self, words: str | None) -> None:

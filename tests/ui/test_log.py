@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import pytest
 
+from cockpit.actions import log as keys
 from cockpit.screens import log_file
 from cockpit.screens.brief import Brief
 from cockpit.screens.log import Log
@@ -225,3 +227,14 @@ def test_a_long_log_is_read_whole(path: Path) -> None:
     log = LogFile(path)
     log.refresh()
     assert log.count == 200_800
+
+
+async def test_every_key_may_come_before_the_first_lines(kit: ModuleType, crashed: RunPaths) -> None:
+    app = kit.app_on_run(crashed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await kit.until(pilot, lambda: isinstance(app.screen, Log))
+        log = cast(Log, app.screen)
+        log.state = None
+        for action in (keys.LEVEL, keys.READ, keys.NEXT_ERROR, keys.FOLLOW):
+            log.carry_out(action)

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from cockpit.actions import GO, GROUPS
 from cockpit.app import CockpitApp
 from cockpit.screens.base import RunScreen
+from cockpit.screens.flight import Flight
 from cockpit.screens.help import Help
 from cockpit.widgets.glyphs import ASCII
 from engine.runs.layout import RunPaths
@@ -117,3 +118,21 @@ def test_every_screen_of_the_registry_can_be_left_and_helped() -> None:
         ids = {action.id for action in group}
         assert {"help", "leave"} <= ids
         assert name == "start" or {"back", "alerts"} <= ids
+
+
+async def test_a_mistake_of_its_own_shows_no_values(
+    kit: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_screen: Flight, _action: object) -> None:
+        report = "Mrs Smith has a left effusion."
+        raise KeyError(report)
+
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    monkeypatch.setattr(Flight, "carry_out", fails)
+    with pytest.raises(KeyError):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await kit.until(pilot, lambda: isinstance(app.screen, Flight))
+            await pilot.press("plus")
+            await kit.until(pilot, lambda: not app.is_running)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "mistake of its own (KeyError)" in told and "in fails" in told and "Smith" not in told
