@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.runs import series
-from engine.runs.schema import connect_writer, is_damage
+from engine.runs.schema import BROKEN, connect_writer, is_damage
 
 log = logging.getLogger("engine")
 
@@ -61,7 +61,7 @@ def recover(path: Path) -> Recovered:
         new.execute("BEGIN")
         try:
             _copy_all(path, new, result)
-        except sqlite3.DatabaseError as error:
+        except BROKEN as error:
             if not is_damage(error):
                 raise
             result.gaps += 1  # the header or the schema: no row can be reached through them
@@ -122,7 +122,7 @@ def _names(
     """Copy a table of names; returns its ids. Where the table is broken, its index still has the names."""
     try:
         rows = old.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         if not is_damage(error):
             raise
         result.gaps += 1
@@ -138,7 +138,7 @@ def _names(
 def _from_index(old: sqlite3.Connection, table: str) -> list[tuple[int, str]]:
     try:
         return old.execute(f"SELECT id, name FROM {table} ORDER BY name").fetchall()
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         if not is_damage(error):
             raise
         return []
@@ -179,7 +179,7 @@ def _readable_rows(
                 yield row
                 position = row[place] + 1
             return
-        except (sqlite3.DatabaseError, TypeError) as error:  # a broken row may have text for a key
+        except (*BROKEN, TypeError) as error:  # a broken row may have text for a key
             if isinstance(error, sqlite3.DatabaseError) and not is_damage(error):
                 raise
             result.gaps += 1
@@ -192,7 +192,7 @@ def _next_readable(old: sqlite3.Connection, query: str, position: int) -> int:
     def readable(gap: int) -> bool:
         try:
             old.execute(f"{query} LIMIT 1", (position + gap,)).fetchone()
-        except sqlite3.DatabaseError as error:
+        except BROKEN as error:
             if not is_damage(error):
                 raise
             return False

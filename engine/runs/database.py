@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import UserError
 from engine.runs.damage import finish_interrupted, recover
 from engine.runs.insert import Ids
-from engine.runs.schema import Damaged, connect_writer, database_errors, is_damage, is_passing
+from engine.runs.schema import BROKEN, Damaged, connect_writer, database_errors, is_damage, is_passing
 from engine.runs.waiting import Waiting, Write
 
 log = logging.getLogger("engine")
@@ -85,7 +85,7 @@ class PatientDatabase:
             self._store_waiting()
             try:
                 return self.connection.execute(query, values).fetchall()
-            except sqlite3.DatabaseError as error:
+            except BROKEN as error:
                 if is_damage(error):
                     with suppress(_CannotNow):
                         self._mend_or_wait(error)
@@ -138,7 +138,7 @@ class PatientDatabase:
         """All of them, or none. Raises `_CannotNow` where the file or the disk is the reason."""
         try:
             self._attempt(writes)
-        except sqlite3.DatabaseError as error:
+        except BROKEN as error:
             if is_damage(error):
                 self._mend_or_wait(error)
                 self._transact(writes)

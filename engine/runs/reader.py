@@ -1,6 +1,5 @@
 """Reading a run, live or long ended, and asking its engine for something."""
 
-import json
 import sqlite3
 import threading
 import time
@@ -17,6 +16,7 @@ from engine.runs.rows import (
     Outcome,
     Scalar,
     event_from_db,
+    json_from_db,
     json_to_db,
     sample_from_db,
     text_from_db,
@@ -96,12 +96,12 @@ class RunReader:
     def stages_plan(self) -> list[dict[str, Any]]:
         """The route: {"stage", "steps", "epochs", "bar", "title"} in order; empty until it is known."""
         rows = self._all("SELECT plan FROM stage WHERE plan IS NOT NULL ORDER BY position")
-        return [json.loads(row["plan"]) for row in rows]
+        return [plan for row in rows if (plan := json_from_db(row["plan"]))]
 
     def attempt_info(self, attempt: int) -> dict[str, Any]:
         """What an attempt told of its machine when it began; empty if nothing is known."""
         rows = self._all("SELECT info FROM attempt WHERE id = ?", (attempt,))
-        return dict(json.loads(rows[0]["info"])) if rows else {}
+        return json_from_db(rows[0]["info"]) or {} if rows else {}
 
     # --- scalars ----------------------------------------------------------------------------------------
 

@@ -117,6 +117,14 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def json_from_db(stored: Any) -> Any:
+    """The value; None where there is none, or where damage that SQLite does not see has changed its text."""
+    try:
+        return json.loads(stored) if stored else None
+    except (TypeError, ValueError):
+        return None
+
+
 def event_from_db(row: sqlite3.Row) -> Event:
     return Event(
         row["id"],
@@ -128,13 +136,13 @@ def event_from_db(row: sqlite3.Row) -> Event:
         row["step"],
         row["name"],
         text_from_db(row["message"]),
-        json.loads(row["data"]),
+        json_from_db(row["data"]) or {},
     )
 
 
 def sample_from_db(row: sqlite3.Row) -> dict[str, Any]:
     """The row with the keys of `samples --format jsonl`, in their order."""
     sample: dict[str, Any] = {key: text_from_db(row[key]) for key in SAMPLE_TEXT_KEYS}
-    sample |= {key: json.loads(row[key]) for key in SAMPLE_JSON_KEYS}
+    sample |= {key: json_from_db(row[key]) for key in SAMPLE_JSON_KEYS}
     sample["attempt"] = row["attempt"]
     return sample

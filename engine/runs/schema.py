@@ -1,5 +1,6 @@
 """The tables of run.db, their versions, and connections to them."""
 
+import functools
 import os
 import sqlite3
 import sys
@@ -64,6 +65,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 # A page that cannot be made sense of, and a file that is no database at all.
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+#: What may be raised where a file is broken.
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 # What passes when somebody makes room, mounts the disk again or lets go of a lock.
 _PASSING = (
     sqlite3.SQLITE_FULL,
@@ -85,14 +88,16 @@ class Damaged(UserError):
     """The run's database cannot be made sense of, in part or at all."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is broken."""
-    return _primary_code(error) in _DAMAGE
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is broken. Of a damaged schema SQLite speaks in the bytes that it found."""
+    return isinstance(error, UnicodeDecodeError) or (
+        isinstance(error, sqlite3.Error) and _primary_code(error) in _DAMAGE
+    )
 
 
-def is_passing(error: sqlite3.Error) -> bool:
+def is_passing(error: Exception) -> bool:
     """Whether the same write may succeed later: the disk is full, say."""
-    return _primary_code(error) in _PASSING
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _PASSING
 
 
 def _primary_code(error: sqlite3.Error) -> int:
@@ -158,6 +163,8 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
         uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    # One flipped bit in a report must not make the whole run unreadable.
+    connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
     return connection
 
 
@@ -204,7 +211,7 @@ def database_errors(path: Path) -> Iterator[None]:
     """What SQLite says about a broken or busy file, as one line for the user."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except BROKEN as error:
         if is_damage(error):
             raise Damaged(
                 f"{path} is damaged ({error}): `cxr-cockpit resume {path.parent.name}` keeps it aside, "

@@ -1,6 +1,5 @@
 """The state of a run, as its lock and its database together tell it."""
 
-import json
 import re
 import sqlite3
 import time
@@ -9,7 +8,7 @@ from typing import Any
 
 from engine.runs.layout import RunPaths
 from engine.runs.lock import Holder
-from engine.runs.rows import END_STATES, text_from_db
+from engine.runs.rows import END_STATES, json_from_db, text_from_db
 
 STALL_FACTOR = 6.0
 STALL_FLOOR_SECONDS = 90.0
@@ -108,7 +107,7 @@ def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder 
         since=state_event["wall_time"],
         live=alive,
         written=str(state_event["name"]),
-        by_signal=bool(json.loads(state_event["data"]).get("by_signal")),
+        by_signal=bool((json_from_db(state_event["data"]) or {}).get("by_signal")),
         **figures,
     )
 
@@ -122,7 +121,7 @@ def _state(written: str, holder: Holder | None) -> str:
 
 
 def _figures(progress: sqlite3.Row, alive: bool) -> dict[str, Any]:
-    plan = json.loads(progress["plan"]) if progress["plan"] else {}
+    plan = json_from_db(progress["plan"]) or {}
     figures: dict[str, Any] = {
         "stage": progress["stage_name"],
         "step": progress["step"],

@@ -1,6 +1,5 @@
 """The one writer of run.db: the process that holds the run's lock."""
 
-import json
 import math
 import sqlite3
 import time
@@ -20,6 +19,7 @@ from engine.runs.rows import (
     SAMPLE_JSON_KEYS,
     SAMPLE_KEYS,
     Command,
+    json_from_db,
     json_to_db,
     text_from_db,
     text_to_db,
@@ -266,7 +266,7 @@ class RunWriter:
                 row["id"],
                 row["attempt"],
                 row["verb"],
-                json.loads(row["arguments"]),
+                json_from_db(row["arguments"]) or {},
                 text_from_db(row["who"]),
                 row["asked"],
             )

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
@@ -99,6 +99,9 @@ def test_whatever_is_left_the_run_goes_on(paths: RunPaths, filled: bytes, harmed
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1), bits=st.binary(min_size=1, max_size=40))
+@example(place=0.015625, bits=b"\x80")  # in the schema: SQLite's own words are no text then
+@example(place=0.0625, bits=b"\x80")  # in a text: no UTF-8 any more
+@example(place=0.0625, bits=b"\x00")  # in a JSON value
 def test_whatever_is_overwritten_nothing_is_raised(
     tmp_path_factory: pytest.TempPathFactory, filled: bytes, place: float, bits: bytes
 ) -> None:
