@@ -12,7 +12,15 @@ from typing import Any
 from engine.errors import UserError
 from engine.runs.damage import finish_interrupted, recover
 from engine.runs.insert import Ids
-from engine.runs.schema import BROKEN, Damaged, connect_writer, database_errors, is_damage, is_passing
+from engine.runs.schema import (
+    BROKEN,
+    Damaged,
+    connect_writer,
+    database_errors,
+    is_as_made,
+    is_damage,
+    is_passing,
+)
 from engine.runs.waiting import Waiting, Write
 
 log = logging.getLogger("engine")
@@ -198,8 +206,11 @@ def _checked(path: Path) -> sqlite3.Connection:
     try:
         with database_errors(path):
             said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            as_made = is_as_made(connection)
         if said != "ok":
             raise Damaged(said.splitlines()[-1])
+        if not as_made:
+            raise Damaged("its tables are not those it was made with")
     except BaseException:
         connection.close()
         raise

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from engine.errors import UserError
@@ -204,6 +204,25 @@ def _too_new(path: Path, version: int, known: int) -> str:
         f"{path} has version {version}, this cxr-cockpit reads up to {known}: "
         "it was written by a newer one; update cxr-cockpit to open it"
     )
+
+
+def is_as_made(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are those of this version, to the letter: a flipped bit may rename a column."""
+    return _tables(connection) == _tables_as_made()
+
+
+@functools.cache
+def _tables_as_made() -> frozenset[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh, Path(":memory:"))
+        return _tables(fresh)
+
+
+def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
+    rows = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    )
+    return frozenset(tuple(map(str, row)) for row in rows)
 
 
 @contextmanager
