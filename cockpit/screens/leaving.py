@@ -34,6 +34,12 @@ class Palette(LeftOnce, CommandPalette):
         for field in self.query(Input):  # none, where it was left before it was there
             field.cursor_blink = False
 
+    async def _watch__show_busy(self) -> None:
+        if self.query("LoadingIndicator") and self.query(
+            CommandList
+        ):  # gone, where it was left while it searched
+            await super()._watch__show_busy()
+
     def on_click(self, event: Click) -> None:
         try:
             self.get_widget_at(event.screen_x, event.screen_y)

@@ -18,6 +18,7 @@ from cockpit.cli import main
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
+from cockpit.screens.leaving import Palette
 
 
 def write_keys(text: str) -> Path:
@@ -181,3 +182,7 @@ def test_a_bad_file_ends_the_program_with_one_line(
     assert main(["--runs", str(tmp_path)]) == 2
     told = capsys.readouterr().err
     assert told == f"cxr-cockpit: {path}:1: no action 'parc': did you mean park?\n"
+
+
+async def test_a_palette_left_while_it_searches_ends_nothing() -> None:
+    await Palette()._watch__show_busy()  # nothing of it is there any more
