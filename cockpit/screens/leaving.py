@@ -35,9 +35,8 @@ class Palette(LeftOnce, CommandPalette):
             field.cursor_blink = False
 
     async def _watch__show_busy(self) -> None:
-        if self.query("LoadingIndicator") and self.query(
-            CommandList
-        ):  # gone, where it was left while it searched
+        # Nothing is there any more where it was left while it searched.
+        if self.query("LoadingIndicator") and self.query("CommandList"):
             await super()._watch__show_busy()
 
     def on_click(self, event: Click) -> None:
