@@ -53,22 +53,22 @@ def jumps(
 ) -> dict[str, Action[S]]:
     """Pages and ends of a list, which go without saying."""
     keys = {
-        "page_down": paging,
-        "page_up": "pageup",
-        "first": "g,home" if letters else "home",
-        "last": "G,end" if letters else "end",
+        "page_down": (paging, "A page down the list."),
+        "page_up": ("pageup", "A page up the list."),
+        "first": ("g,home" if letters else "home", "The first of the list."),
+        "last": ("G,end" if letters else "end", "The last of the list."),
     }
     return {
         name: Action(
             f"{prefix}.{name}",
             key,
             name.replace("_", " "),
-            "Further along the list.",
+            help,
             20,
             reason=reason,
             companion=True,
         )
-        for name, key in keys.items()
+        for name, (key, help) in keys.items()
     }
 
 

@@ -28,7 +28,8 @@ def keys_of(id: str, own: str) -> str:
 def key_word(keys: str) -> str:
     """The first of `keys` as people read it: `?` for question_mark, `esc` for escape."""
     key = keys.split(",")[0]
-    return _WORDS.get(key) or key_to_character(key) or key
+    character = key_to_character(key) or ""
+    return _WORDS.get(key) or (character if character.isprintable() else "") or key
 
 
 def key_named(word: str) -> str:

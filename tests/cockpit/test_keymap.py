@@ -132,6 +132,12 @@ def test_names_of_keys(word: str, key: str) -> None:
         assert key_word(key) == word
 
 
+@pytest.mark.parametrize("key", ["escape", "delete", "tab", "backspace", "enter", "home", "ctrl+p"])
+def test_a_key_without_a_character_is_called_by_its_name(key: str) -> None:
+    assert key_word(key).isprintable()
+    assert key_named(key_word(key)) == key
+
+
 def test_the_readme_has_the_keys_of_the_registry() -> None:
     readme = README.read_text()
     assert with_table(readme) == readme, "run scripts/key_table.py"
