@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from cockpit.commands.bench_figures import Figure, print_figures
+from cockpit.commands.console import Progress
 from engine.errors import UserError
 
 BAR = 15.0  # % of what was measured
@@ -38,8 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place:
+    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place, closing(Progress("models")) as progress:
         for number, millions in enumerate(options.millions):
+            progress.named(f"a model of {millions:g} M", number, len(options.millions))
             home = Path(place) / f"model-{number}"
             figures += _measure(home, millions, options.micro_batch, options.precision)
     return print_figures("plan", figures, options.json)

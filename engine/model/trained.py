@@ -10,7 +10,7 @@ from engine.config import RunConfig, load_config
 from engine.errors import UserError
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, load_adapter
-from engine.runs.checkpoints import checkpoint_names, verifies
+from engine.runs.checkpoints import checkpoint_names, flaw, named_checkpoint
 from engine.runs.layout import RunPaths
 
 
@@ -29,18 +29,18 @@ def choose_checkpoint(paths: RunPaths, name: str | None) -> Path:
 
     Writes nothing: an engine may be at work in the run.
     """
-    names = checkpoint_names(paths)
-    if name is not None and name not in names:
-        raise UserError(
-            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(names) or 'none'}"
-        )
-    for candidate in [name] if name else reversed(names):
-        if verifies(paths.checkpoints / candidate):
-            return paths.checkpoints / candidate
-    if names:
-        raise UserError(
-            f"run {paths.name!r}: the manifest of {name or 'no checkpoint'} does not agree; choose another"
-        )
+    if name:
+        candidates = [named_checkpoint(paths, name)]
+    else:
+        candidates = [paths.checkpoints / one for one in reversed(checkpoint_names(paths))]
+    flaws = []
+    for candidate in candidates:
+        wrong = flaw(candidate)
+        if wrong is None:
+            return candidate
+        flaws.append(wrong)
+    if flaws:
+        raise UserError(f"{candidates[0]}: not a whole checkpoint ({flaws[0]}); choose another")
     raise UserError(f"run {paths.name!r} has no checkpoint yet")
 
 

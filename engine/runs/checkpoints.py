@@ -45,6 +45,16 @@ def checkpoint_names(paths: RunPaths) -> list[str]:
     return sorted((name for name, place in places.items() if place), key=lambda name: places[name] or ("", 0))
 
 
+def named_checkpoint(paths: RunPaths, name: str) -> Path:
+    """The directory of that checkpoint, unverified. Raises UserError, naming those there are, if it is none of them."""
+    there = checkpoint_names(paths)
+    if name not in there:
+        raise UserError(
+            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(there) or 'none'}"
+        )
+    return paths.checkpoints / name
+
+
 def standing(checkpoint: Path) -> Standing | None:
     """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
@@ -71,22 +81,18 @@ def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str
 
     Raises UserError if there is none, or if what arrives is not what its manifest names.
     """
-    newest = newest_checkpoint(source)
-    name = name or (newest.name if newest else None)
-    if name is None:
+    chosen = named_checkpoint(source, name) if name else newest_checkpoint(source)
+    if chosen is None:
         raise UserError(f"run {source.name!r} has no checkpoint yet")
-    if name not in checkpoint_names(source):
-        there = ", ".join(checkpoint_names(source)) or "none"
-        raise UserError(f"run {source.name!r} has no checkpoint {name!r}; there are: {there}")
-    partial = target.checkpoints / f".{name}.partial"
+    partial = target.checkpoints / f".{chosen.name}.partial"
     try:
-        shutil.copytree(source.checkpoints / name, partial)
+        shutil.copytree(chosen, partial)
         if wrong := flaw(partial):
-            raise UserError(f"{source.checkpoints / name}: not a whole checkpoint ({wrong}); choose another")
-        partial.rename(target.checkpoints / name)
+            raise UserError(f"{chosen}: not a whole checkpoint ({wrong}); choose another")
+        partial.rename(target.checkpoints / chosen.name)
     except OSError as error:
-        raise UserError(f"cannot copy checkpoint {name} of {source.name!r}: {error}") from None
-    return name
+        raise UserError(f"cannot copy checkpoint {chosen.name} of {source.name!r}: {error}") from None
+    return chosen.name
 
 
 def best_names(standings: Mapping[str, Standing]) -> set[str]:

@@ -20,9 +20,9 @@ def gives_back(base: Path) -> bool:
 def give_back_at_once() -> None:
     """From here on every tensor has pages of its own, and they go back to the system with it.
 
-    Left alone, glibc keeps them in a heap full of holes: after a few steps of a 50-million-parameter model the process
-    held 1.6 times what its tensors take, more on one day than on another. The price is a page fault for every page:
-    on a busy virtual machine of two cores its steps took 1.6 to 1.9 times as long.
+    Left alone, glibc keeps them in a heap full of holes: after a few steps of a model of 50 or 200 million parameters
+    the process held 1.4 to 1.7 times as much, more on one day than on another. The price is a page fault for every
+    page: steps took 1.4 to 1.6 times as long on two cores (huge pages, `THP_MEM_ALLOC_ENABLE`, changed nothing).
     """
     if not ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _THRESHOLD):
         raise OSError("mallopt refused M_MMAP_THRESHOLD")

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
-from engine.runs.checkpoints import checkpoint_names, flaw
+from engine.runs.checkpoints import flaw, named_checkpoint
 from engine.runs.layout import RunPaths
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
@@ -78,8 +78,7 @@ def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:
         if newest is None:
             raise UserError(f"run {paths.name!r} has no checkpoint yet")
         return newest
-    path = paths.checkpoints / Path(name).name
+    path = named_checkpoint(paths, name)
     if wrong := flaw(path):
-        there = ", ".join(checkpoint_names(paths)) or "none"
-        raise UserError(f"no whole checkpoint {name!r} in run {paths.name!r} ({wrong}); there are: {there}")
+        raise UserError(f"{path}: not a whole checkpoint ({wrong}); choose another")
     return checkpoints.read_checkpoint(path)

@@ -180,7 +180,7 @@ def test_checkpoints_are_chosen_without_touching_the_run(make_run: MakeRun) -> N
     assert (paths.checkpoints / ".stage_b-000010.partial").is_dir()
     with pytest.raises(UserError, match="there are: stage_b-000009, stage_b-000012"):
         choose_checkpoint(paths, "stage_b-000099")
-    with pytest.raises(UserError, match="manifest of stage_b-000012"):
+    with pytest.raises(UserError, match="stage_b-000012: not a whole checkpoint"):
         choose_checkpoint(paths, "stage_b-000012")
     assert not any(one.requires_grad for one in load_trained(paths, None).model.parameters())
 
