@@ -53,6 +53,8 @@ MAX_BYTES = 1_000_000
 
 #: Where the model that ships with the project lies; `model.base: bundled` names it.
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
+#: The configurations to copy; in the package they are a link, so that an installed one brings them along.
+CONFIGS = (Path(__file__).parent / "configs").resolve()
 
 
 class Section(BaseModel):
@@ -230,7 +232,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
     ) as error:  # a date that is none, a number too long, brackets without end
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: a configuration is a mapping of sections; see configs/demo.yaml")
+        raise UserError(f"{path}: a configuration is a mapping of sections; see {demo_config_path()}")
     for override in overrides or []:
         _apply(raw, override)
     return _validated(raw, path, node)
@@ -244,7 +246,7 @@ def _text(path: Path) -> str:
             raise UserError(f"{path}: more than {MAX_BYTES:,} bytes is no configuration")
         return content.decode("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration; see configs/ for some to copy") from None
+        raise UserError(f"{path}: no such configuration; there are some to copy in {CONFIGS}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
 
@@ -294,7 +296,7 @@ def demo_config(seed: int, runs: Path) -> RunConfig:
 
 
 def demo_config_path() -> Path:
-    return Path(__file__).parent.parent / "configs" / "demo.yaml"
+    return CONFIGS / "demo.yaml"
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
