@@ -18,8 +18,11 @@ from rich.console import RenderableType
 from textual import on
 from textual.app import App, SystemCommand
 from textual.command import CommandPalette
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
+from textual.theme import ThemeProvider
 
 from cockpit.actions import flight
 from cockpit.actions.common import GO
@@ -33,6 +36,7 @@ from cockpit.crash import crash_note
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
+from cockpit.rendering import let_go_of_lines
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
@@ -94,6 +98,7 @@ class CockpitApp(App[None]):
     ) -> None:
         """Without `make_check`, nothing is checked until somebody asks for it."""
         super().__init__()
+        let_go_of_lines()
         # Classes that the style sheet goes by.
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (52, "-towering")]
@@ -139,6 +144,23 @@ class CockpitApp(App[None]):
         self._exit_renderables.append(crash_note())
         self._close_messages_no_wait()
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """As Textual's, but what is still to be read is not said again: a held key says it once."""
+        if all((one.title, one.message) != (title, message) for one in self._notifications):
+            super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def search_themes(self) -> None:
+        """Textual's own would be a palette that can be left twice."""
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="find colours by their name"))
+
     def action_command_palette(self) -> None:
         if not CommandPalette.is_open(cast(Any, self)):
             self.push_screen(Palette(placeholder="find a key by its name", id="--command-palette"))
@@ -149,6 +171,15 @@ class CockpitApp(App[None]):
             for action in (*screen.ACTIONS, *GO.values()):
                 yield SystemCommand(action.label, action.help, _once(partial(screen.action_take, action.id)))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
+
+    @on(MouseScrollUp)
+    @on(MouseScrollDown)
+    def _wheel_turned(self, event: MouseScrollUp | MouseScrollDown) -> None:
+        """The wheel is an arrow key wherever arrows move something; the palette has its own."""
+        screen = self.screen
+        if isinstance(screen, Palette) or (isinstance(screen, Flight) and not screen.zoomed):
+            return
+        self.simulate_key("up" if isinstance(event, MouseScrollUp) else "down")
 
     @on(Started)
     def _run_started(self, message: Started) -> None:

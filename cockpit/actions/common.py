@@ -37,21 +37,43 @@ def under_way(state: str) -> str:
     return f"already under way: {state}"
 
 
+Condition = Callable[[S], str]
+"""Why something cannot be done; empty if it can."""
+Place = Callable[[S], tuple[int, int]]
+"""Where a list stands: the selected line, counted from 0, and how many lines there are."""
+
+
+def ends(noun: str, needs: Condition[S], place: Place[S]) -> tuple[Condition[S], Condition[S]]:
+    """Why a list of `noun`s cannot go further down, and why not further up."""
+
+    def down(state: S) -> str:
+        selected, total = place(state)
+        return needs(state) or (f"this is the last {noun}" if selected >= total - 1 else "")
+
+    def up(state: S) -> str:
+        return needs(state) or (f"this is the first {noun}" if place(state)[0] <= 0 else "")
+
+    return down, up
+
+
 def walk(
-    prefix: str, noun: str, rank: int, reason: Callable[[S], str], keys: tuple[str, str] = ("j,down", "k,up")
+    prefix: str, noun: str, rank: int, reasons: tuple[Condition[S], Condition[S]]
 ) -> tuple[Action[S], Action[S]]:
-    """Down and up a list, one `noun` at a time."""
+    """Down and up a list, one `noun` at a time; the reasons are those of its `ends`."""
     up: Action[S] = Action(
-        f"{prefix}.up", keys[1], f"{noun} up", f"The {noun} before.", rank, reason=reason, companion=True
+        f"{prefix}.up", "k,up", f"{noun} up", f"The {noun} before.", rank, reason=reasons[1], companion=True
     )
     help = f"Next and previous {noun}; arrows, too."
-    return Action(f"{prefix}.down", keys[0], noun, help, rank, reason=reason, other=up), up
+    return Action(f"{prefix}.down", "j,down", noun, help, rank, reason=reasons[0], other=up), up
 
 
 def jumps(
-    prefix: str, reason: Callable[[S], str] = always, letters: bool = True, paging: str = "pagedown"
+    prefix: str,
+    reasons: tuple[Condition[S], Condition[S]],
+    letters: bool = True,
+    paging: str = "pagedown",
 ) -> dict[str, Action[S]]:
-    """Pages and ends of a list, which go without saying."""
+    """Pages and ends of a list, which go without saying; the reasons are those of its `ends`."""
     keys = {
         "page_down": (paging, "A page down the list."),
         "page_up": ("pageup", "A page up the list."),
@@ -65,7 +87,7 @@ def jumps(
             name.replace("_", " "),
             help,
             20,
-            reason=reason,
+            reason=reasons[name in ("page_up", "first")],
             companion=True,
         )
         for name, (key, help) in keys.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import COMMON, jumps, open_film, search, walk
+from cockpit.actions.common import COMMON, ends, jumps, open_film, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.data_state import DataView
 
@@ -46,7 +46,8 @@ BROWSE: DataAction = Action(
     reason=_needs_samples,
     label_now=_browse_label,
 )
-DOWN, UP = walk("data", "sample", 1, _needs_sample)
+ENDS = ends("sample", _needs_sample, lambda view: (view.selected, len(view.listed)))
+DOWN, UP = walk("data", "sample", 1, ENDS)
 READ: DataAction = Action("data.read", "enter", "read", "Prompt and answer in full.", 2, reason=_needs_sample)
 PART: DataAction = Action(
     "data.part", "t", "part", "Samples of one stage and split, or all.", 3, reason=_needs_samples
@@ -60,7 +61,7 @@ CHECK: DataAction = Action(
     "data.check", "c", "check films", "Decode every film; tells the damaged ones.", 8, reason=_check_reason
 )
 
-JUMPS = jumps("data", _needs_sample, paging="pagedown,space")
+JUMPS = jumps("data", ENDS, paging="pagedown,space")
 
 DATA_ACTIONS: tuple[DataAction, ...] = (
     BROWSE,

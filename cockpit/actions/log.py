@@ -41,7 +41,7 @@ FOLLOW: LogAction = Action(
     "log.follow", "f,end", "follow", "To the end, and stay there.", 3, reason=_follow_reason
 )
 READ: LogAction = Action("log.read", "enter", "read", "The selected line in full.", 5, reason=_needs_lines)
-DOWN, UP = walk("log", "line", 6, _needs_lines)
+DOWN, UP = walk("log", "line", 6, (_needs_lines, _needs_lines))
 PAGE_UP: LogAction = Action(
     "log.page_up", "b,pageup", "page up", "A page up.", 7, reason=_needs_lines, companion=True
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import COMMON, FINISHED, jumps, under_way, walk
+from cockpit.actions.common import COMMON, FINISHED, ends, jumps, under_way, walk
 from cockpit.actions.record import Action
 from cockpit.screens.runs_state import MOST_MARKED, RunsView
 
@@ -75,8 +75,9 @@ DELETE: RunsAction = Action(
     question=("The run is deleted with its checkpoints.",),
     reason=_change_reason,
 )
-DOWN, UP = walk("runs", "run", 7, _needs_run)
-JUMPS = jumps("runs", _needs_run)
+ENDS = ends("run", _needs_run, lambda view: (view.selected, len(view.state.rows)))
+DOWN, UP = walk("runs", "run", 7, ENDS)
+JUMPS = jumps("runs", ENDS)
 
 RUNS_ACTIONS: tuple[RunsAction, ...] = (
     OPEN,

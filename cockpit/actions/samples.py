@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.actions.common import BACK, COMMON, HELP, jumps, open_film, search
+from cockpit.actions.common import BACK, COMMON, HELP, ends, jumps, open_film, search
 from cockpit.actions.flight import SAMPLE
 from cockpit.actions.record import Action
 from cockpit.screens.samples_choice import SamplesView
@@ -87,11 +87,12 @@ EARLIER: SamplesAction = Action(
     reason=_needs_walk(-1),
     other=LATER,
 )
+ENDS = ends("case", _needs_case, lambda view: (view.selected, len(view.listed)))
 PREVIOUS: SamplesAction = Action(
-    "samples.previous", "k", "previous", "The case before.", 1, reason=_needs_case, companion=True
+    "samples.previous", "k", "previous", "The case before.", 1, reason=ENDS[1], companion=True
 )
 NEXT: SamplesAction = Action(
-    "samples.next", "j", "case", "Next and previous case; arrows, too.", 1, reason=_needs_case, other=PREVIOUS
+    "samples.next", "j", "case", "Next and previous case; arrows, too.", 1, reason=ENDS[0], other=PREVIOUS
 )
 READ: SamplesAction = Action(
     "samples.read", "enter", "read", "Both texts, prompt and record in full.", 3, reason=_needs_case
@@ -172,20 +173,24 @@ BRIGHTER: SamplesAction = Action(
 )
 
 
-def _arrow(key: str) -> SamplesAction:
+def _arrow(key: str, same: SamplesAction) -> SamplesAction:
+    """An arrow does the same as another key, but on the open film."""
     return Action(
         f"samples.{key}",
         key,
         key,
         "A case or a checkpoint on; on the film, move it.",
         20,
-        reason=_needs_case,
+        reason=lambda view: "" if view.film_open else same.reason(view),
         companion=True,
     )
 
 
-ARROWS = {key: _arrow(key) for key in ("up", "down", "left", "right")}
-JUMPS = jumps("samples", _needs_case, letters=False)
+ARROWS = {
+    key: _arrow(key, same)
+    for key, same in (("up", PREVIOUS), ("down", NEXT), ("left", EARLIER), ("right", LATER))
+}
+JUMPS = jumps("samples", ENDS, letters=False)
 
 SAMPLES_ACTIONS: tuple[SamplesAction, ...] = (
     EARLIER,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.actions.common import COMMON, jumps, search, walk
+from cockpit.actions.common import COMMON, ends, jumps, search, walk
 from cockpit.actions.record import Action
 from cockpit.screens.setup_state import SetupView
 
@@ -76,8 +76,9 @@ OUTPUT: SetupAction = Action(
     reason=_needs_output,
     label_now=_output_label,
 )
-DOWN, UP = walk("setup", "finding", 9, _needs_finding)
-JUMPS = jumps("setup", _needs_finding, paging="pagedown,space")
+ENDS = ends("finding", _needs_finding, lambda view: (view.selected, len(view.listed)))
+DOWN, UP = walk("setup", "finding", 9, ENDS)
+JUMPS = jumps("setup", ENDS, paging="pagedown,space")
 
 SETUP_ACTIONS: tuple[SetupAction, ...] = (
     MEND,

@@ -22,3 +22,16 @@ class Alert:
     @property
     def open(self) -> bool:
         return self.acknowledged is None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsView:
+    """The list of alerts, newest first; `at` is the selected one."""
+
+    alerts: tuple[Alert, ...] = ()
+    at: int = 0
+
+    @property
+    def shown(self) -> Alert | None:
+        """The alert that is told in full."""
+        return self.alerts[self.at] if self.at < len(self.alerts) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -15,7 +16,8 @@ from cockpit.actions import alerts as keys
 from cockpit.actions import by_id, keys_that_work
 from cockpit.actions.common import ALERTS
 from cockpit.actions.record import bindings
-from cockpit.alerts.record import Alert
+from cockpit.alerts.record import Alert, AlertsView
+from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import keys_line
 from cockpit.widgets.lines import Frame, Line, clean, in_role, wrap
@@ -27,23 +29,22 @@ AROUND = 4
 """Rows of the box that are no content."""
 
 
-class AlertList(ModalScreen[None]):
+class AlertList(LeftOnce, ModalScreen[None]):
     """Newest first; follows what is known later."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss")]
 
     def __init__(self, alerts: Sequence[Alert], acknowledge: Acknowledge, glyphs: Glyphs) -> None:
         super().__init__()
-        self._alerts = tuple(reversed(alerts))
+        self.view = AlertsView(tuple(reversed(alerts)))
         self._acknowledge = acknowledge
         self._glyphs = glyphs
-        self._at = 0
         self._bindings = BindingsMap.merge([self._bindings, bindings(keys.ALERT_ACTIONS)])
         self._bindings.bind(ALERTS.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
-            yield Panel(self._frame, self._glyphs, id="alerts")
+            yield Panel(alerts_frame, self._glyphs, id="alerts")
 
     def on_mount(self) -> None:
         cast(Any, self.app).alerts_changed.subscribe(self, self._follow)
@@ -57,47 +58,46 @@ class AlertList(ModalScreen[None]):
 
     def _follow(self, alerts: Sequence[Alert]) -> None:
         """More alerts, or some acknowledged elsewhere; the selected one stays selected."""
-        selected = self._alerts[self._at].key if self._alerts else ""
-        self._alerts = tuple(reversed(alerts))
-        self._at = next((index for index, one in enumerate(self._alerts) if one.key == selected), 0)
+        selected = self.view.shown.key if self.view.shown else ""
+        listed = tuple(reversed(alerts))
+        at = next((index for index, one in enumerate(listed) if one.key == selected), 0)
+        self.view = AlertsView(listed, at)
         self._draw()
 
     def action_take(self, id: str) -> None:
         """Carry out an action, or say why it cannot be."""
-        action = by_id(id)
-        reason = action.reason(self._alerts)
+        action, view = by_id(id), self.view
+        reason = action.reason(view)
         if reason:
             self.app.notify(reason, severity="warning", markup=False)
         elif action is keys.ACKNOWLEDGE_ALL:
-            self._acknowledge(tuple(alert.key for alert in self._alerts if alert.open))
-        elif action is keys.ACKNOWLEDGE:
-            self._acknowledge((self._alerts[self._at].key,))
+            self._acknowledge(tuple(alert.key for alert in view.alerts if alert.open))
+        elif action is keys.ACKNOWLEDGE and view.shown is not None:
+            self._acknowledge((view.shown.key,))
         else:
-            self._at = (self._at + (1 if action is keys.DOWN else -1)) % len(self._alerts)
+            self.view = replace(view, at=view.at + (1 if action is keys.DOWN else -1))
             self._draw()
 
     def _draw(self) -> None:
         panel = self.query_one(Panel)
-        panel.styles.height = max(4, min(self.size.height - AROUND, len(self._alerts) + 6))
-        panel.show(self._alerts)
-
-    def _frame(self, alerts: Sequence[Alert], width: int, height: int, glyphs: Glyphs) -> Frame:
-        return alerts_frame(alerts, self._at, width, height, glyphs)
+        panel.styles.height = max(4, min(self.size.height - AROUND, len(self.view.alerts) + 6))
+        panel.show(self.view)
 
 
-def alerts_frame(alerts: Sequence[Alert], at: int, width: int, height: int, glyphs: Glyphs) -> Frame:
+def alerts_frame(view: AlertsView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """Title, the list around the selected alert, that one in full, the keys."""
     title: Frame = [[("Alerts", "strong"), ("   esc goes back", "dim")], []]
-    if not alerts:
+    if view.shown is None:
         return [*title, [("nothing has gone wrong", "dim")]]
-    words = wrap(alerts[at].text, width, max(1, height - 6), glyphs.ellipsis)
+    alerts, at = view.alerts, view.at
+    words = wrap(view.shown.text, width, max(1, height - 6), glyphs.ellipsis)
     rows = max(1, height - len(title) - len(words) - 3)
     first = first_seen(at, len(alerts), rows)
     listed: Frame = [
         _line(alert, index == at, glyphs)
         for index, alert in enumerate(alerts[first : first + rows], start=first)
     ]
-    footer = keys_line(keys_that_work(keys.ALERT_ACTIONS, alerts), width)
+    footer = keys_line(keys_that_work(keys.ALERT_ACTIONS, view), width)
     frame: Frame = [*title, *listed, [], *in_role(words, "text"), [], footer]
     return frame[:height]
 

@@ -39,8 +39,12 @@ class Choose(LeftOnce, ModalScreen[str | None]):
             yield LinesView(self._lines())
 
     def action_move(self, by: int) -> None:
-        self._at = (self._at + by) % len(self._options)
-        self.query_one(LinesView).show(self._lines())
+        wanted = self._at + by
+        if 0 <= wanted < len(self._options):
+            self._at = wanted
+            self.query_one(LinesView).show(self._lines())
+        else:
+            self.app.notify(f"this is the {'last' if by > 0 else 'first'} one", severity="warning")
 
     def action_choose(self) -> None:
         self.dismiss(self._options[self._at][0])

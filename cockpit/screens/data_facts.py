@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cockpit.screens.data_state import Fact, Share
@@ -15,8 +16,10 @@ SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 
 def inventory(samples: Sequence[Sample], expected: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Counts against what the configuration expects, then the split by patient and by stage."""
-    used = [sample for sample in samples if sample.split != "test"]
-    facts = [_counted("images", len({sample.image for sample in used}), expected.get("images"))]
+    read = images_read(samples)
+    with_test = len(read) < len({sample.image for sample in samples})
+    images = _counted("images", len(read), expected.get("images"))
+    facts = [replace(images, detail="without those of test" if with_test else "")]
     for split in SPLITS:
         own = [sample for sample in samples if sample.split == split]
         if own or split != "test":
@@ -30,6 +33,11 @@ def inventory(samples: Sequence[Sample], expected: Mapping[str, Any]) -> tuple[F
     patients = len({sample.subject_id for sample in samples})
     facts.append(Fact("studies", f"{studies:,}", detail=f"{patients:,} patients"))
     return tuple(facts)
+
+
+def images_read(samples: Iterable[Sample]) -> set[str]:
+    """The images that a training reads: those of train and validation."""
+    return {sample.image for sample in samples if sample.split != "test"}
 
 
 def _counted(name: str, found: int, wanted: Any, own: Iterable[Sample] = ()) -> Fact:

@@ -154,7 +154,8 @@ class DataSource:
         )
         self._shares = data_facts.prevalences(samples)
         self._images = sorted({sample.image for sample in samples})
-        self._films = Films(total=len(self._images))
+        read = data_facts.images_read(samples)
+        self._films = Films(total=len(self._images), with_test=len(read) < len(self._images))
         self._bins = Counter()
         self._lengths = Lengths(limit=int(data.get("max_length") or 0), bin=BIN, total=len(samples))
         try:

@@ -49,7 +49,10 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Films:
-    """Whether the films are there (`looked` of `total`, `bytes` together) and, where asked for, decode."""
+    """Whether the films are there (`looked` of `total`, `bytes` together) and, where asked for, decode.
+
+    `with_test`: some of them belong to the test split alone, which no training reads.
+    """
 
     total: int = 0
     looked: int = 0
@@ -58,6 +61,7 @@ class Films:
     decoded: int = 0
     damaged: tuple[str, ...] = ()
     bytes: int = 0
+    with_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

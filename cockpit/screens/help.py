@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 
 from cockpit.actions import GO, Action
 from cockpit.actions.common import HELP
+from cockpit.actions.record import works
 from cockpit.screens.flight_state import FlightState
 from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
@@ -68,7 +69,7 @@ def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> Fr
     for action in actions:
         if action.companion:
             continue
-        reason = action.reason(state)
+        reason = "" if works(action, state) else action.reason(state)
         lines.append(
             [
                 (f"{action.key_name:>{width}}  ", "faint" if reason else "key"),

@@ -87,8 +87,10 @@ class Log(RunScreen[LogSource]):
         elif action is keys.READ and state is not None and state.line is not None:
             text = clean(state.line.text)
             self.app.push_screen(Reading("training.log", lambda width: _wrapped(text, width), self.glyphs))
+        elif action is keys.FOLLOW:
+            self._ask(lambda source: source.follow())
         elif action.id in _MOVES:  # reading and levels wait for the first lines
-            self._ask(_MOVES[action.id])
+            self._move(*_MOVES[action.id])
 
     def _searched(self, words: str | None) -> None:
         if words is not None:
@@ -103,6 +105,14 @@ class Log(RunScreen[LogSource]):
 
         self.background.do(job)
 
+    def _move(self, move: Callable[[LogSource], bool], at_end: str) -> None:
+        """The source alone knows where the log stands now: keys may be quicker than what is read."""
+
+        def job(source: LogSource) -> Message | None:
+            return None if move(source) else Answered(True, at_end)
+
+        self.background.do(job)
+
     def _ask(self, change: Callable[[LogSource], None]) -> None:
         def job(source: LogSource) -> None:
             change(source)
@@ -110,14 +120,15 @@ class Log(RunScreen[LogSource]):
         self.background.do(job)
 
 
-_MOVES: dict[str, Callable[[LogSource], None]] = {
-    keys.FOLLOW.id: lambda source: source.follow(),
-    keys.DOWN.id: lambda source: source.move(1),
-    keys.UP.id: lambda source: source.move(-1),
-    keys.PAGE_DOWN.id: lambda source: source.page(1),
-    keys.PAGE_UP.id: lambda source: source.page(-1),
-    keys.FIRST.id: lambda source: source.move(-ALL),
+_FIRST, _LAST = "this is the first line", "this is the last line"
+_MOVES: dict[str, tuple[Callable[[LogSource], bool], str]] = {
+    keys.DOWN.id: (lambda source: source.move(1), _LAST),
+    keys.UP.id: (lambda source: source.move(-1), _FIRST),
+    keys.PAGE_DOWN.id: (lambda source: source.page(1), _LAST),
+    keys.PAGE_UP.id: (lambda source: source.page(-1), _FIRST),
+    keys.FIRST.id: (lambda source: source.move(-ALL), _FIRST),
 }
+"""What a key does, and what is said where it cannot."""
 
 
 def _wrapped(text: str, width: int) -> Any:

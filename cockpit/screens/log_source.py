@@ -83,13 +83,16 @@ class LogSource:
         """So many lines are seen."""
         self._height = max(1, height)
 
-    def move(self, by: int) -> None:
-        """Select another line; the last one is followed."""
+    def move(self, by: int) -> bool:
+        """Select another line; the last one is followed. False if there was none that way."""
+        before = self._selected, self._following
         self._go(self._selected + by)
         self._following = self._selected >= self._total - 1
+        return (self._selected, self._following) != before
 
-    def page(self, by: int) -> None:
-        self.move(by * max(1, self._height - 2))
+    def page(self, by: int) -> bool:
+        """As `move`, by what is seen at once."""
+        return self.move(by * max(1, self._height - 2))
 
     def follow(self) -> None:
         """To the end, and stay there."""

@@ -154,11 +154,8 @@ class Samples(RunScreen[SamplesSource]):
             self._walk(1 if key == "right" else -1)
 
     def _walk(self, by: int) -> None:
-        action = keys.LATER if by > 0 else keys.EARLIER
         choice = choices.walked(self.view, by)
-        if choice is None:
-            self.say(action.reason(self.view))
-        else:
+        if choice is not None:
             self.choose(choice)
 
     def _look_at_film(self, action: Action[Any]) -> None:
@@ -191,7 +188,7 @@ class Samples(RunScreen[SamplesSource]):
             return
         counts = choices.label_counts(self.view)
         if not counts:
-            self.say("these weights wrote about no case with labels: t chooses stage A")
+            self.say(f"these weights wrote about no case with labels: {keys.STAGE.key_name} chooses stage A")
             return
 
         def chosen(label: str | None) -> None:

@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from cockpit.screens.leaving import LeftOnce
 from cockpit.screens.setup_state import SetupView
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines_view import LinesView
@@ -17,7 +18,7 @@ from cockpit.widgets.setup_board import plan_frame
 WIDTH = 86
 
 
-class Agree(ModalScreen[bool]):
+class Agree(LeftOnce, ModalScreen[bool]):
     """`y` or enter is yes, escape is no: the key that asked does not answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("enter,y", "dismiss(True)"), ("escape,n,q", "dismiss(False)")]

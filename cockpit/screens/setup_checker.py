@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
+from cockpit.actions import setup as keys
 from cockpit.screens.setup_state import SetupState
 
 if TYPE_CHECKING:
@@ -155,9 +156,12 @@ class Checker(threading.Thread):
 
 def _outcome(well: bool, fails: int, worse: bool) -> str:
     if worse:
-        return "the mend made something worse; u takes it back"
+        return f"the mend made something worse; {keys.UNDO.key_name} takes it back"
     if not well:
-        return "a command of the mend failed, o shows it; u takes back what it changed"
+        return (
+            f"a command of the mend failed, {keys.OUTPUT.key_name} shows it; "
+            f"{keys.UNDO.key_name} takes back what it changed"
+        )
     return "mended: nothing fails" if not fails else f"done; {fails} still to mend"
 
 

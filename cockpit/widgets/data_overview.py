@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cockpit.actions.data import MISSING
 from cockpit.screens.data_state import DataState, Fact, Films, Lengths, Share
 from cockpit.widgets.figures import count, percent
 from cockpit.widgets.glyphs import Glyphs
@@ -60,12 +61,12 @@ def _film_facts(films: Films) -> list[Fact]:
     if films.looked < films.total:
         facts = [Fact("films", f"looking for them, {count(films.looked)} of {count(films.total)}")]
     elif films.missing:
-        facts = [
-            Fact("films", f"{count(len(films.missing))} of {count(films.total)} missing, m lists", "", "bad")
-        ]
+        words = f"{count(len(films.missing))} missing, {MISSING.key_name} lists them"
+        facts = [Fact("films", words, "", "bad", f"of {count(films.total)}")]
     else:
         detail = size_words(films.bytes) if films.bytes else ""
-        facts = [Fact("films", f"{count(films.total)}, none is missing", "", "ok", detail)]
+        words = "those of test, too" if films.with_test else "none is missing"
+        facts = [Fact("films", f"{count(films.total)}, {words}", "", "ok", detail)]
     if films.decoding:
         words = f"{count(films.decoded)} of {count(films.total)}, {count(len(films.damaged))} damaged"
         done = films.decoded == films.total

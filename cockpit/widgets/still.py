@@ -10,12 +10,14 @@ from __future__ import annotations
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import RenderResult
+from textual.events import Click
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from cockpit.theme import palette
 from cockpit.widgets.lines import BLANK, Cell, Frame, Paint, cells, changed_spans
+from cockpit.widgets.pressed import key_at
 
 
 class Still(Widget):
@@ -63,6 +65,12 @@ class Still(Widget):
 
     def on_resize(self) -> None:
         self.redraw()
+
+    def on_click(self, event: Click) -> None:
+        """A key that is shown can be pressed."""
+        key = key_at(self._rows[event.y], event.x) if 0 <= event.y < len(self._rows) else None
+        if key is not None:
+            self.app.simulate_key(key)
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _theme: self.repaint())

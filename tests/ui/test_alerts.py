@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.alerts.bell import BELL, fresh_among, notification, ringing
 from cockpit.alerts.book import FILE, AlertBook
-from cockpit.alerts.record import Alert
+from cockpit.alerts.record import Alert, AlertsView
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, disk_wanted
 from cockpit.alerts.watch import AlertWatch
 from cockpit.screens.alert_list import AlertList, alerts_frame
@@ -235,7 +235,7 @@ async def test_two_cockpits_on_one_run_agree(kit: ModuleType, record) -> None:
 def test_the_list_draws_at_every_size(size: tuple[int, int], glyphs) -> None:
     many = [replace(STALL, key=str(number)) for number in range(40)]
     for alerts in ([], [STALL], many):
-        frame = alerts_frame(alerts, len(alerts) - 1, *size, glyphs)
+        frame = alerts_frame(AlertsView(tuple(alerts), max(0, len(alerts) - 1)), *size, glyphs)
         assert len(frame) <= size[1]
         if glyphs is ASCII:
             assert all(ord(char) < 128 for line in frame for text, _ in line for char in text)

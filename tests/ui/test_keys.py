@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from textual.binding import BindingsMap
+from textual.events import MouseScrollUp
 from textual.widgets import Input
 
 from cockpit.actions import GO
@@ -19,6 +21,12 @@ from cockpit.screens.alert_list import AlertList
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
 from cockpit.screens.leaving import Palette
+from cockpit.widgets.keys import keys_line
+from cockpit.widgets.lines import cells
+from cockpit.widgets.pressed import key_at
+from cockpit.widgets.zoom_chart import ZoomChart
+from engine.runs.lock import EngineLock
+from engine.runs.store import open_writer
 
 
 def write_keys(text: str) -> Path:
@@ -65,20 +73,90 @@ async def test_the_palette_finds_actions_and_screens(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "4 Data" in kit.shown(app))
 
 
-async def test_what_was_closed_is_not_kept(kit: ModuleType) -> None:
-    """Each screen that stayed would make every collection of garbage, and so every key, slower."""
-    app = kit.app_on(kit.FakeSource(kit.a_state()))
-    async with app.run_test(size=(80, 24)) as pilot:
-        for key, screen in (("?", Help), ("a", AlertList)):
-            for _ in range(2):
-                await pilot.press(key)
-                await kit.until(pilot, lambda screen=screen: isinstance(app.screen, screen))
-                await pilot.press("escape")
-                await kit.until(pilot, lambda screen=screen: not isinstance(app.screen, screen))
-        await pilot.pause()
-        gc.collect()
-        left = [one for one in gc.get_objects() if isinstance(one, (Help, AlertList))]
-        assert len(left) <= 1, left  # the framework may still hold the last one
+BOXES = {"help": "?", "alerts": "a", "question": "x", "palette": "ctrl+p", "prompt": "slash"}
+
+
+@pytest.mark.parametrize("box", BOXES)
+async def test_what_was_closed_is_not_kept(kit: ModuleType, record, box: str) -> None:
+    """Whatever stayed would make every collection of garbage, and so every key, slower."""
+    paths = record(end=None)
+    with EngineLock.take(paths), open_writer(paths) as writer:
+        writer.state("training")
+        app = kit.app_on_run(paths)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await kit.until(pilot, lambda: "● training" in kit.shown(app))
+            if box == "prompt":
+                await pilot.press("6")
+                await kit.until(pilot, lambda: "6 Log" in kit.shown(app))
+
+            async def often(times: int) -> Counter[str]:
+                for _ in range(times):
+                    await pilot.press(BOXES[box])
+                    await kit.until(pilot, lambda: len(app.screen_stack) == 2)
+                    await pilot.pause()
+                    await pilot.press("escape")
+                    await kit.until(pilot, lambda: len(app.screen_stack) == 1)
+                    await pilot.pause()
+                gc.collect()
+                kinds = (type(one) for one in gc.get_objects())
+                return Counter(
+                    kind.__name__ for kind in kinds if str(kind.__module__).startswith(("cockpit", "textual"))
+                )
+
+            before = await often(3)
+            after = await often(6)
+    assert {name: count for name, count in (after - before).items() if count >= 6} == {}
+
+
+@pytest.mark.parametrize(
+    ("x", "key"),
+    [
+        (0, None),
+        (1, "space"),
+        (5, "space"),
+        (9, "space"),
+        (12, None),
+        (13, "j"),
+        (15, "k"),
+        (17, "j"),
+        (23, None),
+    ],
+)
+def test_a_click_means_the_key_that_is_shown_there(x: int, key: str | None) -> None:
+    line = keys_line([("space", "hold", 0), ("j k", "case", 1)], 80)
+    assert key_at(cells(line, 24), x) == key
+
+
+async def test_the_mouse_presses_keys_and_its_wheel_arrows(kit: ModuleType) -> None:
+    source = kit.FakeSource(kit.a_state())
+    app = kit.app_on(source)
+    async with app.run_test(size=(120, 40)) as pilot:
+
+        async def click(words: str) -> None:
+            rows = kit.shown(app).splitlines()
+            y = next(y for y, row in reversed(list(enumerate(rows))) if words in row)
+            await pilot.click(offset=(rows[y].index(words), y))
+
+        await kit.until(pilot, lambda: "c checkpoint" in kit.shown(app))
+        await click("checkpoint  g")
+        await kit.until(pilot, lambda: source.asked == ["save"])
+        await click("z zoom")
+        await kit.until(pilot, lambda: "B step 300  raw" in kit.shown(app))
+        extent = app.screen.query_one(ZoomChart).window.extent
+        app.screen.query_one(ZoomChart).post_message(wheel_up())
+        await kit.until(pilot, lambda: app.screen.query_one(ZoomChart).window.extent < extent)
+        await click("esc close")
+        await click("6 screens")
+        await kit.until(pilot, lambda: "6 Log" in kit.shown(app))
+        await click("4 Data")
+        await kit.until(pilot, lambda: "4 Data" in kit.shown(app))
+        await kit.until(pilot, lambda: type(app.screen).__name__ == "Data")
+        await click("? help")
+        await kit.until(pilot, lambda: isinstance(app.screen, Help))
+
+
+def wheel_up() -> MouseScrollUp:
+    return MouseScrollUp(None, 30, 20, 0, 0, 0, False, False, False)
 
 
 async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:

@@ -288,7 +288,7 @@ async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleTy
             await open_runs(kit, pilot, app)
             await pilot.press("D", "r", "s")
             reason = "an engine lives in it (training): park or stop it first"
-            assert kit.said(app) == [reason, reason, "already under way: training; enter opens it"]
+            assert kit.said(app) == [reason, "already under way: training; enter opens it"]
 
 
 def test_no_directory_is_no_error(tmp_path: Path) -> None:
