@@ -14,11 +14,13 @@ from cockpit.widgets.listing import first_seen
 
 MARKS = "abcd"
 ROOMY = 104
+#: Cells of the step.
+STEP, STEP_ROOMY = 11, 15
 
 
 def runs_frame(view: RunsView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """A heading, then a line a run."""
-    name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 64)))
+    name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 66)))
     if view.state.brief.trouble:
         return trouble_lines(view.state.brief.trouble, width, glyphs.ellipsis)
     frame: Frame = [clip(heading(name_width, width >= ROOMY), width)]
@@ -34,7 +36,7 @@ def heading(name_width: int, roomy: bool) -> Line:
     columns = [
         f"     {'run':<{name_width}}",
         f"{'state':<12}",
-        f"{'step':<15}" if roomy else f"{'step':<9}",
+        f"{'step':<{STEP_ROOMY if roomy else STEP}}",
         f"{'loss':>5}",
         f"{'F1':>4}",
         f"{'ICD':>4}",
@@ -93,11 +95,15 @@ def age_words(seconds: float) -> str:
 
 
 def _progress(row: RunRow, roomy: bool) -> str:
-    width = 15 if roomy else 9
+    """`B 120/1664`; where that is too long, the share that is done: half a number would be another one."""
+    width = STEP_ROOMY if roomy else STEP
     if not row.stage or row.step is None:
         return f"{'-':<{width}}"
-    of = f"/{row.steps}" if row.steps is not None else ""
-    return f"{cut(f'{stage_letter(row.stage)} {row.step}{of}', width, ''):<{width}}"
+    letter = stage_letter(row.stage)
+    words = f"{letter} {row.step}" if row.steps is None else f"{letter} {row.step}/{row.steps}"
+    if len(words) > width and row.steps:
+        words = f"{letter} {100 * row.step // row.steps} %"
+    return f"{words:<{width}}"
 
 
 def _share(value: float | None) -> str:

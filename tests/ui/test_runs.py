@@ -180,6 +180,16 @@ def test_the_table_fits_its_width(width: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("step", "steps", "narrow"),
+    [(1664, 1664, "B 1664/1664 "), (12_000, 48_000, "B 25 % "), (12, None, "B 12 "), (None, None, "- ")],
+)
+def test_a_step_is_told_whole_or_as_a_share(step: int | None, steps: int | None, narrow: str) -> None:
+    row = RunRow("night", "training", False, "stage_b", step, steps, 1.5, 0.5, 0.4, 60.0, 10**9)
+    shown = text(runs_frame(RunsView(RunsState(Brief("n"), (row,)), 0, ()), 80, 4, UNICODE))
+    assert narrow in shown and "1.50" in shown and "1.0 GB" in shown
+
+
+@pytest.mark.parametrize(
     ("size", "words"),
     [
         (0, "0 kB"),
