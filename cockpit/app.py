@@ -27,7 +27,7 @@ from textual.theme import ThemeProvider
 from cockpit.actions import flight
 from cockpit.actions.common import GO
 from cockpit.actions.keymap import keymap_path, read_keymap
-from cockpit.actions.keys import move_keys
+from cockpit.actions.keys import key_word, move_keys
 from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
@@ -169,7 +169,8 @@ class CockpitApp(App[None]):
         """The palette: the actions of the screen, then the colours."""
         if isinstance(screen, CockpitScreen):
             for action in (*screen.ACTIONS, *GO.values()):
-                yield SystemCommand(action.label, action.help, _once(partial(screen.action_take, action.id)))
+                told = f"{key_word(action.keys):<9} {action.help}"
+                yield SystemCommand(action.label, told, _once(partial(screen.action_take, action.id)))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
 
     @on(MouseScrollUp)

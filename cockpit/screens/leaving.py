@@ -34,10 +34,22 @@ class Palette(LeftOnce, CommandPalette):
         for field in self.query(Input):  # none, where it was left before it was there
             field.cursor_blink = False
 
+    def _watch__list_visible(self) -> None:
+        if self._is_whole():
+            super()._watch__list_visible()
+
     async def _watch__show_busy(self) -> None:
-        # Nothing is there any more where it was left while it searched.
-        if self.query("LoadingIndicator") and self.query("CommandList"):
+        if self._is_whole():
             await super()._watch__show_busy()
+
+    def _is_whole(self) -> bool:
+        """Left while it searched, it still takes what was found, and none of its parts is there any more."""
+        return all(self.query(part) for part in ("#--input", "CommandList", "LoadingIndicator"))
+
+    def _action_command_list(self, action: str) -> None:
+        # A list without room has no lines: a page of it would end the app.
+        if any(one.scrollable_content_region for one in self.query("CommandList")):
+            super()._action_command_list(action)
 
     def on_click(self, event: Click) -> None:
         try:

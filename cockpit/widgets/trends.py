@@ -58,7 +58,7 @@ def value_of(trend: Trend) -> str:
         return "nan"
     return {
         "train/samples_per_second": figures.rate(trend.newest),
-        "train/lr": f"{trend.newest:.1e}",
+        "train/lr": f"{trend.newest:.1e}" if trend.newest else "0",
         "train/grad_norm": figures.loss(trend.newest),
         "train/padding": figures.percent(trend.newest),
     }.get(trend.metric.tag, figures.value(trend.newest))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cockpit.actions import GO, GROUPS
+from cockpit.actions.keys import key_word
 from cockpit.screens.base import CockpitScreen, FramedScreen
 from engine.runs.layout import RunPaths, create_run
 
@@ -73,4 +74,6 @@ async def test_the_palette_takes_what_the_keys_take(
             command.callback()
     wanted = [*GROUPS[name], *GO.values()]
     assert taken == [action.id for action in wanted]
-    assert [command.help for command in commands[:-1]] == [action.help for action in wanted]
+    for action, command in zip(wanted, commands, strict=False):
+        assert command.title == action.label
+        assert command.help.split() == [key_word(action.keys), *action.help.split()]

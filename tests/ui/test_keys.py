@@ -204,6 +204,18 @@ async def test_enter_pressed_often_chooses_once(kit: ModuleType) -> None:
         assert len(app.screen_stack) == 1
 
 
+async def test_a_palette_without_room_takes_no_key_amiss(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p")
+        await kit.until(pilot, lambda: "Write a checkpoint" in kit.shown(app))
+        await pilot.press("down")
+        await pilot.resize_terminal(1, 1)
+        await pilot.press("pageup", "pagedown", "home", "end", "enter", "enter")
+        await pilot.resize_terminal(120, 40)
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+
+
 README = Path(__file__).parents[2] / "README.md"
 ROW = re.compile(r"^\| ((?:`[^`]+` ?)+)\| `([\w.]+)` \|")
 
@@ -263,4 +275,6 @@ def test_a_bad_file_ends_the_program_with_one_line(
 
 
 async def test_a_palette_left_while_it_searches_ends_nothing() -> None:
-    await Palette()._watch__show_busy()  # nothing of it is there any more
+    palette = Palette()  # nothing of it is there any more
+    await palette._watch__show_busy()
+    palette._watch__list_visible()
