@@ -144,10 +144,10 @@ class Progress:
 
 
 def progress_line(what: str, done: int, total: int, seconds: float) -> str:
-    """`films 120/900   41/s   left 19 s`"""
+    """`films 120/900   41/s   left 19 s`; the name alone where it is not known how much there is."""
     from cockpit.widgets.figures import duration
 
-    line = f"{what} {done:,}/{total:,}"
+    line = f"{what} {done:,}/{total:,}" if total else what
     if not done or seconds < 0.5:
         return line
     rate = done / seconds
