@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cockpit.actions.record import Action, always
 
@@ -92,6 +92,17 @@ def jumps(
         )
         for name, (key, help) in keys.items()
     }
+
+
+#: Lines of a list that a page is.
+PAGE = 10
+
+
+def moved(action: Action[Any], at: int, total: int) -> int | None:
+    """Where in a list of `total` lines an action of `walk` or `jumps` leads from line `at`; None for any other."""
+    way = {"down": 1, "up": -1, "page_down": PAGE, "page_up": -PAGE, "first": -total, "last": total}
+    by = way.get(action.id.rpartition(".")[2])
+    return None if by is None else max(0, min(at + by, total - 1))
 
 
 def search(prefix: str, help: str, rank: int, reason: Callable[[S], str] = always) -> Action[S]:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from cockpit.actions import DATA_ACTIONS, Action
 from cockpit.actions import data as keys
+from cockpit.actions.common import moved
 from cockpit.screens import data_facts
 from cockpit.screens.base import RunScreen
 from cockpit.screens.brief import Brief
@@ -36,7 +37,6 @@ from cockpit.widgets.setup_badge import RunHeader
 
 REST_SECONDS = 0.12
 """A sample must be looked at so long before its film is read."""
-PAGE = 10
 OVERVIEW_ROWS = 24
 ROOMY_ROWS = 46
 """Rows of the terminal from which overview and browser are both shown."""
@@ -121,17 +121,9 @@ class Data(RunScreen[DataSource]):
 
     def carry_out(self, action: Action[Any]) -> None:
         view = self.view
-        far = len(view.listed)
-        moves = {
-            keys.DOWN.id: 1,
-            keys.UP.id: -1,
-            "data.page_down": PAGE,
-            "data.page_up": -PAGE,
-            "data.first": -far,
-            "data.last": far,
-        }
-        if action.id in moves:
-            self._select(view.selected + moves[action.id])
+        place = moved(action, view.selected, len(view.listed))
+        if place is not None:
+            self._select(place)
         elif action is keys.BROWSE:
             self.view = replace(view, browsing=not view.browsing)
             self._want_sample()
@@ -171,7 +163,7 @@ class Data(RunScreen[DataSource]):
         self._want_sample()
 
     def _select(self, place: int) -> None:
-        self.view = replace(self.view, selected=min(max(0, place), max(0, len(self.view.listed) - 1)))
+        self.view = replace(self.view, selected=place)
         self._want_sample()
 
     def _searched(self, words: str | None) -> None:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from cockpit.actions import RUNS_ACTIONS, Action
 from cockpit.actions import runs as keys
+from cockpit.actions.common import moved
 from cockpit.screens import runs_changes
 from cockpit.screens.background import Answered
 from cockpit.screens.base import RunScreen
@@ -33,8 +34,6 @@ from cockpit.widgets.panel import Panel
 from cockpit.widgets.runs_table import runs_frame, size_words
 from cockpit.widgets.setup_badge import RunHeader
 from engine.runs.layout import RunPaths
-
-PAGE = 10
 
 
 class Compared(Message):
@@ -115,11 +114,9 @@ class Runs(RunScreen[RunsSource]):
 
     def carry_out(self, action: Action[Any]) -> None:
         row = self.view.row
-        far = len(self.view.state.rows)
-        moves = {keys.DOWN.id: 1, keys.UP.id: -1, keys.JUMPS["first"].id: -far, keys.JUMPS["last"].id: far}
-        moves |= {keys.JUMPS["page_down"].id: PAGE, keys.JUMPS["page_up"].id: -PAGE}
-        if action.id in moves:
-            self._move(moves[action.id])
+        place = moved(action, self.view.selected, len(self.view.state.rows))
+        if place is not None:
+            self._select(place)
         elif row is None:
             self.say("there is no run")
         elif action is keys.OPEN:
@@ -146,12 +143,9 @@ class Runs(RunScreen[RunsSource]):
                 Confirm(action, deletion_question(row)), lambda yes: self._delete(row.name) if yes else None
             )
 
-    def _move(self, by: int) -> None:
-        rows = self.view.state.rows
-        if rows:
-            selected = min(max(self.view.selected + by, 0), len(rows) - 1)
-            self._chosen = rows[selected].name
-            self._change(selected=selected)
+    def _select(self, place: int) -> None:
+        self._chosen = self.view.state.rows[place].name
+        self._change(selected=place)
 
     def _change(self, **changes: Any) -> None:
         drawn = self.view.drawn

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from cockpit.actions import SAMPLES_ACTIONS, Action
 from cockpit.actions import samples as keys
+from cockpit.actions.common import moved
 from cockpit.screens import samples_choice as choices
 from cockpit.screens.base import RunScreen
 from cockpit.screens.choose import Choose
@@ -35,7 +36,6 @@ from cockpit.widgets.setup_badge import RunHeader
 REST_SECONDS = 0.12
 """A case must be looked at so long before its film is read: who walks on does not wait for films."""
 FILMS_KEPT = 24
-PAGE = 10
 
 
 class FilmRead(Message):
@@ -111,13 +111,11 @@ class Samples(RunScreen[SamplesSource]):
     def carry_out(self, action: Action[Any]) -> None:
         view = self.view
         if action in (keys.NEXT, keys.PREVIOUS):
-            self.choose(choices.moved(view, 1 if action is keys.NEXT else -1))
+            self.choose(choices.of_line(view, view.selected + (1 if action is keys.NEXT else -1)))
         elif action in (keys.EARLIER, keys.LATER):
             self._walk(1 if action is keys.LATER else -1)
         elif action in keys.JUMPS.values():
-            far = len(view.listed)
-            by = {"page_down": PAGE, "page_up": -PAGE, "first": -far, "last": far}
-            self.choose(choices.moved(view, by[action.id.removeprefix("samples.")]))
+            self.choose(choices.of_line(view, moved(action, view.selected, len(view.listed)) or 0))
         elif action in keys.ARROWS.values():
             self._arrow(action.id.removeprefix("samples."))
         elif action is keys.STAGE:
@@ -146,10 +144,10 @@ class Samples(RunScreen[SamplesSource]):
             across = {"left": -step, "right": step}.get(key, 0.0)
             down = {"up": -step, "down": step}.get(key, 0.0)
             look = self.view.look
-            moved = replace(look, x=_held(look.x + across), y=_held(look.y + down))
-            self._look(look=moved)
+            look = replace(look, x=_held(look.x + across), y=_held(look.y + down))
+            self._look(look=look)
         elif key in ("up", "down"):
-            self.choose(choices.moved(self.view, 1 if key == "down" else -1))
+            self.choose(choices.of_line(self.view, self.view.selected + (1 if key == "down" else -1)))
         else:
             self._walk(1 if key == "right" else -1)
 

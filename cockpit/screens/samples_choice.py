@@ -111,11 +111,11 @@ def view_of(book: SampleBook, choice: Choice, before: SamplesView | None = None)
     return SamplesView(book, choice, rows, selected, total)
 
 
-def moved(view: SamplesView, by: int) -> Choice:
-    """The case `by` lines further down, held at the ends."""
+def of_line(view: SamplesView, line: int) -> Choice:
+    """The case of that line of the list, held at the ends."""
     if not view.listed:
         return view.choice
-    index = min(max(view.selected + by, 0), len(view.listed) - 1)
+    index = min(max(line, 0), len(view.listed) - 1)
     return replace(view.choice, case=view.listed[index].key)
 
 

@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from cockpit.actions import SETUP_ACTIONS, Action
 from cockpit.actions import setup as keys
+from cockpit.actions.common import moved
 from cockpit.screens.base import FramedScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.prompt import Prompt
@@ -27,8 +28,6 @@ from cockpit.widgets.lines import Frame, clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
 from engine.errors import UserError
-
-PAGE = 10
 
 
 class Setup(FramedScreen):
@@ -68,17 +67,8 @@ class Setup(FramedScreen):
 
     def carry_out(self, action: Action[Any]) -> None:
         view = self.view
-        far = len(view.listed)
-        moves = {
-            keys.DOWN.id: 1,
-            keys.UP.id: -1,
-            "setup.page_down": PAGE,
-            "setup.page_up": -PAGE,
-            "setup.first": -far,
-            "setup.last": far,
-        }
-        if action.id in moves:
-            place = min(max(0, view.selected + moves[action.id]), far - 1)
+        place = moved(action, view.selected, len(view.listed))
+        if place is not None:
             self._show(chosen=view.listed[place].id)
         elif action is keys.MEND:
             self.app.push_screen(Agree(view, self.glyphs), lambda yes: self._mend() if yes else None)

@@ -4,6 +4,7 @@ import pytest
 
 from cockpit.actions import FLIGHT_ACTIONS, GROUPS, START_ACTIONS, by_id, keys_that_work
 from cockpit.actions import flight as actions
+from cockpit.actions.common import moved
 from cockpit.screens.flight_state import LIVE, FlightState, StageView
 
 STATES = (*sorted(LIVE), "parked", "stopped", "finished", "failed", "crashed", "unread")
@@ -85,3 +86,20 @@ def test_only_stopping_is_dangerous() -> None:
 
 def test_the_start_screen_offers_what_it_can() -> None:
     assert list(words(None, START_ACTIONS)) == ["d", "o", "?", "q"]
+
+
+@pytest.mark.parametrize(
+    ("id", "place"),
+    [
+        ("data.down", 6),
+        ("data.up", 4),
+        ("data.page_down", 15),
+        ("data.page_up", 0),
+        ("data.first", 0),
+        ("data.last", 19),
+        ("data.read", None),
+        ("hold", None),
+    ],
+)
+def test_where_a_key_leads_in_a_list(id: str, place: int | None) -> None:
+    assert moved(by_id(id), 5, 20) == place

@@ -17,7 +17,7 @@ from cockpit.screens.samples_choice import (
     Choice,
     label_counts,
     listed,
-    moved,
+    of_line,
     view_of,
     walked,
 )
@@ -92,14 +92,14 @@ def test_walking_through_checkpoints_holds_the_case(three: SampleBook) -> None:
 
 def test_walking_a_list_does_not_list_anew(three: SampleBook) -> None:
     view = view_of(three, Choice())
-    further = view_of(three, moved(view, 1), view)
+    further = view_of(three, of_line(view, 1), view)
     assert further.listed is view.listed and further.selected == 1
     assert view_of(three, Choice(search="s3"), view).listed is not view.listed
 
 
 def test_moving_stops_at_the_ends(three: SampleBook) -> None:
     view = view_of(three, Choice())
-    assert moved(view, -5).case == ("stage_a", "s1") and moved(view, 50).case == ("stage_a", "s2")
+    assert of_line(view, -5).case == ("stage_a", "s1") and of_line(view, 50).case == ("stage_a", "s2")
 
 
 def test_filters_and_search(three: SampleBook) -> None:
