@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import re
@@ -77,17 +78,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         code = int(options.run_command(options))
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except UserError as error:
         print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader has gone; what is still buffered must not raise once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()  # the reader has gone
         return 1
+    except OSError as error:
+        if error.filename is None:
+            _forget_output()
+        print(f"cxr-cockpit: {one_line(_refused(error))}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     return code
+
+
+_NAMELESS = {
+    errno.ENOSPC: "what is printed finds no room",
+    errno.ENOENT: "the directory you are in is gone",
+}
+"""What the system means where it names no file."""
+
+
+def _refused(error: OSError) -> str:
+    where = error.filename if error.filename is not None else _NAMELESS.get(error.errno or 0)
+    return f"{where}: {error.strerror}" if where else error.strerror or str(error)
+
+
+def _forget_output() -> None:
+    """What is still buffered must not raise once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import be_patient
+from engine.runs.story import on_one_line
 from engine.training.device_environment import prepare_environment
 
 
@@ -94,17 +95,21 @@ def main() -> int:
     try:
         return _VERBS[options.verb](options)
     except UserError as error:
-        print(f"cxr-cockpit: {error}", file=sys.stderr)
+        print(f"cxr-cockpit: {on_one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
 
 
 def _run(options: argparse.Namespace) -> int:
+    from engine.training.control import Signals
+
+    signals = Signals()
+    signals.listen()  # first: to import torch takes seconds
     from engine.training.session import run
 
     with kept_awake():
-        return run(RunPaths(options.run.absolute()), options.stage, options.same_stage)
+        return run(RunPaths(options.run.absolute()), options.stage, options.same_stage, signals)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ from pydantic import (
 
 from engine.cadence import Cadence
 from engine.errors import UserError
+from engine.runs.layout import expanded
 
 StageName = Literal["stage_a", "stage_b"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -281,6 +282,18 @@ def freeze(config: RunConfig, path: Path) -> None:
     partial.rename(path)
 
 
+def left_to_defaults(section: Section) -> list[str]:
+    """Keys that the file does not have. A frozen configuration has all, unless it was cut short or edited."""
+    found: list[str] = []
+    for key in type(section).model_fields:
+        value = getattr(section, key)
+        if key not in section.model_fields_set:
+            found.append(key)
+        elif isinstance(value, Section):
+            found += [f"{key}.{inner}" for inner in left_to_defaults(value)]
+    return found
+
+
 def demo_config(seed: int, runs: Path) -> RunConfig:
     """The demo's configuration for `seed`, its phantoms in `RUNS/.phantom-SEED`."""
     home = (runs / f".phantom-{seed}").absolute()
@@ -322,7 +335,7 @@ def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunCo
         raise UserError(_complaint(error, path, node)) from None
 
     def absolute(given: Path) -> Path:
-        return Path(os.path.normpath(path.parent.absolute() / given.expanduser()))
+        return Path(os.path.normpath(path.parent.absolute() / expanded(given)))
 
     data = config.data.model_copy(
         update={

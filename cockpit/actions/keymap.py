@@ -29,7 +29,8 @@ RESERVED = {
 def keymap_path(environment: Mapping[str, str] = os.environ) -> Path:
     """Where the file is looked for."""
     base = environment.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(base).expanduser() / "cxr-cockpit" / "keys.yaml"
+    # os.path's: without a home there is no such file, and that is no mistake of anybody's
+    return Path(os.path.expanduser(base), "cxr-cockpit", "keys.yaml")
 
 
 def read_keymap(path: Path) -> dict[str, str]:

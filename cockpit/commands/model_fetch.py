@@ -9,6 +9,7 @@ from pathlib import Path
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
 from cockpit.commands.headless import Interrupts, interrupts
 from cockpit.widgets.figures import duration
+from engine.runs.layout import expanded
 from engine.setup_check.model_download import (
     DEFAULT_REPO,
     Download,
@@ -40,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    directory = (options.to or default_directory(options.repo)).expanduser()
+    directory = expanded(options.to or default_directory(options.repo))
     joined = read_download(directory)
     own = joined is None or not joined.live
     if joined and joined.live:

@@ -15,6 +15,7 @@ from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
+from engine.runs.schema import Damaged
 from engine.runs.status import Status
 from engine.runs.store import NotReady, open_reader, status_of
 
@@ -35,13 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     paths = run_of(options)
-    status = status_of(paths)
-    if status.live:
+    status = _status(paths)
+    if status and status.live:
         return _join(options, paths, status)
-    if status.state == "finished":
+    if status and status.state == "finished":
         print(f"{paths.name} is finished: {_finished_words(paths)}")
         return 0
-    _check_next_stage(paths, status, options.same_stage)
+    if status:
+        _check_next_stage(paths, status, options.same_stage)
     engine_options = ["--same-stage"] if options.same_stage else []
 
     def start() -> RunPaths:
@@ -49,6 +51,16 @@ def run(options: argparse.Namespace) -> int:
         return paths
 
     return fly(options, start)
+
+
+def _status(paths: RunPaths) -> Status | None:
+    """None where the database is damaged and no engine lives: to start one mends it."""
+    try:
+        return status_of(paths)
+    except Damaged:
+        if lock_holder(paths):
+            raise
+        return None
 
 
 def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import plistlib
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from cockpit.commands.console import one_line
 from cockpit.commands.headless import follow, interrupts
 from cockpit.commands.opening import add_run, run_of, runs_of
 from engine.errors import UserError
-from engine.runs.layout import RunPaths, list_runs
+from engine.runs.layout import RunPaths, expanded, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store import status_of
@@ -60,8 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.go_on:
         return _go_on(options)
-    name = run_of(options).name if options.run else None
-    service = describe(options.kind, runs_of(options), name, Path.home())
+    paths = run_of(options) if options.run else None
+    runs = paths.root.parent if paths else runs_of(options)
+    service = describe(options.kind, runs, paths.name if paths else None, expanded("~"))
     if options.install:
         return _install(service)
     if options.remove:
@@ -72,7 +74,8 @@ def run(options: argparse.Namespace) -> int:
 
 def describe(kind: str, runs: Path, name: str | None, home: Path) -> Service:
     """The file for that kind of system; `name` None means whichever run was interrupted last."""
-    label = f"cxr-cockpit-{name}" if name else "cxr-cockpit"
+    # a directory may be called what no unit may be
+    label = f"cxr-cockpit-{re.sub(r'[^A-Za-z0-9._-]', '-', name)}" if name else "cxr-cockpit"
     command = [sys.executable, "-P", "-m", "cockpit.cli", "service", "--continue", "--runs", str(runs)]
     command += [name] if name else []
     return _launchd(label, command, runs, home) if kind == "launchd" else _systemd(label, command, home)

@@ -6,7 +6,6 @@ import shlex
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.signal import Signal
@@ -28,6 +27,7 @@ from cockpit.widgets.lines import Frame, clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
 from engine.errors import UserError
+from engine.runs.layout import expanded
 
 
 class Setup(FramedScreen):
@@ -131,8 +131,8 @@ class Setup(FramedScreen):
     def _write(self, name: str | None) -> None:
         if not name:
             return
-        path = Path(name).expanduser()
         try:
+            path = expanded(name)
             write_report(path, report_text(self.view.state, time.time()))
         except UserError as error:
             self.say(str(error))

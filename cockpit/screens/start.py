@@ -19,7 +19,7 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import Frame
 from cockpit.widgets.lines_view import LinesView
-from engine.runs.layout import RunPaths
+from engine.runs.layout import RunPaths, expanded
 
 Launch = Callable[[], RunPaths]
 
@@ -82,9 +82,7 @@ class Start(CockpitScreen):
             self.start_engine(
                 flight.OPEN,
                 None,
-                lambda: self._begin(
-                    lambda: self._offers.start_config(Path(path).expanduser()), f"starting {path}"
-                ),
+                lambda: self._begin(lambda: self._offers.start_config(expanded(path)), f"starting {path}"),
             )
 
     def _begin(self, launch: Launch, what: str) -> None:

@@ -1,5 +1,6 @@
 """The machine does not go to sleep under an engine; its display may, and on macOS must (the GPU is slowed by it)."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -7,29 +8,38 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+log = logging.getLogger("engine")
+
 
 @contextmanager
 def kept_awake() -> Iterator[None]:
     """No idle sleep inside the `with`, where the system has a program for that. Ends with this process, however."""
-    command = inhibitor(os.getpid())
-    if command is None:
-        yield
-        return
-    # The inhibitor on Linux reads our end of a pipe that never writes: it sees the end of it when we die.
-    helper = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    helper = _start(inhibitor(os.getpid()))
     try:
         yield
     finally:
-        if helper.stdin:
-            helper.stdin.close()
-        helper.terminate()
-        helper.wait()
+        if helper:
+            if helper.stdin:
+                helper.stdin.close()
+            helper.terminate()
+            helper.wait()
+
+
+def _start(command: list[str] | None) -> subprocess.Popen[bytes] | None:
+    if command is None:
+        return None
+    try:
+        # The inhibitor on Linux reads our end of a pipe that never writes: it sees the end of it when we die.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:  # better a machine that may fall asleep than no training
+        log.warning("the machine may go to sleep: %s: %s", command[0], error.strerror)
+        return None
 
 
 def inhibitor(pid: int, platform: str = sys.platform) -> list[str] | None:

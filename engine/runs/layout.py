@@ -53,12 +53,21 @@ class RunPaths:
 
     def is_run(self) -> bool:
         """Whether the directory holds a run: an engine was started in it, or is about to be."""
-        return any(path.exists() for path in (self.db, self.lock, self.config))
+        # os.path's: the one of a Path raises where the name is longer than a name may be
+        return any(os.path.exists(path) for path in (self.db, self.lock, self.config))
 
 
 def runs_dir(option: str | os.PathLike[str] | None = None) -> Path:
     """The directory of runs: the option, else $CXR_RUNS, else ./runs. It need not exist."""
-    return Path(option or os.environ.get("CXR_RUNS") or "runs").expanduser().absolute()
+    return expanded(option or os.environ.get("CXR_RUNS") or "runs").absolute()
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with `~` as the home directory. UserError where nobody knows which that is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{os.fspath(path)}: no home directory is known for it; write the path out") from None
 
 
 def list_runs(directory: Path) -> list[RunPaths]:
@@ -91,9 +100,9 @@ def _last_write(paths: RunPaths) -> float:
 def resolve_run(name_or_path: str, directory: Path) -> RunPaths:
     """The run of that name in `directory`, or at that path. UserError, with near names, if there is none."""
     named = RunPaths(directory / name_or_path)
-    if _NAME.fullmatch(name_or_path) and named.is_run():
+    if os.sep not in name_or_path and not name_or_path.startswith(".") and named.root.name and named.is_run():
         return named
-    given = RunPaths(Path(name_or_path).expanduser().absolute())
+    given = RunPaths(expanded(name_or_path).absolute())
     if name_or_path and given.root.name and given.is_run():
         return given
     if os.sep in name_or_path:

@@ -114,6 +114,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
+    _refuse_unless_file(path)
     with database_errors(path):
         connection = _connect(path, "rw", busy_seconds=10.0)
         try:
@@ -138,6 +139,7 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
     """
     if not path.exists():
         raise NotReady(f"{path} is not there yet: the run has not started")
+    _refuse_unless_file(path)
     with database_errors(path):
         # Read-only for good: when the file was replaced under a connection that could write, its end would
         # remove the log of the new one.
@@ -154,6 +156,12 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _refuse_unless_file(path: Path) -> None:
+    """SQLite waits for ever at a named pipe, and of a directory it says that the disk fails."""
+    if not path.is_file():
+        raise UserError(f"{path} is no file: move it away, the run's database belongs there")
 
 
 def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:

@@ -28,7 +28,7 @@ class Story:
             self._told = float("-inf")
             message = f"{name}: {message}" if message else f"{name}"
         where = "" if stage is None or step is None else f"{stage} step {step}: "
-        log.log(_LEVELS[level], "%s", _on_one_line(where + message))
+        log.log(_LEVELS[level], "%s", on_one_line(where + message))
 
     def step(
         self,
@@ -51,6 +51,6 @@ class Story:
         log.info("%s", "   ".join(parts))
 
 
-def _on_one_line(text: str) -> str:
-    """Nothing that a terminal would obey: names of films and paths stand in it."""
+def on_one_line(text: str) -> str:
+    """Nothing that a terminal would obey is left: names of films and paths stand in it."""
     return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

@@ -106,8 +106,10 @@ def recover(directory: Path) -> None:
         name = leftover.name.removeprefix(".")
         if name.endswith(".replaced") and not (directory / name.removesuffix(".replaced")).exists():
             leftover.rename(directory / name.removesuffix(".replaced"))
-        else:
+        elif leftover.is_dir():
             shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
 
 
 def newest_valid(directory: Path) -> tuple[Checkpoint | None, dict[str, str]]:

@@ -21,12 +21,34 @@ HOLD_POLL = 0.2
 class Interrupt(Exception):
     """Park or stop was asked for: ends whatever is under way; the step done last is the one that counts.
 
-    command: None where a signal asked.
+    command: None where a signal asked. by_signal: whether the run was put to rest by that alone; one that holds
+    rests already, and goes on when a person says so.
     """
 
-    def __init__(self, verb: str, command: Command | None, reason: str) -> None:
+    def __init__(self, verb: str, command: Command | None, reason: str, by_signal: bool = False) -> None:
         super().__init__(verb)
-        self.verb, self.command, self.reason = verb, command, reason
+        self.verb, self.command, self.reason, self.by_signal = verb, command, reason, by_signal
+
+
+class Signals:
+    """What the system asks of the engine: SIGTERM and SIGINT are a wish to park.
+
+    SIGHUP means that a terminal went away, which is none of the engine's business. asked: the signal's name, "" while
+    there was none. wake: set by a signal.
+    """
+
+    def __init__(self) -> None:
+        self.asked = ""
+        self.wake = threading.Event()
+
+    def listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.asked = signal.Signals(number).name
+        self.wake.set()
 
 
 class Control:
@@ -35,20 +57,13 @@ class Control:
     actions: what the present phase can carry out besides hold, continue, park and stop.
     """
 
-    def __init__(self, writer: RunWriter) -> None:
+    def __init__(self, writer: RunWriter, signals: Signals) -> None:
         self._writer = writer
-        self._wake = threading.Event()
-        self._signal = ""
+        self._signals = signals
         self._busy = False
         self._state = ""
         self._waiting: deque[Command] = deque()
         self.actions: dict[str, Action] = {}
-
-    def listen_to_signals(self) -> None:
-        """SIGTERM and SIGINT park; SIGHUP means a terminal went away, which is none of the engine's business."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     @property
     def state(self) -> str:
@@ -87,13 +102,10 @@ class Control:
         while self._waiting:
             self._writer.finish_command(self._waiting.popleft().id, reason, ok=False)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signal = signal.Signals(number).name
-        self._wake.set()
-
     def _heed_signal(self) -> None:
-        if self._signal:
-            raise Interrupt("park", None, f"signal {self._signal}")
+        if self._signals.asked:
+            reason = f"signal {self._signals.asked}"
+            raise Interrupt("park", None, reason, by_signal=self._state != "holding")
 
     def _carry_out(self, command: Command) -> None:
         if command.verb in ("park", "stop"):
@@ -143,5 +155,5 @@ class Control:
                 else:
                     self._carry_out(asked)
                     self.enter("holding", reason)
-            self._wake.wait(HOLD_POLL)
+            self._signals.wake.wait(HOLD_POLL)
         self.enter(before)

@@ -51,6 +51,15 @@ def where_to_go_on(
     )
 
 
+def refuse_if_there_were_some(paths: RunPaths, told: str | None) -> None:
+    """Raises `UserError` where the database tells of a checkpoint and the directory, which is empty, does not."""
+    if told:
+        raise UserError(
+            f"{paths.checkpoints}: holds no checkpoint, but the run had written {told}: bring them back (is a disk "
+            "not mounted?), or begin anew under another name with `cxr-cockpit train`"
+        )
+
+
 def store_loss(writer: RunWriter, loss: Loss, sample: Sample, line: str) -> None:
     """Tell of a film that was lost, for `stored_losses` to read in a later attempt."""
     about = {"lost_film": loss.film, "sample": sample.id}

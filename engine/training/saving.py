@@ -1,6 +1,7 @@
 """When a stage's checkpoints are written, and what becomes of one that could not be: the stage goes on and owes it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.config import CheckpointSection
 from engine.runs.checkpoints import Standing, verifies
@@ -40,6 +41,7 @@ class Saver:
         if existing.is_dir() and verifies(existing):
             there = checkpoints.read_checkpoint(existing)
             if there.standing == standing:
+                self._rotate(directory)  # whoever wrote it may have died before
                 return there
         refuse_odd_weights(self.trainer.model)
         written = checkpoints.write_checkpoint(
@@ -47,7 +49,7 @@ class Saver:
         )
         size = checkpoints.size_of(written.path)
         self.writer.checkpoint(name, standing.stage, standing.step, size, bool(standing.ended))
-        checkpoints.rotate(directory, self.section.keep, self.section.best is not None)
+        self._rotate(directory)
         if self._failures:
             self._failures = 0
             self._tell("checkpoints are written again", "info", standing)
@@ -64,6 +66,9 @@ class Saver:
                 self._tell(f"{error}; {self.safe()}; it is tried again", "warn", standing)
             self._failures += 1
             return None
+
+    def _rotate(self, directory: Path) -> None:
+        checkpoints.rotate(directory, self.section.keep, self.section.best is not None)
 
     def safe(self) -> str:
         """What a death would now leave, in words."""

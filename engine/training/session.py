@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import torch
 
-from engine.config import STAGES, RunConfig
+from engine.config import STAGES, RunConfig, left_to_defaults
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.loading import Base
@@ -24,14 +24,20 @@ from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.checkpoint import Checkpoint, NotWritten
-from engine.training.control import Control, Interrupt
+from engine.training.control import Control, Interrupt, Signals
 from engine.training.device_faults import known_faults, largest_tensors
 from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, chosen, evaluate
 from engine.training.loaded import Loaded, frozen_config, load
 from engine.training.loop import StageTrainer
 from engine.training.out_of_memory import OutOfMemory, is_out_of_memory, loading_words, training_words
-from engine.training.position import find_checkpoint, store_loss, stored_losses, where_to_go_on
+from engine.training.position import (
+    find_checkpoint,
+    refuse_if_there_were_some,
+    store_loss,
+    stored_losses,
+    where_to_go_on,
+)
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.quarantine import Quarantine
 from engine.training.saving import Saver
@@ -43,15 +49,14 @@ log = logging.getLogger("engine")
 TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 
 
-def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
+def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) -> int:
     """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
     with (
         EngineLock.acquire(paths),
         open_writer(paths, story=Story()) as writer,
         open_reader(paths) as reader,
     ):
-        control = Control(writer)
-        control.listen_to_signals()
+        control = Control(writer, signals)
         try:
             session = _Session(paths, writer, reader, control)
             with session.gauges:
@@ -74,7 +79,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool) -> int:
 
 def _ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
     state = "stopped" if interrupt.verb == "stop" else "parked"
-    writer.state(state, interrupt.reason, by_signal=interrupt.command is None)
+    writer.state(state, interrupt.reason, by_signal=interrupt.by_signal)
     if interrupt.command:
         writer.finish_command(interrupt.command.id, f"{state}, nothing was trained yet", ok=True)
 
@@ -96,6 +101,8 @@ class _Session:
         stages = self._asked_stages(asked)
         checkpoints.recover(self.paths.checkpoints)
         position, left = where_to_go_on(self.paths.checkpoints, stages, same_stage)
+        if position.checkpoint is None and not left:
+            refuse_if_there_were_some(self.paths, self.reader.status().checkpoint)
         checkpoints.set_aside(self.paths.checkpoints, left)
         self.writer.begin_attempt(
             position.stage,
@@ -109,6 +116,11 @@ class _Session:
                 f"{name}{checkpoints.SET_ASIDE}",
                 level="warn",
             )
+        if defaults := left_to_defaults(config):
+            line = (
+                f"config.yaml was cut short or edited: it lacks {', '.join(defaults)}; their defaults count"
+            )
+            self.writer.event("alert", line, level="warn")
         if position.checkpoint:
             self.writer.event(
                 "note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage
@@ -322,7 +334,7 @@ class _Session:
                 refusal = f"not {state}, training goes on: {where}"
                 self.writer.finish_command(interrupt.command.id, refusal, ok=False)
                 return False
-        self.writer.state(state, f"{interrupt.reason}; {where}", by_signal=interrupt.command is None)
+        self.writer.state(state, f"{interrupt.reason}; {where}", by_signal=interrupt.by_signal)
         if interrupt.command:
             self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
         return True

@@ -123,22 +123,27 @@ class StageRun:
 
     def validate(self) -> None:
         """Loss on the validation samples, once a step; a checkpoint of the weights that are the best so far."""
-        for row in self.reader.scalars(["val/loss"], self.name):
-            if row.step == self.step:
-                self._measured = {row.step: row.value}
-                return
         before = checkpoints.best_loss(self.writer.paths.checkpoints, self.name)
+        stored = [row.value for row in self.reader.scalars(["val/loss"], self.name) if row.step == self.step]
+        loss = stored[0] if stored else self._validation_loss(before)
+        self._measured = {self.step: loss}
+        # also for a stored one: the attempt that stored it may have died before its checkpoint
+        best = self.step > 0 and math.isfinite(loss) and (before is None or loss < before)
+        if best and self.config.checkpoints.best == "val/loss":
+            self._save_or_owe()
+
+    def _validation_loss(self, lowest: float | None) -> float:
+        """Take the loss, store it and tell it; `lowest` is the best of the checkpoints so far."""
         with self._evaluating():
             loss, samples = self._on_readable(self.validation, self.evaluator.loss)
-        self._measured = {self.step: loss}
-        best = self.step > 0 and math.isfinite(loss) and (before is None or loss < before)
         self.writer.scalars(self.name, self.step, {"val/loss": loss})
-        told = f"validation loss {loss:.3f}" + (", the lowest so far" if best and before is not None else "")
+        told = f"validation loss {loss:.3f}"
+        if self.step > 0 and lowest is not None and loss < lowest:
+            told += ", the lowest so far"
         if len(samples) < len(self.validation):
             told += f", on {len(samples)} of {len(self.validation)} samples"
         self.writer.event("validation", told, stage=self.name, step=self.step, loss=loss)
-        if best and self.config.checkpoints.best == "val/loss":
-            self._save_or_owe()
+        return loss
 
     def sample_cases(self) -> int:
         """Reports for the fixed cases, once a step. Returns how many there are."""
@@ -160,8 +165,9 @@ class StageRun:
         with self._evaluating():
             rows, _ = self._on_readable(self.validation, partial(self._rows, "evaluation"))
             scores = score(rows, {})[self.name]
-            self._store(rows)
+            # before the samples: where they are all there, it is taken that this has been done
             self.writer.scalars(self.name, self.step, _score_scalars(scores))
+            self._store(rows)
             told = ", ".join(
                 f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
             )

@@ -146,3 +146,30 @@ def test_app_loads_no_torch() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
+
+
+COMMAND = f"{sys.executable} -P -m cockpit.cli"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+def test_no_room_for_what_is_printed_is_one_line(tmp_path: Path) -> None:
+    ended = subprocess.run(f"{COMMAND} status > /dev/full", shell=True, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "cxr-cockpit: what is printed finds no room: No space left on device\n"
+
+
+def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    script = f'mkdir "{tmp_path}/gone"; cd "{tmp_path}/gone"; rmdir "{tmp_path}/gone"; {COMMAND} status'
+    ended = subprocess.run(script, shell=True, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == "cxr-cockpit: the directory you are in is gone: No such file or directory\n"
+
+
+def test_without_any_output_it_works_all_the_same(tmp_path: Path) -> None:
+    assert subprocess.run(f"{COMMAND} status >&- 2>&- <&-", shell=True).returncode == 0
+
+
+def test_a_path_that_is_too_long_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["status", "x" * 300], ["status", "--runs", "x" * 300], ["train", "x" * 300]):
+        assert call(*arguments) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -372,6 +372,23 @@ def test_resume_starts_a_new_engine_for_an_ended_run(
     assert status_of(RunPaths(runs / "demo")).attempt == 2
 
 
+def test_resume_mends_a_database_that_cannot_be_read_at_all(
+    engine: Becomes, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine(DIES)
+    main(["demo", "--headless"])
+    paths = RunPaths(runs / "demo")
+    paths.db.with_name("run.db-wal").unlink(missing_ok=True)
+    paths.db.write_bytes(b"this is no database" * 300)
+    assert main(["status", "demo"]) == 2
+    assert "`cxr-cockpit resume demo` keeps it aside" in capsys.readouterr().err
+    with EngineLock.take(paths):
+        assert main(["resume", "demo", "--headless"]) == 2, "its engine mends it"
+    engine(FINISHES)
+    assert main(["resume", "demo", "--headless"]) == 0
+    assert (runs / "demo" / "run.db.damaged-1").exists()
+
+
 def test_resume_after_stop(engine: Becomes, runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine(ENGINE + "begin(); checkpoint('stage_a', 3, 'stopped'); store.state('stopped')")
     main(["demo", "--headless"])

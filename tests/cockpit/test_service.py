@@ -4,6 +4,8 @@ import json
 import os
 import plistlib
 import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,3 +136,33 @@ def test_printing_changes_nothing(runs: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "home").exists()
     assert main(["service", "nowhere"]) == 2
     assert json.dumps(capsys.readouterr().err).count("\\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["systemd", "launchd"])
+def test_a_run_given_by_its_path_is_found_again(
+    runs: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = run_in(tmp_path / "else where", "x", "training", "parked")
+    paths.root.rename(paths.root.with_name("bad night"))
+    assert main(["service", str(paths.root.with_name("bad night")), "--kind", kind]) == 0
+    first, _, text = capsys.readouterr().out.partition("\n")
+    assert "cxr-cockpit-bad-night." in first
+    if kind == "systemd":
+        (line,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+        words = shlex.split(line.removeprefix("ExecStart="))
+    else:
+        words = plistlib.loads(text.encode())["ProgramArguments"]
+    assert main(words[words.index("service") :]) == 0
+    assert capsys.readouterr().out == "nothing was interrupted\n"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    made = describe("systemd", tmp_path / "runs of 100%", "night-1", tmp_path)
+    unit = tmp_path / made.path.name
+    unit.write_text(made.text)
+    checked = subprocess.run(
+        ["systemd-analyze", "--user", "verify", str(unit)], capture_output=True, text=True
+    )
+    assert (checked.returncode, unit.name in checked.stderr) == (0, False), checked.stderr

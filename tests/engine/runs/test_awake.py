@@ -59,3 +59,15 @@ def test_without_a_program_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("PATH", str(tmp_path))
     with kept_awake():
         pass
+
+
+def test_a_program_that_cannot_start_costs_no_training(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("caffeinate", "systemd-inhibit"):
+        (tmp_path / name).write_text("#!/nowhere/sh\n")
+        (tmp_path / name).chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with kept_awake():
+        pass
+    assert inhibitor(7) is None or "may go to sleep" in caplog.text

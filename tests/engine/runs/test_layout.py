@@ -92,3 +92,22 @@ def test_the_command_to_go_on_works_from_where_one_is(
     assert layout.RunPaths(tmp_path / "runs" / "night").resume_command == "cxr-cockpit resume night"
     elsewhere = layout.RunPaths(tmp_path / "two words" / "night")
     assert elsewhere.resume_command == f"cxr-cockpit resume night --runs '{tmp_path}/two words'"
+
+
+def test_a_directory_that_somebody_renamed_is_found_as_it_is_listed(tmp_path: Path) -> None:
+    for name in ("bad night", "nuit d'été"):
+        layout.create_run(tmp_path, "x").root.rename(tmp_path / name)
+        (tmp_path / name / "run.db").touch()
+        assert layout.resolve_run(name, tmp_path).root == tmp_path / name
+    assert {paths.name for paths in layout.list_runs(tmp_path)} == {"bad night", "nuit d'été"}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/" + "x/" * 3000, "~nobody-of-that-name/x", "", ".", "a\0b"])
+def test_what_can_be_no_path_is_no_run(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError):
+        layout.resolve_run(name, tmp_path)
+
+
+def test_a_home_that_nobody_knows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="~nobody-of-that-name/runs: no home directory is known"):
+        layout.runs_dir("~nobody-of-that-name/runs")

@@ -1,5 +1,6 @@
 """Versions, and files that are missing, half-made or broken."""
 
+import os
 import sqlite3
 import stat
 
@@ -116,3 +117,11 @@ def test_reading_leaves_the_tables_of_a_living_older_engine(
 def test_existing_open_file_is_not_loosened(paths: RunPaths) -> None:
     open_writer(paths).close()
     assert stat.S_IMODE(paths.db.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+@pytest.mark.parametrize("opens", [open_writer, open_reader])
+def test_what_is_no_file_is_named_and_not_waited_for(paths: RunPaths, opens, make) -> None:
+    make(paths.db)
+    with pytest.raises(UserError, match=r"run\.db.*(is no file|Is a directory)"):
+        opens(paths)

@@ -14,7 +14,7 @@ from engine.runs.rows import Event
 from engine.runs.status import Status
 from engine.runs.store import open_reader, status_of
 from engine.training import session
-from engine.training.control import Control
+from engine.training.control import Signals
 from engine.training.loop import StepRecord
 from engine.training.stage_run import StageRun
 
@@ -29,7 +29,10 @@ def prepare(directory: Path, config: RunConfig) -> RunPaths:
 
 
 def live(
-    paths: RunPaths, stages: str = "all", at: dict[tuple[str, int], Callable[[], object]] | None = None
+    paths: RunPaths,
+    stages: str = "all",
+    at: dict[tuple[str, int], Callable[[], object]] | None = None,
+    same_stage: bool = False,
 ) -> int:
     """Be the engine until it ends; `at` names what happens right after a step. Returns the exit code."""
     record = StageRun._record_step
@@ -40,9 +43,8 @@ def live(
         due.pop((run.name, made.step), lambda: None)()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Control, "listen_to_signals", lambda control: None)
         patch.setattr(StageRun, "_record_step", and_then)
-        code = session.run(paths, stages, False)
+        code = session.run(paths, stages, same_stage, Signals())
     assert not due or code, f"never came to {list(due)}"
     return code
 

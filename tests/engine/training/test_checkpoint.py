@@ -256,6 +256,7 @@ def test_a_death_between_the_two_renames_loses_nothing(directory: Path) -> None:
     (directory / "stage_a-000003").rename(directory / ".stage_a-000003.replaced")
     shutil.copytree(directory / "stage_a-000002", directory / ".stage_a-000004.partial")
     (directory / "stage_a-000001").rename(directory / ".stage_a-000001.rotated")
+    (directory / ".stage_a-000005.partial").write_text("no directory")
     checkpoints.recover(directory)
     found, left = newest_valid(directory)
     assert found is not None
