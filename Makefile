@@ -23,8 +23,9 @@ export NO_PYTHON
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "$$NO_PYTHON" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$NO_PYTHON" >&2; exit 1; }
+	@echo "setting up $(VENV): about 1.5 GB of packages, once"
 	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
 demo: $(READY)
