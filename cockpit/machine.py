@@ -7,7 +7,7 @@ import platform
 import shutil
 from pathlib import Path
 
-GIB = 1024**3
+from engine.sizes import GIB, on_disk
 
 
 def machine_line(directory: Path) -> str:
@@ -18,8 +18,8 @@ def machine_line(directory: Path) -> str:
     free = shutil.disk_usage(_existing(directory)).free
     parts = (
         f"{os.cpu_count()} cores",
-        f"{memory.total / GIB:.1f} GB memory, {memory.available / GIB:.1f} free",
-        f"{free / GIB:.0f} GB disk free",
+        f"{memory.total / GIB:.1f} GiB memory, {memory.available / GIB:.1f} free",
+        f"{on_disk(free)} disk free",
         f"Python {platform.python_version()}",
     )
     return "   ".join(parts)

@@ -10,14 +10,14 @@ from cockpit.alerts.record import Alert
 from cockpit.screens.flight_state import NEEDS_A_HAND
 from engine.runs.rows import Event
 from engine.runs.status import Status
+from engine.sizes import in_memory, on_disk
 
 LOW_MEMORY = 0.97
 """Share of the memory from which there is too little left."""
-LOW_DISK = 1024**3
+LOW_DISK = 10**9
 """Bytes; less is too little for the database and the next checkpoint."""
 CHECKPOINTS_AHEAD = 3
 """So many checkpoints must fit on the disk besides: the next one is written before the oldest is taken away."""
-GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,10 @@ def _bars(seen: Evidence) -> Iterator[Alert]:
 def _room(seen: Evidence) -> Iterator[Alert]:
     for name, (used, total) in (seen.memory or {}).items():
         if total > 0 and used / total >= LOW_MEMORY:
-            text = f"{name} memory is nearly full: {used / GIB:.1f} of {total / GIB:.1f} GB"
+            text = f"{name} memory is nearly full: {in_memory(used)} of {in_memory(total)}"
             yield Alert(f"memory-{seen.status.attempt}-{name}", seen.now, "error", "low memory", text)
     if seen.disk is not None and seen.disk < disk_wanted(seen.checkpoint):
-        text = f"{seen.disk / GIB:.1f} GB of disk left, {disk_wanted(seen.checkpoint) / GIB:.1f} are wanted"
+        text = f"{on_disk(seen.disk)} of disk left, {on_disk(disk_wanted(seen.checkpoint))} are wanted"
         yield Alert(f"disk-{seen.status.attempt}", seen.now, "error", "low disk", text)
 
 

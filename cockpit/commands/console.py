@@ -10,17 +10,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from engine.printable import one_line as one_line
+from engine.printable import printable as printable
+
 SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
-
-
-def one_line(text: str) -> str:
-    """Printable and on one line, whatever a report, a path or a log put into it."""
-    return printable(" ".join(text.split()))
-
-
-def printable(text: str) -> str:
-    """The text with everything that a terminal might obey replaced; line ends stay."""
-    return "".join(one if one.isprintable() or one == "\n" else "�" for one in text)
 
 
 def print_json(value: Any) -> None:

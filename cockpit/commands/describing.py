@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from cockpit.commands.console import one_line, table
-from cockpit.widgets.figures import GIB, count, duration, time_left
+from cockpit.widgets.figures import count, duration, time_left
 from cockpit.widgets.glyphs import UNICODE
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
+from engine.sizes import in_memory
 
 STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
 
@@ -51,7 +52,7 @@ def status_lines(status: Status, after: Aftermath | None = None) -> list[str]:
     where = "   ".join(progress_words(status)) + epoch
     since = f"   {one_line(status.message)}" if status.message else ""
     pid = f"pid {status.pid}" if status.pid is not None else ""
-    memory = f"{status.memory_bytes / GIB:.1f} GB" if status.memory_bytes is not None else ""
+    memory = in_memory(status.memory_bytes) if status.memory_bytes is not None else ""
     rows = [
         ("state", state_words(status) + since),
         ("progress", where),

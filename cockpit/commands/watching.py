@@ -14,11 +14,12 @@ from cockpit.commands.console import LiveLines, one_line
 from cockpit.commands.describing import how_to_go_on, stage_name
 from cockpit.commands.headless import event_line
 from cockpit.commands.opening import writes_unicode
-from cockpit.widgets.figures import GIB, count, time_left
+from cockpit.widgets.figures import count, time_left
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store import NotReady, open_reader
+from engine.sizes import in_memory
 
 TOLD = ("checkpoint", "validation", "alert", "error", "sample")
 WIDEST = 100
@@ -70,7 +71,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
     where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left]
     loss = f"loss {status.loss:.3f}" if status.loss is not None else ""
     rate = f"{status.samples_per_second:.1f} samples/s" if status.samples_per_second is not None else ""
-    memory = f"{status.memory_bytes / GIB:.1f} GB" if status.memory_bytes is not None else ""
+    memory = in_memory(status.memory_bytes) if status.memory_bytes is not None else ""
     lines = ["  " + "   ".join(part for part in where if part)]
     if status.steps:
         lines.append(f"  {rail(status.step / status.steps, width - 2, glyphs)}")

@@ -16,6 +16,7 @@ from cockpit.widgets.xray import LONG_SIDE
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.sizes import GIB
 
 COLUMNS = 512
 """Points a stage at most, more than a wide chart has pixels; beyond, the reader's rollups answer."""
@@ -227,7 +228,7 @@ def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:
 
 
 def _machine(total: float | None, device: str | None) -> str:
-    """`mac-studio  512 GB  MPS`, of which what is not known is left out."""
+    """`mac-studio  512 GiB  MPS`, of which what is not known is left out."""
     host = platform.node().split(".")[0]
-    memory = f"{total / 1024**3:.0f} GB" if total else ""
+    memory = f"{total / GIB:.0f} GiB" if total else ""
     return "  ".join(part for part in (host, memory, (device or "").upper()) if part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-GIB = 1024**3
+from engine.sizes import GIB
 
 
 def count(value: int) -> str:
@@ -45,14 +45,14 @@ def _coarse(seconds: float) -> float:
 
 
 def gigabytes(value: float | None) -> str:
-    """Bytes in GB (2³⁰), right-aligned in six cells: `  71.2`, and `-` where unknown."""
+    """Bytes in GiB, right-aligned in six cells: `  71.2`, and `-` where unknown."""
     if value is None or not math.isfinite(value):
         return f"{'-':>6}"
     return f"{value / GIB:6.1f}" if value < 9999 * GIB else f"{value / GIB:6.0f}"
 
 
 def total_gigabytes(value: float) -> str:
-    """What there is altogether, in GB: `7.8`, `512`."""
+    """What there is altogether, in GiB: `7.8`, `512`."""
     return f"{value / GIB:.1f}" if value < 99.95 * GIB else f"{value / GIB:.0f}"
 
 

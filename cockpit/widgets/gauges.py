@@ -31,14 +31,14 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
 
 
 def planned_lines(state: FlightState) -> Frame:
-    """`plan         2.7 GB, 98 % taken` and `pace       1.75 samples/s, 1.90 planned`, where there was a plan."""
+    """`plan         2.7 GiB, 98 % taken` and `pace       1.75 samples/s, 1.90 planned`, where there was a plan."""
     stage = state.stage_now
     if stage is None or stage.planned_bytes is None:
         return []
     memory: Line = [
         (f"{'plan':<{NAME_WIDTH}}", "dim"),
         (figures.gigabytes(stage.planned_bytes), "text"),
-        (" GB", "dim"),
+        (" GiB", "dim"),
     ]
     taken = state.memory.process if state.memory.device is None else state.memory.reserved
     if taken is not None:
@@ -68,7 +68,7 @@ def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyph
             part.append((f"/{figures.total_gigabytes(total)}", "dim"))
         if width_of(line) + width_of(part) + 19 <= width:
             line += part
-    line.append((" GB", "dim") if len(line) > 1 else ("  no figures yet", "dim"))
+    line.append((" GiB", "dim") if len(line) > 1 else ("  no figures yet", "dim"))
     if state.pace.samples_per_second is None:
         return [line]
     rate: Line = [(figures.rate(state.pace.samples_per_second), "text"), (" samples/s ", "dim")]
@@ -89,14 +89,14 @@ def known_gauges(memory: Memory) -> list[Gauge]:
 
 
 def swap_line(memory: Memory) -> Line:
-    """`swap        0.0 GB   pressure high`: nothing while nothing is swapped and nothing waits."""
+    """`swap        0.0 GiB   pressure high`: nothing while nothing is swapped and nothing waits."""
     pressure = memory.pressure or 0.0
     if not memory.swap and pressure < WAITING and not {"swap", "pressure"} & set(memory.silent):
         return []
     line: Line = [
         (f"{'swap':<{NAME_WIDTH}}", "dim"),
         (figures.gigabytes(memory.swap), "text"),
-        (" GB", "dim"),
+        (" GiB", "dim"),
     ]
     if "pressure" in memory.silent:
         return [*line, ("   pressure ", "dim"), ("-", "text")]
@@ -113,13 +113,13 @@ def busy_line(memory: Memory) -> Line:
 
 
 def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
-    """`device     71.2 ▕█████▌     ▏ of 384.0 GB`"""
+    """`device     71.2 ▕█████▌     ▏ of   384 GiB`"""
     name, used, total = gauge
     role = _level(used, total)
     line: Line = [(f"{name:<{NAME_WIDTH}}", "dim"), (figures.gigabytes(used), role)]
     if total is None:
-        return [*line, (" GB", "dim")]
-    room = width - NAME_WIDTH - 6 - 14 - 2
+        return [*line, (" GiB", "dim")]
+    room = width - NAME_WIDTH - 6 - 15 - 2
     if room >= 4:
         left, right = glyphs.gauge_edges[0], glyphs.gauge_edges[1]
         fill = role if role != "text" else "accent"
@@ -128,7 +128,7 @@ def gauge_line(gauge: Gauge, width: int, glyphs: Glyphs) -> Line:
             *meter((used or 0.0) / total, room, glyphs, fill),
             (right, "faint"),
         ]
-    return [*line, (" of", "dim"), (f"{figures.total_gigabytes(total):>6}", "dim"), (" GB", "dim")]
+    return [*line, (" of", "dim"), (f"{figures.total_gigabytes(total):>6}", "dim"), (" GiB", "dim")]
 
 
 def meter(share: float, width: int, glyphs: Glyphs, role: str) -> Line:

@@ -10,6 +10,7 @@ from engine.runs.failures import known_failure
 from engine.runs.layout import RunPaths
 from engine.runs.status import ATTEMPT_MARK, Status
 from engine.runs.store import NotReady, open_reader
+from engine.sizes import in_memory
 
 LAST_LINES = 5
 _BOOT_SLACK = 60.0  # seconds by which two looks at the time of the start may differ
@@ -57,7 +58,7 @@ def _silent_end(paths: RunPaths, status: Status) -> str:
         return "the system killed processes for want of memory while the engine was at work, most likely this one"
     used, total = memory
     if total and used / total > _NEARLY_ALL:
-        return f"the memory was nearly used up ({used / 1e9:.1f} of {total / 1e9:.1f} GB): the system has killed it"
+        return f"the memory was nearly used up ({in_memory(used)} of {in_memory(total)}): the system has killed it"
     if not status.error or "last line of" not in status.error:
         return (
             "it left no word, as a process does that is killed: by the system for want of memory, or by hand"

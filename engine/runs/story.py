@@ -4,6 +4,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from engine.printable import one_line
+
 log = logging.getLogger("engine")
 
 STEP_SECONDS = 10.0
@@ -28,7 +30,7 @@ class Story:
             self._told = float("-inf")
             message = f"{name}: {message}" if message else f"{name}"
         where = "" if stage is None or step is None else f"{stage} step {step}: "
-        log.log(_LEVELS[level], "%s", on_one_line(where + message))
+        log.log(_LEVELS[level], "%s", one_line(where + message))
 
     def step(
         self,
@@ -49,8 +51,3 @@ class Story:
         parts += [f"{samples_per_second:.1f} samples/s"] if samples_per_second is not None else []
         parts += [f"{eta_seconds / 60:.0f} min left"] if eta_seconds is not None else []
         log.info("%s", "   ".join(parts))
-
-
-def on_one_line(text: str) -> str:
-    """Nothing that a terminal would obey is left: names of films and paths stand in it."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

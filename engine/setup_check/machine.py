@@ -15,11 +15,11 @@ from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding
 from engine.setup_check.metadata import SEEN
 from engine.setup_check.model_files import weight_bytes
+from engine.sizes import GIB, MIB, in_memory, on_disk
 
-MIB = 1024**2
-GIB = 1024**3
 WORKING_SHARE = 0.25  # activations, optimizer and buffers on top of the weights, as a share of them
 WORKING_BYTES = 2 * GIB
+SPARE_DISK = 10**9  # beside the checkpoints: run.db and the log
 WIRED_SHARE = 0.75  # of the memory, where macOS sets the limit
 ADAPTER_AND_MOMENTS = 3 * 4  # bytes a trained number takes in a checkpoint: itself and two moments in float32
 
@@ -62,9 +62,9 @@ def _memory(config: RunConfig | None) -> Iterator[Finding]:
         id="memory",
         group="machine",
         status="ok" if enough else "fail",
-        title=f"{total / GIB:.0f} GB memory" + ("" if enough else ": too little for this model"),
-        found=f"{total / GIB:.1f} GB, {psutil.virtual_memory().available / GIB:.1f} free",
-        expected=f"about {need / GIB:.1f} GB" if need else "",
+        title=f"{total / GIB:.0f} GiB memory" + ("" if enough else ": too little for this model"),
+        found=f"{in_memory(total)}, {in_memory(psutil.virtual_memory().available)} free",
+        expected=f"about {in_memory(need)}" if need else "",
         why=""
         if enough
         else "The weights alone, in model.precision, and a quarter on top for the work. "
@@ -86,14 +86,14 @@ def _disk(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
         place = place.parent
     free = shutil.disk_usage(place).free
     need = _checkpoint_bytes(config) if config else None
-    enough = free > (need or 0) + GIB
+    enough = free > (need or 0) + SPARE_DISK
     yield Finding(
         id="disk",
         group="machine",
         status="ok" if enough else "fail",
-        title=f"{free / GIB:.0f} GB free for runs" + ("" if enough else ": too little"),
-        found=f"{free / GIB:.1f} GB at {place}",
-        expected=f"{(need or 0) / GIB + 1:.1f} GB" + (" for the kept checkpoints" if need else ""),
+        title=f"{on_disk(free)} free for runs" + ("" if enough else ": too little"),
+        found=f"{on_disk(free)} at {place}",
+        expected=on_disk((need or 0) + SPARE_DISK) + (" for the kept checkpoints" if need else ""),
         why=""
         if enough
         else "While no checkpoint can be written, a crash costs all steps since the last one.",
@@ -168,11 +168,11 @@ def _wired_limit(config: RunConfig | None) -> Iterator[Finding]:
         id="wired-limit",
         group="machine",
         status="ok" if enough else "warn",
-        title=f"The GPU may hold {limit / GIB:.0f} GB of the memory"
+        title=f"The GPU may hold {limit / GIB:.0f} GiB of the memory"
         + ("" if enough else ": too little for this model"),
         found=f"iogpu.wired_limit_mb {said}"
         + (" (about three quarters of the memory)" if said == "0" else ""),
-        expected=f"about {need / GIB:.1f} GB" if need else "0, or a limit above what the model needs",
+        expected=f"about {in_memory(need)}" if need else "0, or a limit above what the model needs",
         why="What does not fit is swapped and slow. "
         f"`sudo sysctl iogpu.wired_limit_mb={need / MIB:.0f}` raises the limit until the next start, "
         "if the memory allows it."

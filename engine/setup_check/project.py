@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from engine.config import RunConfig, load_config
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Status
-from engine.setup_check.machine import GIB
 from engine.setup_check.metadata import SEEN
 from engine.setup_check.model_download import Download, read_download
 from engine.setup_check.model_files import Damaged, header, shard_names
+from engine.sizes import on_disk
 
 if TYPE_CHECKING:
     from engine.data.curriculum import Sample
@@ -97,7 +97,7 @@ def model_findings(directory: Path) -> Iterator[Finding]:
 def _fetching(download: Download, expected: str) -> Finding:
     """A download that is not over: how far it is, and what holds it up."""
     share = (
-        f"{100 * download.done // download.total} % of {download.total / GIB:.1f} GB"
+        f"{100 * download.done // download.total} % of {on_disk(download.total)}"
         if download.total
         else "begun"
     )

@@ -11,6 +11,7 @@ from engine.config import RunConfig
 from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.lora import trainable
+from engine.sizes import in_memory
 
 _BYTES = {"float32": 4, "bfloat16": 2}
 
@@ -51,13 +52,9 @@ def training_words(config: RunConfig, run: str, stage: str, model: torch.nn.Modu
     doing = "while generating and scoring" if evaluating else "in a step"
     return (
         f"out of memory {doing} of {stage}: base {_weights(config.base_directory, config.model.precision)}, adapter "
-        f"with gradients and moments {gigabytes(adapter)}, {_free()} are free without the step; go on in a new run "
+        f"with gradients and moments {in_memory(adapter)}, {_free()} are free without the step; go on in a new run "
         f"with a smaller plan: train CONFIG --from {run} --run NAME {' '.join(_smaller(config, stage, evaluating))}"
     )
-
-
-def gigabytes(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"
 
 
 def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
@@ -79,7 +76,7 @@ def _weights(base: Path, precision: str) -> str:
         shapes = [shape for shape, _, _ in checkpoint_files.headers(base).values()]
     except UserError:
         return "an unknown amount"
-    return gigabytes(sum(map(math.prod, shapes)) * _BYTES[precision])
+    return in_memory(sum(map(math.prod, shapes)) * _BYTES[precision])
 
 
 def _free() -> str:
@@ -88,4 +85,4 @@ def _free() -> str:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         free = min(free, max(0.0, limit - psutil.Process().memory_info().vms))
-    return gigabytes(free)
+    return in_memory(free)

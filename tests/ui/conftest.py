@@ -97,7 +97,7 @@ def a_state(step: int = 300, state: str = "training", **changes: object) -> Flig
     whole = FlightState(
         run="night-run-3",
         state=state,
-        machine="box  8 GB  CPU",
+        machine="box  8 GiB  CPU",
         checkpoint="stage_b-000200",
         stages=(stage_a, stage_b),
         curves=(
@@ -182,7 +182,7 @@ def refuse() -> RunPaths:
 def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
     """The app on a source; None opens the start screen."""
     paths = RunPaths(Path("night-run-3")) if source else None
-    offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GB memory")
+    offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GiB memory")
     sources = replace(
         sources_on(Path("runs")),
         flight=lambda _paths: source,  # type: ignore[arg-type,return-value]

@@ -60,9 +60,9 @@ def test_a_calm_run_raises_nothing() -> None:
             "stage A ended with a validation loss of 2.30, its bar is 2",
         ),
         (seen(training(), ended=[StageEnd("stage_a", 4, math.nan, 2.0)]), "loss above its bar", "nan"),
-        (seen(training(), memory={"system": (7.9 * GIB, 8 * GIB)}), "low memory", "7.9 of 8.0 GB"),
-        (seen(training(), disk=GIB // 2), "low disk", "0.5 GB of disk left, 1.0 are wanted"),
-        (seen(training(), disk=5 * GIB, checkpoint=2 * GIB), "low disk", "6.0 are wanted"),
+        (seen(training(), memory={"system": (7.9 * GIB, 8 * GIB)}), "low memory", "7.90 GiB of 8.00 GiB"),
+        (seen(training(), disk=GIB // 2), "low disk", "536.9 MB of disk left, 1.00 GB are wanted"),
+        (seen(training(), disk=5 * GIB, checkpoint=2 * GIB), "low disk", "6.44 GB are wanted"),
     ],
 )
 def test_what_deserves_a_look(evidence: Evidence, kind: str, words: str) -> None:
@@ -77,7 +77,7 @@ def test_a_run_that_is_lost_tells_it_once() -> None:
 
 def test_where_no_engine_lives_a_full_disk_can_wait() -> None:
     assert kinds(seen(Status("night", "parked"), disk=0)) == []
-    assert disk_wanted(None) == GIB
+    assert disk_wanted(None) == 10**9
 
 
 def test_what_one_cockpit_tells_the_other_knows_and_acknowledges(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ async def test_one_glance_tells_state_progress_and_report(kit: ModuleType, size:
         for words in ("● training", "step 300 / 618", "left 4 min", "Moderate right pleural effusion", "◆"):
             assert words in screen
         assert "space hold" in screen and "q leave" in screen
-        assert "7.8 GB" in screen
+        assert "7.8 GiB" in screen
 
 
 async def test_the_smallest_screen_that_shows_a_run(kit: ModuleType) -> None:

@@ -101,14 +101,14 @@ def test_gauges_name_what_was_measured_only(kit: ModuleType) -> None:
     assert "process" in on_cpu and "system" in on_cpu and "device" not in on_cpu
     on_mps = Memory(90 * GIB, 71.2 * GIB, 88 * GIB, 384 * GIB, 121.4 * GIB, 512 * GIB)
     shown = text(gauges_frame(kit.a_state(memory=on_mps), 40, 12, UNICODE))
-    assert "device" in shown and "of   384 GB" in shown and "of   512 GB" in shown
+    assert "device" in shown and "of   384 GiB" in shown and "of   512 GiB" in shown
 
 
 def test_a_figure_that_was_asked_for_in_vain_is_a_dash(kit: ModuleType) -> None:
     memory = Memory(90 * GIB, None, 88 * GIB, 384 * GIB, total=512 * GIB, silent=("device", "utilization"))
     lines = text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE)).split("\n")
     device, gpu = (next(line for line in lines if line.startswith(name)) for name in ("device", "gpu"))
-    assert device.split()[1] == "-" and "of   384 GB" in device
+    assert device.split()[1] == "-" and "of   384 GiB" in device
     assert gpu.split()[1:] == ["-", "%"]
     (line,) = memory_line_frame(kit.a_state(memory=memory), 80, 1, UNICODE)
     assert "device     -/384" in text([line])
@@ -116,19 +116,19 @@ def test_a_figure_that_was_asked_for_in_vain_is_a_dash(kit: ModuleType) -> None:
 
 def test_a_limit_that_somebody_set_is_the_devices_limit(kit: ModuleType) -> None:
     memory = Memory(device=71 * GIB, limit=384 * GIB, wired=448 * GIB)
-    assert "of   384 GB" in text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE))
+    assert "of   384 GiB" in text(gauges_frame(kit.a_state(memory=memory), 40, 12, UNICODE))
     lowered = replace(memory, wired=100 * GIB)
-    assert "of   100 GB" in text(gauges_frame(kit.a_state(memory=lowered), 40, 12, UNICODE))
+    assert "of   100 GiB" in text(gauges_frame(kit.a_state(memory=lowered), 40, 12, UNICODE))
 
 
 @pytest.mark.parametrize(
     ("memory", "words"),
     [
         (Memory(swap=0.0, pressure=0.05), ""),
-        (Memory(swap=3.5 * GIB), "swap        3.5 GB"),
-        (Memory(swap=0.0, pressure=0.2), "swap        0.0 GB   pressure some"),
-        (Memory(swap=0.0, pressure=1.0), "swap        0.0 GB   pressure high"),
-        (Memory(swap=0.0, silent=("pressure",)), "swap        0.0 GB   pressure -"),
+        (Memory(swap=3.5 * GIB), "swap        3.5 GiB"),
+        (Memory(swap=0.0, pressure=0.2), "swap        0.0 GiB   pressure some"),
+        (Memory(swap=0.0, pressure=1.0), "swap        0.0 GiB   pressure high"),
+        (Memory(swap=0.0, silent=("pressure",)), "swap        0.0 GiB   pressure -"),
     ],
 )
 def test_swap_and_pressure_show_when_they_matter(kit: ModuleType, memory: Memory, words: str) -> None:
@@ -145,7 +145,7 @@ def test_what_was_planned_stands_beside_what_is(kit: ModuleType) -> None:
     state = kit.a_state(memory=Memory(process=2 * GIB, used=3 * GIB, total=7.8 * GIB))
     assert "plan" not in text(gauges_frame(state, 40, 12, UNICODE))
     lines = text(gauges_frame(planned(state, 2.5 * GIB, 10.0), 40, 12, UNICODE)).split("\n")
-    assert lines[-2:] == ["plan        2.5 GB, 80 % taken", "pace       12.3 samples/s, 10.0 planned"]
+    assert lines[-2:] == ["plan        2.5 GiB, 80 % taken", "pace       12.3 samples/s, 10.0 planned"]
     assert max(map(len, lines)) <= 40
     unpaced = text(gauges_frame(planned(state, 2.5 * GIB, None), 40, 12, UNICODE))
     assert "80 % taken" in unpaced and "pace" not in unpaced

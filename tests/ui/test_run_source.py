@@ -40,7 +40,7 @@ def test_the_curves_and_their_gap(parked: RunPaths) -> None:
 def test_memory_and_events(parked: RunPaths) -> None:
     state = RunSource(parked, pictures=False).read()
     assert state.memory.total == 7.8 * 1024**3 and state.memory.device is None
-    assert state.memory.silent == ("utilization",) and state.machine.endswith("8 GB  MPS")
+    assert state.memory.silent == ("utilization",) and state.machine.endswith("8 GiB  MPS")
     assert [event.text for event in state.events][-2:] == ["stage B step 3: loss jumped", "parked"]
     assert state.events[-2].level == "warning"
     assert any(event.text == "checkpoint stage_b-000050, 12.0 MB" for event in state.events)

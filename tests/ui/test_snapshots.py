@@ -216,7 +216,7 @@ def an_app(kit: ModuleType, look: str, run: bool = True) -> CockpitApp:
         log=lambda _paths: Told(a_log()),  # type: ignore[arg-type,return-value]
         alerts=lambda _paths: kit.FakeWatch(),
     )
-    offers = Offers(kit.refuse, lambda _path: kit.refuse(), lambda: "2 cores   7.8 GB memory")
+    offers = Offers(kit.refuse, lambda _path: kit.refuse(), lambda: "2 cores   7.8 GiB memory")
     theme, glyphs = LOOKS[look]
     paths = RunPaths(Path("night-run-3")) if run else None
     return CockpitApp(paths, sources, offers, glyphs, theme, poll_seconds=3600)

@@ -25,7 +25,7 @@ def shown(app: CockpitApp) -> str:
 async def test_it_offers_the_demo_and_the_configs(kit: ModuleType) -> None:
     app = kit.app_on(None)
     async with app.run_test(size=(80, 24)) as pilot:
-        await kit.until(pilot, lambda: "2 cores   7.8 GB memory" in shown(app))
+        await kit.until(pilot, lambda: "2 cores   7.8 GiB memory" in shown(app))
         assert isinstance(app.screen, Start)
         assert "d  fly the demo" in shown(app) and "o  open a config" in shown(app)
 

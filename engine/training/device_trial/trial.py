@@ -15,6 +15,7 @@ import torch
 from engine.runs.device_rates import write_device_rates
 from engine.setup_check.device_trial import Part
 from engine.setup_check.finding import Finding, Status
+from engine.sizes import MIB, in_memory
 from engine.training.device import Cpu, Device
 from engine.training.device_samplers import process_memory
 from engine.training.device_trial import model as trial_models
@@ -28,7 +29,6 @@ Said = Iterator[Finding | str]
 PARTS = 9
 SEEN = "seen here"
 WRONG = "Training would go on with wrong numbers and say nothing."
-MIB = 2**20
 PROBE_BYTES = 64 * MIB
 #: Between the two likeliest tokens, as a share of the logits' size: nearer ones may change places by rounding.
 TIE = 1e-3
@@ -289,7 +289,7 @@ def memory_counters(device: Device, before: dict[str, float]) -> Finding:
         if well
         else "Memory counters do not follow what is held",
         found=f"before {_held(before)}; after {_held(after)}; {PROBE_BYTES // MIB} MiB held: {grew / MIB:+.0f} MiB, "
-        f"let go: {left / MIB:+.0f} MiB; limit {after['memory/device_limit'] / 2**30:.1f} GiB",
+        f"let go: {left / MIB:+.0f} MiB; limit {in_memory(after['memory/device_limit'])}",
         expected=f"at least {PROBE_BYTES // MIB} MiB more while they are held, none after",
         why="" if well else "The gauges, and the stop before memory runs out, would be wrong.",
         source=SEEN,

@@ -77,7 +77,7 @@ def test_the_kernel_s_count_is_read_where_there_is_one(tmp_path, monkeypatch: py
 
 def test_memory_that_was_nearly_used_up(paths: RunPaths) -> None:
     crash(paths, used=15.9e9)
-    assert "15.9 of 16.0 GB" in reason(paths)
+    assert "14.81 GiB of 14.90 GiB" in reason(paths)
 
 
 def test_a_reboot(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -236,7 +236,7 @@ def test_a_download_says_how_far_it_is(tmp_path: Path, state: State, words: str)
     files = (FileProgress("model.safetensors", 4 << 30, 1 << 30, "under way"),)
     write_download(Download("some/model", "main", tmp_path, state, "no disk", files=files))
     (found,) = model_findings(tmp_path)
-    assert found.status == "fail" and "25 % of 4.0 GB" in found.title
+    assert found.status == "fail" and "25 % of 4.29 GB" in found.title
     assert words in found.title + found.found + found.why
 
 
