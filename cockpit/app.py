@@ -255,7 +255,7 @@ class CockpitApp(App[None]):
     def _build_setup(self) -> Screen[Any]:
         from cockpit.screens.setup import Setup
 
-        return Setup(self._checker, self.setup_changed, self.setup, self.glyphs)
+        return Setup(self._checker, self.setup_changed, self.setup, self.glyphs, self.poll_seconds)
 
     def _check_setup(self) -> None:
         """Begin behind the first paint; an earlier check of the same Python is built upon."""

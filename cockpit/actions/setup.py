@@ -39,6 +39,24 @@ def _needs_output(view: SetupView) -> str:
     return "" if view.state.output else "nothing was mended since the app began"
 
 
+def _download_reason(view: SetupView) -> str:
+    if view.base.live:
+        return ""
+    if view.base.directory is None:
+        return (
+            "the base model of this configuration ships with the program"
+            if view.state.python
+            else "not looked yet"
+        )
+    finished = view.base.download is not None and view.base.download.state == "finished"
+    missed = any(one.id == "base-model" for one in view.state.fails)
+    return "the base model is there" if view.base_is_there or (finished and not missed) else ""
+
+
+def _download_label(view: SetupView) -> str:
+    return "end download" if view.base.live else "download"
+
+
 def _output_label(view: SetupView) -> str:
     return "findings" if view.output_open else "output"
 
@@ -65,6 +83,15 @@ COPY: SetupAction = Action(
 REPORT: SetupAction = Action(
     "setup.report", "e", "report", "Write all findings to a file for a colleague.", 5, reason=_needs_finding
 )
+DOWNLOAD: SetupAction = Action(
+    "setup.download",
+    "b",
+    "download",
+    "Fetch the base model, or end that. Asks.",
+    4,
+    reason=_download_reason,
+    label_now=_download_label,
+)
 READ: SetupAction = Action("setup.read", "enter", "read", "The finding in full.", 6, reason=_needs_finding)
 SEARCH: SetupAction = search("setup", "Only findings with these words.", 8)
 OUTPUT: SetupAction = Action(
@@ -87,6 +114,7 @@ SETUP_ACTIONS: tuple[SetupAction, ...] = (
     TRY,
     COPY,
     REPORT,
+    DOWNLOAD,
     READ,
     SEARCH,
     OUTPUT,

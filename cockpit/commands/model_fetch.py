@@ -8,17 +8,17 @@ from pathlib import Path
 
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
 from cockpit.commands.headless import Interrupts, interrupts
-from cockpit.widgets.figures import duration
+from cockpit.widgets.download_lines import progress_lines
 from engine.runs.layout import expanded
 from engine.setup_check.model_download import (
     DEFAULT_REPO,
     Download,
-    FileProgress,
     default_directory,
     read_download,
     start_download,
     stop_download,
 )
+from engine.sizes import on_disk
 
 POLL_SECONDS = 0.2
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if download.state == "failed":
         print(f"cxr-cockpit: {one_line(download.message)}", file=sys.stderr)
         return 2 if download.usage else 1
-    done = f"{gigabytes(download.done)} of {gigabytes(download.total)} are here; " if download.total else ""
+    done = f"{on_disk(download.done)} of {on_disk(download.total)} are here; " if download.total else ""
     print(f"{download.state}: {done}go on with {_again(download)}")
     return 1
 
@@ -78,7 +78,7 @@ def _follow(directory: Path, download: Download, counter: Interrupts, own: bool)
             for file in download.files:
                 if file.state == "whole" and file.path not in told:
                     told.add(file.path)
-                    live.tell(f"✔ {one_line(file.path)}  {gigabytes(file.bytes)}")
+                    live.tell(f"✔ {one_line(file.path)}  {on_disk(file.bytes)}")
             if not download.live or (counter.count and not own) or counter.count > 1:
                 return download
             if counter.count and not asked and download.pid is not None:
@@ -88,44 +88,6 @@ def _follow(directory: Path, download: Download, counter: Interrupts, own: bool)
             counter.wait(POLL_SECONDS)
     finally:
         live.erase()
-
-
-def progress_lines(download: Download) -> list[str]:
-    """The whole and, under it, the file under way."""
-    if not download.files or download.state == "asking":
-        return [f"asking {one_line(download.repo)} what there is" + _note(download)]
-    lines = [_line("", download.done, download.total) + _speed(download) + _note(download)]
-    under_way: FileProgress | None = download.under_way
-    if under_way:
-        lines.append(_line(one_line(under_way.path), under_way.done, under_way.bytes))
-    return lines
-
-
-def _line(what: str, done: int, total: int) -> str:
-    """`model-00002-of-00004.safetensors  34 %   1.7 of 5.0 GB`"""
-    share = done / total if total else 1.0
-    return f"{what + '  ' if what else ''}{int(100 * share):3d} %  {gigabytes(done)} of {gigabytes(total)}"
-
-
-def _speed(download: Download) -> str:
-    if download.bytes_per_second is None:
-        return ""
-    left = f"   left {duration(download.seconds_left)}" if download.seconds_left is not None else ""
-    return f"   {gigabytes(int(download.bytes_per_second))}/s{left}"
-
-
-def _note(download: Download) -> str:
-    return {"fetching": "", "asking": ""}.get(download.state, f"   {download.state}") + (
-        f" {one_line(download.message)}" if download.message else ""
-    )
-
-
-def gigabytes(value: int) -> str:
-    """A size as people say it: `15.13 GB`, `4.2 MB`, `830 kB`; thousands, as the hub counts."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if value >= size:
-            return f"{value / size:.{2 if unit == 'GB' else 1}f} {unit}"
-    return f"{value} B"
 
 
 def _again(download: Download) -> str:

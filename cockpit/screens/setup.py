@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from textual.signal import Signal
 from textual.widget import Widget
@@ -14,12 +15,14 @@ from textual.widget import Widget
 from cockpit.actions import SETUP_ACTIONS, Action
 from cockpit.actions import setup as keys
 from cockpit.actions.common import moved
-from cockpit.screens.base import FramedScreen
+from cockpit.screens.background import Background
+from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
 from cockpit.screens.setup_agree import Agree
 from cockpit.screens.setup_checker import Checker
+from cockpit.screens.setup_download import BaseModel, BaseModelSource, DownloadWatch
 from cockpit.screens.setup_report import report_text, write_report
 from cockpit.screens.setup_state import SetupState, SetupView
 from cockpit.widgets.glyphs import Glyphs
@@ -28,17 +31,23 @@ from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
 from engine.errors import UserError
 from engine.runs.layout import expanded
+from engine.setup_check.model_download import DEFAULT_REPO
 
 
-class Setup(FramedScreen):
-    """Shows what the app's checker finds, as it finds it."""
+class Setup(RunScreen[BaseModelSource]):
+    """Shows what the app's checker finds, as it finds it, and follows the base model's download."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = SETUP_ACTIONS
 
     def __init__(
-        self, checker: Checker, changed: Signal[SetupState], state: SetupState, glyphs: Glyphs
+        self,
+        checker: Checker,
+        changed: Signal[SetupState],
+        state: SetupState,
+        glyphs: Glyphs,
+        poll_seconds: float,
     ) -> None:
-        super().__init__(glyphs)
+        super().__init__(BaseModelSource, glyphs, poll_seconds)
         self._checker = checker
         self._changed = changed
         self.view = SetupView(state)
@@ -47,8 +56,14 @@ class Setup(FramedScreen):
         yield Panel(setup_header, self.glyphs, id="header")
         yield Panel(setup_frame, self.glyphs, id="board")
 
+    def make_background(
+        self, open_source: Callable[[], BaseModelSource], poll_seconds: float
+    ) -> Background[BaseModelSource]:
+        return DownloadWatch(self.post_message, poll_seconds, open_source)
+
     def on_mount(self) -> None:
         self._changed.subscribe(self, self._follow)
+        self._aim(self.view.state)
         self.call_after_refresh(self._draw)
 
     def known(self) -> SetupView:
@@ -78,6 +93,8 @@ class Setup(FramedScreen):
             self._checker.again()
         elif action is keys.TRY:
             self._checker.try_device()
+        elif action is keys.DOWNLOAD:
+            self._download()
         elif action is keys.COPY and view.shown is not None:
             self.app.copy_to_clipboard("\n".join(shlex.join(command) for command in view.shown.fix))
             self.app.notify("the command is on its way to the clipboard (OSC 52)", timeout=3)
@@ -103,6 +120,8 @@ class Setup(FramedScreen):
     def _follow(self, state: SetupState) -> None:
         """Take over what the checker says; what came of a mend is told once."""
         before = self.view.state
+        if (state.python, state.config) != (before.python, before.config):
+            self._aim(state)
         opened = self.view.output_open or (state.doing == "mending" and before.doing != "mending")
         done = before.doing == "mending" and state.doing != "mending"
         self._show(state=state, output_open=opened and not done)
@@ -112,6 +131,36 @@ class Setup(FramedScreen):
             )
             if state.worse and self.is_current:
                 self._ask_undo()
+
+    def arrived(self, state: BaseModel) -> None:
+        """Take over how the download stands; once it has ended, what is there is looked at again."""
+        before, now = self.view.base, state.download
+        self.view = replace(self.view, base=state)
+        if before.live and before.directory == state.directory and now is not None and not now.live:
+            well = now.state == "finished"
+            text = (
+                f"the base model is here: {now.message}"
+                if well
+                else f"the download {now.state}: {now.message}"
+            )
+            severity: Literal["information", "warning"] = "information" if well else "warning"
+            self.app.notify(clean(text), severity=severity, timeout=8, markup=False)
+            config = self.view.state.config
+            self._checker.check(Path(config) if config else None)
+
+    def _aim(self, state: SetupState) -> None:
+        if state.python:
+            config = Path(state.config) if state.config else None
+            self.background.do(lambda source: source.aim(config))
+
+    def _download(self) -> None:
+        if self.view.base.live:
+            self.background.do(lambda source: source.end())
+            return
+        self.app.push_screen(
+            Confirm(keys.DOWNLOAD, download_question(self.view.base)),
+            lambda yes: self.background.do(lambda source: source.begin()) if yes else None,
+        )
 
     def _mend(self) -> None:
         plan = self.view.plan
@@ -138,6 +187,17 @@ class Setup(FramedScreen):
             self.say(str(error))
         else:
             self.app.notify(f"written to {path.absolute()}, readable by you alone", markup=False, timeout=6)
+
+
+def download_question(base: BaseModel) -> tuple[str, ...]:
+    """What is fetched, and where to."""
+    size = " (15 GB)" if base.repo == DEFAULT_REPO else ""
+    return (
+        clean(f"{base.repo}{size}")[:58],
+        "into",
+        clean(str(base.directory))[-58:],
+        "What is there already is kept.",
+    )
 
 
 def undo_question(state: SetupState) -> tuple[str, ...]:

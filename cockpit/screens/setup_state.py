@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from cockpit.screens.setup_download import BaseModel
 from engine.setup_check.finding import Finding
 
 if TYPE_CHECKING:
@@ -56,12 +57,21 @@ class SetupState:
 
 @dataclass(frozen=True, slots=True)
 class SetupView:
-    """The state, and where the eye is: `chosen` is the id of a finding, empty for the worst."""
+    """The state, where the eye is, and the base model's download.
+
+    `chosen` is the id of a finding, empty for the worst.
+    """
 
     state: SetupState
     chosen: str = ""
     words: str = ""
     output_open: bool = False
+    base: BaseModel = field(default_factory=BaseModel)
+
+    @property
+    def base_is_there(self) -> bool:
+        """Whether the check found the base model whole."""
+        return any(one.id == "base-model" and one.status == "ok" for one in self.state.findings)
 
     @property
     def listed(self) -> tuple[Finding, ...]:

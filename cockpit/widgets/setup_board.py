@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from cockpit.commands.finding_lines import change_words, finding_texts, proof_words
 from cockpit.screens.setup_state import SetupState, SetupView
+from cockpit.widgets.download_lines import progress_lines
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import screens_line
 from cockpit.widgets.lines import Frame, Line, both_ends, clean, columns, cut, in_role, wrap
@@ -53,7 +54,7 @@ def badge(fails: int, glyphs: Glyphs) -> Line:
 
 def setup_frame(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """The list, and the selected finding beside or below it; or what the mend says."""
-    about = _about(view.state, width, glyphs)
+    about = [*_about(view.state, width, glyphs), *download_frame(view, width, glyphs)]
     room = height - len(about)
     if view.output_open:
         return [*about, *output_lines(view.state, width, room, glyphs)]
@@ -93,6 +94,22 @@ def _about(state: SetupState, width: int, glyphs: Glyphs) -> Frame:
     )
     trouble = wrap(state.trouble, width - 2, 3, glyphs.ellipsis)
     return [line, *in_role([f" {text}" for text in trouble], "bad")]
+
+
+def download_frame(view: SetupView, width: int, glyphs: Glyphs) -> Frame:
+    """How the base model's download stands, unless it is whole."""
+    download = view.base.download
+    if download is None or download.state == "finished":
+        return []
+    if not download.live:
+        told = f"download {download.state}: {download.message or 'what is here stays'}"
+        return in_role([f" {text}" for text in wrap(told, width - 2, 2, glyphs.ellipsis)], "warn")
+    lines = progress_lines(download)
+    first = f" download {lines[0]}" if download.files else f" {lines[0]}"
+    shown = [
+        cut(clean(text), width, glyphs.ellipsis) for text in (first, *(f"   {line}" for line in lines[1:]))
+    ]
+    return [*in_role(shown[:1], "accent"), *in_role(shown[1:], "dim")]
 
 
 def list_lines(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:
