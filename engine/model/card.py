@@ -1,7 +1,9 @@
 """The model card of an export: what it is, what it was made of, how good it is and what it must not be used for."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 from engine.config import STAGES
@@ -83,7 +85,14 @@ def _purpose(facts: Facts, checked: Checked) -> str:
     return (
         f"{what}, trained on chest X-rays in two stages.{drawn if facts.phantoms else ''} "
         "**For research. Not a medical device; nothing it writes is fit for clinical use.**"
+        + ("" if facts.phantoms else f"\n\n{_RESTRICTED}")
     )
+
+
+_RESTRICTED = (
+    "**Made from patients' data: before you pass these files on, read the terms at the end. "
+    "With MIMIC among the data, only credentialed users may have them.**"
+)
 
 
 def _training(facts: Facts) -> Iterator[str]:
@@ -101,12 +110,20 @@ def _training(facts: Facts) -> Iterator[str]:
     for name in STAGES[: STAGES.index(reached.stage) + 1]:
         stage = facts.stage(name)
         replay = f", {stage.replay:.0%} of stage A mixed in" if stage.replay else ""
-        loss = f"; last validation loss {facts.losses[name]:.3f}" if name in facts.losses else ""
+        loss = f"; {_loss(facts, name)}" if name in facts.losses else ""
         yield (
             f"- stage {_TITLES[name]}: {stage.epochs} epochs, learning rate {stage.learning_rate:g}, "
             f"{stage.batch_size} × {stage.accumulation} samples a step{replay}{loss}"
         )
     yield f"- seed {config.seed}; a run's order, dropout and fresh weights follow from it"
+
+
+def _loss(facts: Facts, stage: str) -> str:
+    """`last validation loss 1.410, a token of an answer's mean over 1,125 samples`"""
+    validated = facts.counts.get((stage, "val"))
+    limit = facts.config.evaluation.validation_limit
+    over = f" over {min(validated.samples, limit or validated.samples):,} samples" if validated else ""
+    return f"last validation loss {facts.losses[stage]:.3f} (cross-entropy of an answer's token, mean{over})"
 
 
 def _data(facts: Facts) -> Iterator[str]:
@@ -135,6 +152,8 @@ def _scores(facts: Facts) -> Iterator[str]:
                 f"Without baselines these figures say little: `cxr-cockpit evaluate {facts.run} --checkpoint "
                 f"{facts.checkpoint}` measures them."
             )
+    if "val" in facts.scores:
+        yield "`val` also chose among checkpoints while it trained: expect less on cases that nobody has looked at."
     policy = next(
         (
             one["stage_a"]["chexpert"]["policy"]
@@ -172,7 +191,8 @@ def _figure(value: Any) -> str:
 
 
 def _check(checked: Checked) -> str:
-    how = "plain transformers" if checked.merged else "plain PEFT"
+    library = "transformers" if checked.merged else "peft"
+    how = f"plain {library} {version(library)}"
     return (
         f"The files were loaded again by {how} and asked two questions about a synthetic film. Their logits are within "
         f"{checked.error:.1e} of those of the run's model (allowed {checked.tolerance:.0e}); the adapter moves the "
@@ -182,19 +202,39 @@ def _check(checked: Checked) -> str:
 
 def _loading(facts: Facts, checked: Checked) -> str:
     if checked.merged:
-        return (
-            "```python\nfrom transformers import AutoProcessor, LlavaForConditionalGeneration\n\n"
-            'model = LlavaForConditionalGeneration.from_pretrained("THIS_DIRECTORY")\n'
-            'processor = AutoProcessor.from_pretrained("THIS_DIRECTORY")\n```\n\n'
-            "The prompt is `[INST] <image>\\nQUESTION [/INST]`; ask the questions it was trained on."
-        )
+        model = 'model = LlavaForConditionalGeneration.from_pretrained("THIS_DIRECTORY")\n'
+        return f"```python\n{_IMPORTS}\n{model}{_ask('THIS_DIRECTORY')}```\n\n{_questions(facts)}"
     base = facts.base if facts.bundled else facts.repo or facts.base
     return (
         f"The base is `{base}`. transformers does not know its format by itself: "
         "`cxr-cockpit model convert BASE --to BASE_HF` writes one that it does.\n\n"
-        "```python\nfrom peft import PeftModel\nfrom transformers import LlavaForConditionalGeneration\n\n"
+        f"```python\nfrom peft import PeftModel\n{_IMPORTS}\n"
         'base = LlavaForConditionalGeneration.from_pretrained("BASE_HF")\n'
-        'model = PeftModel.from_pretrained(base, "THIS_DIRECTORY")\n```'
+        'model = PeftModel.from_pretrained(base, "THIS_DIRECTORY")\n'
+        f"{_ask('BASE_HF')}```\n\n{_questions(facts)}"
+    )
+
+
+_IMPORTS = "from PIL import Image\nfrom transformers import AutoProcessor, LlavaForConditionalGeneration\n"
+
+
+def _ask(processor: str) -> str:
+    """A film and a question, to the text of the answer."""
+    return (
+        f'processor = AutoProcessor.from_pretrained("{processor}")\n'
+        'asked = "[INST] <image>\\nQUESTION [/INST]"\n'
+        'inputs = processor(images=Image.open("film.png"), text=asked, return_tensors="pt")\n'
+        "written = model.generate(**inputs, max_new_tokens=256, do_sample=False)\n"
+        'print(processor.decode(written[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))\n'
+    )
+
+
+def _questions(facts: Facts) -> str:
+    if not facts.questions:
+        return "It knows the questions of its curriculum, in their words; to others it answers worse."
+    asked = [f"- {_TITLES[stage]}: `{json.dumps(words)[1:-1]}`" for stage, words in facts.questions.items()]
+    return "\n".join(
+        ["It knows these questions, in these words (`{ehr}`: what is known of the patient):", "", *asked]
     )
 
 

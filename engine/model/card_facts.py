@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import STAGES, RunConfig, StageSection
-from engine.data.curriculum import Sample, read_curriculum
+from engine.data.build import PROMPT_A, PROMPT_B
+from engine.data.curriculum import NO_EHR, Sample, read_curriculum, without_ehr
 from engine.errors import UserError
 from engine.metrics.scores import scores_a, scores_b
 from engine.runs.checkpoints import Standing, standing
@@ -34,7 +35,9 @@ class Counts:
 @dataclass(frozen=True)
 class Facts:
     """repo, commit: of the base where it was fetched from a hub, else "". counts: by (stage, split); empty where the
-    curriculum is not at hand. losses: the last validation loss of each stage. scores: by split."""
+    curriculum is not at hand. questions: those that it asks in this project's words, by stage, `{ehr}` where the record
+    stands; others may hold what is known of a patient. losses: the last validation loss of each stage. scores: by
+    split."""
 
     run: str
     checkpoint: str
@@ -46,6 +49,7 @@ class Facts:
     phantoms: bool
     config: RunConfig
     counts: Mapping[tuple[str, str], Counts]
+    questions: Mapping[str, str]
     losses: Mapping[str, float]
     scores: Mapping[str, Scores]
 
@@ -62,6 +66,7 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
         losses = _losses(reader, reached)
         scores = _scores(reader, checkpoint.name)
     fetched = read_download(config.base_directory)
+    samples = _samples(config.data.curriculum)
     return Facts(
         run=paths.name,
         checkpoint=checkpoint.name,
@@ -72,7 +77,8 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
         bundled=config.model.base == "bundled",
         phantoms=config.data.phantom is not None or _built_from_phantoms(config.data.curriculum),
         config=config,
-        counts=_counts(config.data.curriculum),
+        counts={key: _count(own) for key, own in sorted(samples.items())},
+        questions=_questions(samples),
         losses=losses,
         scores=scores,
     )
@@ -108,7 +114,8 @@ def _condition(purpose: str) -> str:
     )
 
 
-def _counts(curriculum: Path) -> dict[tuple[str, str], Counts]:
+def _samples(curriculum: Path) -> dict[tuple[str, str], list[Sample]]:
+    """By stage and split."""
     try:
         samples = read_curriculum(curriculum)
     except UserError:
@@ -116,7 +123,16 @@ def _counts(curriculum: Path) -> dict[tuple[str, str], Counts]:
     groups: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for sample in samples:
         groups[sample.stage, sample.split].append(sample)
-    return {key: _count(own) for key, own in sorted(groups.items())}
+    return groups
+
+
+def _questions(samples: Mapping[tuple[str, str], list[Sample]]) -> dict[str, str]:
+    found = {}
+    for stage, prompt in (("stage_a", PROMPT_A), ("stage_b", PROMPT_B)):
+        asked = {without_ehr(one).prompt for one in samples.get((stage, "train"), ())}
+        if asked == {prompt.format(ehr=NO_EHR)}:
+            found[stage] = prompt
+    return found
 
 
 def _count(samples: Iterable[Sample]) -> Counts:

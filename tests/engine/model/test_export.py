@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 import yaml
 from peft import PeftModel
 from PIL import Image
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, freeze, load_config
+from engine.data.build import PROMPT_A
+from engine.data.curriculum import Sample, write_curriculum
+from engine.data.labels import LABELS
 from engine.errors import UserError
 from engine.model import export as exporting
+from engine.model.card import Checked, model_card
 from engine.model.card_facts import read_facts
 from engine.model.convert import convert
 from engine.model.export import export
@@ -191,7 +196,7 @@ def test_the_card_has_the_runs_figures_and_no_word_of_its_reports(make_run: Make
     card = (tmp_path / "adapter" / "README.md").read_text()
     front = yaml.safe_load(card.split("---")[1])
     assert front["library_name"] == "peft" and "base_model" not in front
-    assert "last validation loss 0.750" in card
+    assert "last validation loss 0.750 (cross-entropy of an answer's token, mean)" in card
     assert re.search(r"\| this model \| stage_b \| 1 \| .* \| 1\.000 \|", card)
     assert re.search(r"\| one constant answer \| stage_b \| 1 \| .* \| 0\.000 \|", card)
     assert "stage_b, step 9 of 9 (its end)" in card
@@ -201,8 +206,6 @@ def test_the_card_has_the_runs_figures_and_no_word_of_its_reports(make_run: Make
 
 
 def test_the_card_of_a_run_on_patients_names_their_terms(make_run: MakeRun, tmp_path: Path) -> None:
-    from engine.model.card import Checked, model_card
-
     paths = make_run()
     config = load_config(paths.config)
     facts = read_facts(paths, config, paths.checkpoints / "stage_b-000009")
@@ -219,3 +222,42 @@ def test_the_card_of_a_run_on_patients_names_their_terms(make_run: MakeRun, tmp_
     assert yaml.safe_load(card.split("---")[1])["base_model"] == "some/llava-med"
     assert "c" * 40 in card and "PhysioNet" in card and "Microsoft Research License" in card
     assert "was not evaluated" in card and "phantom" not in card
+    assert card.index("Made from patients' data") < card.index("## Base and training")
+
+
+@pytest.mark.parametrize(("asked", "told"), [(PROMPT_A, True), (f"{PROMPT_A} Mrs X, 78", False)])
+def test_the_card_tells_questions_only_in_the_projects_own_words(
+    make_run: MakeRun, tmp_path: Path, asked: str, told: bool
+) -> None:
+    one = Sample(
+        "1", "p", "s", "stage_a", "a.png", asked, "Clear.", dict.fromkeys(LABELS, None), None, (), "train"
+    )
+    samples = [one, dataclasses.replace(one, id="2", subject_id="q", stage="stage_b", split="val")]
+    write_curriculum(tmp_path / "c.jsonl", samples)
+    paths = make_run(**{"data.curriculum": str(tmp_path / "c.jsonl"), "data.phantom": None})
+    config = load_config(paths.config)
+    facts = read_facts(paths, config, paths.checkpoints / "stage_b-000009")
+    card = model_card(facts, Checked(True, 0.3, 1e-6, 1e-4))
+    assert (asked in card) is told and "Mrs X" not in card
+    assert "mean over 1 samples)" in card
+    assert "`val` also chose among checkpoints" in card
+    assert f"plain transformers {transformers.__version__}" in card
+
+
+def test_what_the_card_says_of_loading_does_what_it_says(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = make_run()
+    convert(BUNDLED_BASE, tmp_path / "base")
+    Image.effect_noise((90, 70), 60).save(tmp_path / "film.png")
+    monkeypatch.chdir(tmp_path)
+    answers = []
+    for merged in (False, True):
+        export(paths, tmp_path / f"out-{merged}", merged=merged, checkpoint=None)
+        card = (tmp_path / f"out-{merged}" / "README.md").read_text()
+        code = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+        assert code
+        words = code[1].replace("THIS_DIRECTORY", f"out-{merged}").replace("BASE_HF", "base")
+        exec(words.replace("max_new_tokens=256", "max_new_tokens=8"), {})
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1] != "\n"
