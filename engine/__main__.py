@@ -10,10 +10,11 @@ import warnings
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.printable import one_line, printable
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import be_patient
-from engine.runs.story import on_one_line
+from engine.sizes import GIB
 from engine.training.device_environment import prepare_environment
 
 
@@ -95,7 +96,7 @@ def main() -> int:
     try:
         return _VERBS[options.verb](options)
     except UserError as error:
-        print(f"cxr-cockpit: {on_one_line(str(error))}", file=sys.stderr)
+        print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -124,7 +125,7 @@ def _inspect(options: argparse.Namespace) -> int:
     from engine.model.inspect import describe, inspect_model
 
     found = inspect_model(options.directory)
-    print(json.dumps(found, indent=2) if options.json else describe(found))
+    print(json.dumps(found, indent=2) if options.json else "\n".join(map(printable, describe(found))))
     return 0 if found["ok"] else 1
 
 
@@ -182,7 +183,7 @@ def _plan(options: argparse.Namespace) -> int:
         options.runs,
         stages=_stages(options.stage),
         what_if=options.what_if,
-        limit=options.memory and int(options.memory * 1e9),
+        limit=options.memory and int(options.memory * GIB),
         as_json=options.json,
     )
 

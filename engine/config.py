@@ -4,11 +4,9 @@ A configuration is read once, resolved (absolute paths, every default written ou
 directory; from then on the run follows that file, whatever becomes of the one it was read from.
 """
 
-import difflib
 import os
 import re
-import reprlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -25,6 +23,7 @@ from pydantic import (
 )
 
 from engine.cadence import Cadence
+from engine.config_complaint import Places, complaint
 from engine.errors import UserError
 from engine.runs.layout import expanded
 
@@ -213,10 +212,11 @@ class RunConfig(Section):
         return BUNDLED_BASE if self.model.base == "bundled" else Path(self.model.base)
 
 
-def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
+def load_config(path: Path, overrides: Sequence[str] = (), option: str = "--set") -> RunConfig:
     """Read a YAML configuration; `overrides` are `section.key=value`, the value read as YAML.
 
-    Relative paths start from the file's directory. Raises `UserError` with file, line, key and reason.
+    option: what the overrides were given with. Relative paths start from the file's directory. Raises `UserError` with
+    file and line, or the override, and with key and reason.
     """
     text = _text(path)
     try:
@@ -234,9 +234,8 @@ def load_config(path: Path, overrides: list[str] | None = None) -> RunConfig:
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a configuration is a mapping of sections; see {demo_config_path()}")
-    for override in overrides or []:
-        _apply(raw, override)
-    return _validated(raw, path, node)
+    given = {_apply(raw, override, option): f"{option} {override}" for override in overrides}
+    return _validated(raw, Places(path, node, given))
 
 
 def _text(path: Path) -> str:
@@ -312,30 +311,32 @@ def demo_config_path() -> Path:
     return CONFIGS / "demo.yaml"
 
 
-def _apply(raw: dict[str, Any], override: str) -> None:
+def _apply(raw: dict[str, Any], override: str, option: str) -> tuple[str, ...]:
+    """Set one key; returns the path to it."""
     dotted, separator, words = override.partition("=")
     if not separator or not dotted:
-        raise UserError(f"--set {override}: say section.key=value, e.g. --set lora.rank=32")
+        raise UserError(f"{option} {override}: say section.key=value, e.g. {option} lora.rank=32")
     keys = dotted.split(".")
     place = raw
     for key in keys[:-1]:
         if not isinstance(place.setdefault(key, {}), dict):
-            raise UserError(f"--set {override}: {key} is a value, not a section")
+            raise UserError(f"{option} {override}: {key} is a value, not a section")
         place = place[key]
     try:
         place[keys[-1]] = yaml.safe_load(words)
     except yaml.YAMLError:
-        raise UserError(f"--set {override}: {words!r} is not a YAML value") from None
+        raise UserError(f"{option} {override}: {words!r} is not a YAML value") from None
+    return tuple(keys)
 
 
-def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunConfig:
+def _validated(raw: dict[str, Any], places: Places) -> RunConfig:
     try:
         config = RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise UserError(_complaint(error, path, node)) from None
+        raise UserError(complaint(error, places, RunConfig)) from None
 
     def absolute(given: Path) -> Path:
-        return Path(os.path.normpath(path.parent.absolute() / expanded(given)))
+        return Path(os.path.normpath(places.file.parent.absolute() / expanded(given)))
 
     data = config.data.model_copy(
         update={
@@ -347,81 +348,3 @@ def _validated(raw: dict[str, Any], path: Path, node: yaml.Node | None) -> RunCo
     if model.base != "bundled":
         model = model.model_copy(update={"base": str(absolute(Path(model.base)))})
     return config.model_copy(update={"data": data, "model": model})
-
-
-def _complaint(error: ValidationError, path: Path, node: yaml.Node | None) -> str:
-    first = error.errors(include_url=False)[0]
-    keys = [str(key) for key in first["loc"] if key != "function-after"]
-    reason = _plain(first["type"], first["msg"], first.get("ctx", {}))
-    about = re.match(r"([a-z_]+(?:\.[a-z_]+)+): ", reason)
-    if not keys and about:  # two keys that do not go together
-        keys, reason = about[1].split("."), reason.removeprefix(about[0])
-        line = _line_of(node, keys)
-        return f"{path}:{line}: {about[1]}: {reason}" if line else f"{path}: {about[1]}: {reason}"
-    line = _line_of(node, keys)
-    where = f"{path}:{line}" if line else str(path)
-    dotted = ".".join(reprlib.repr(key)[1:-1] for key in keys)
-    if first["type"] == "extra_forbidden":
-        known = list(_keys_at(keys[:-1]))
-        near = difflib.get_close_matches(keys[-1][:60], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return f"{where}: unknown key {dotted}; {hint}"
-    if first["type"] == "missing":
-        return f"{where}: {dotted} is missing"
-    shown = (
-        f" (it is {reprlib.repr(first['input'])})" if keys and not isinstance(first["input"], dict) else ""
-    )
-    return f"{where}: {dotted + ': ' if keys else ''}{reason}{shown}"
-
-
-def _plain(kind: str, message: str, context: dict[str, Any]) -> str:
-    """pydantic's complaint in the words of somebody who writes YAML."""
-    if kind in ("int_type", "int_parsing", "int_from_float", "int_parsing_size"):
-        return "must be a whole number"
-    if kind in ("float_type", "float_parsing"):
-        return "must be a number"
-    if kind == "finite_number":
-        return "must be a finite number"
-    if kind in ("bool_type", "bool_parsing"):
-        return "must be true or false"
-    if kind in ("string_type", "path_type"):
-        return "must be text" if kind == "string_type" else "must be a path"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return "must be a section with keys of its own"
-    if kind == "literal_error":
-        return f"must be {context['expected']}"
-    bounds = {
-        "greater_than_equal": ("ge", "at least"),
-        "greater_than": ("gt", "more than"),
-        "less_than_equal": ("le", "at most"),
-        "less_than": ("lt", "less than"),
-    }
-    if kind in bounds:
-        key, words = bounds[kind]
-        return f"must be {words} {context[key]:g}"
-    return message.removeprefix("Value error, ")
-
-
-def _keys_at(keys: list[str]) -> Iterator[str]:
-    """The keys the schema knows in the section at `keys`."""
-    model: Any = RunConfig
-    for key in keys:
-        annotation = model.model_fields[key].annotation
-        options = [annotation, *get_args(annotation)]
-        model = next(option for option in options if isinstance(option, type) and issubclass(option, Section))
-    yield from model.model_fields
-
-
-def _line_of(node: yaml.Node | None, keys: list[str]) -> int | None:
-    """Line, counted from 1, of the deepest key on the path that the file has."""
-    line = None
-    for key in keys:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key_node, value_node in node.value:
-            if key_node.value == key:
-                line, node = key_node.start_mark.line + 1, value_node
-                break
-        else:
-            break
-    return line

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -83,7 +84,7 @@ class FakeHub:
 
     files: content by path. listed: what the list names where that is not the file's own hash. faults: how the next
     requests for a path are answered, one each. asked: (path, first byte) of every request for a file's content.
-    tokens: what each request of either host carried.
+    tokens: what each request of either host carried. revisions: names of the one commit there is.
     """
 
     url: str = ""
@@ -95,6 +96,7 @@ class FakeHub:
     asked: list[tuple[str, int]] = field(default_factory=list)
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
     page: int = 1000
+    revisions: set[str] = field(default_factory=lambda: {"main"})
 
     all_of_it = staticmethod(all_of_it)
     cut_after = staticmethod(cut_after)
@@ -121,7 +123,8 @@ class FakeHub:
         self.tokens.append((host, handler.headers.get("Authorization")))
         path, _, query = handler.path.partition("?")
         queue = self.faults.get(path, [])
-        if host == "hub" and path == f"/api/models/{self.repo}/revision/main":
+        about = f"/api/models/{self.repo}/revision/"
+        if host == "hub" and path.removeprefix(about) in {quote(name, safe="") for name in self.revisions}:
             content = json.dumps({"sha": self.commit}).encode()
             queue.pop(0)(handler, content) if queue else send(handler, content)
         elif host == "hub" and path == f"/api/models/{self.repo}/tree/{self.commit}":

@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("--yes says yes to --mend or --undo; give one of them")
     if options.device and (options.mend or options.undo):
         raise UserError("--device tries what is there: mend first, then try")
+    if options.config and not options.config.exists():
+        raise UserError(f"{options.config}: no such configuration")
     try:
         from engine.setup_check.check import Check
         from engine.setup_check.target import find_target

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from cockpit.commands.console import Progress, one_line, print_json
+from cockpit.commands.console import Progress, one_line, print_json, printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def _build(options: argparse.Namespace) -> int:
     if options.json:
         print_json(report.to_json())
     else:
-        print("\n".join(one_line(line) for line in report.lines()))
+        print("\n".join(map(printable, report.lines())))
     return 0
 
 
@@ -108,7 +108,7 @@ def _import(options: argparse.Namespace) -> int:
     if options.json:
         print_json(report.to_json())
     else:
-        print("\n".join(one_line(line) for line in report.lines()))
+        print("\n".join(map(printable, report.lines())))
     return 0
 
 

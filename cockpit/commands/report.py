@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -46,21 +47,25 @@ def run(options: argparse.Namespace) -> int:
             if options.json:
                 print_json(report)
             else:
-                print("\n".join(report_lines(report)), end="\n\n", flush=True)
+                print("\n".join(report_lines(report, _width())), end="\n\n", flush=True)
     return child.returncode if child.returncode >= 0 else 1
 
 
-def report_lines(report: dict[str, Any]) -> list[str]:
+def _width() -> int:
+    """As wide as the terminal, but no longer than is well read."""
+    return max(40, min(100, shutil.get_terminal_size().columns - 1))
+
+
+def report_lines(report: dict[str, Any], width: int) -> list[str]:
     """A report for a person, the warning first."""
-    lines = [f"{one_line(report['image'])}   {report['stage']}   {report['checkpoint']}", report["notice"]]
+    head = f"{one_line(report['image'])}   {report['stage']}   {report['checkpoint']}"
+    paragraphs = [report["notice"]]
     if not report["prompt_known"]:
-        lines.append(
+        paragraphs.append(
             "The curriculum is not at hand: it was asked in this project's words, not those it learned."
         )
-    lines.append("")
-    for paragraph in printable(report["prose"]).splitlines():
-        lines += textwrap.wrap(paragraph, 100) or [""]
-    return [*lines, "", _findings(report)]
+    paragraphs += ["", *printable(report["prose"]).splitlines(), "", _findings(report)]
+    return [head, *(line for one in paragraphs for line in textwrap.wrap(one, width) or [""])]
 
 
 def _findings(report: dict[str, Any]) -> str:

@@ -88,7 +88,7 @@ def check_inputs(config: RunConfig) -> None:
     """What can be seen to be missing before there is a run."""
     base, data = config.base_directory, config.data
     if not base.is_dir():
-        raise UserError(f"model.base: no directory {base}; see `cxr-cockpit model inspect --help`")
+        raise UserError(f"model.base: no directory {base}; `cxr-cockpit model fetch --to {base}` brings it")
     if data.phantom is None and not data.curriculum.is_file():
         raise UserError(f"data.curriculum: no file {data.curriculum}; see `cxr-cockpit data --help`")
     if data.phantom is None and not data.image_root.is_dir():

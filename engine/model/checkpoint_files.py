@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from accelerate import init_empty_weights
 from safetensors import SafetensorError, safe_open
-from transformers import LlavaForConditionalGeneration
+from transformers import LlavaConfig, LlavaForConditionalGeneration
 
 from engine.errors import UserError
 from engine.model.json_file import read_object
@@ -86,28 +86,41 @@ def headers(directory: Path) -> dict[str, tuple[Shape, str, Path]]:
 
 def expected_shapes(original: OriginalConfig) -> dict[str, Shape]:
     """Every original tensor name the configuration asks for, with the checkpoint's own vocabulary."""
-    try:
-        with init_empty_weights():
-            model = LlavaForConditionalGeneration(original.llava)
-    except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{original.directory / 'config.json'}: no model can be built from it: {reason}"
-        ) from None
     shapes: dict[str, Shape] = {}
-    for name, parameter in model.named_parameters():
-        shape = tuple(parameter.shape)
+    for name, shape in in_memory_shapes(original.llava, original.directory).items():
         if name.endswith(("embed_tokens.weight", "lm_head.weight")):
             shape = (original.vocabulary, *shape[1:])
         shapes[_original_name(name)] = shape
     return shapes
 
 
+def in_memory_shapes(config: LlavaConfig, directory: Path) -> dict[str, Shape]:
+    """Every parameter of the in-memory model, built without its values. Raises `UserError` where none can be built."""
+    try:
+        with init_empty_weights():
+            model = LlavaForConditionalGeneration(config)
+    except (TypeError, ValueError, KeyError, ArithmeticError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{directory / 'config.json'}: no model can be built from it: {reason}") from None
+    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    if config.tie_word_embeddings:  # the head is the embedding, and no file has it twice
+        shapes.pop("lm_head.weight", None)
+    return shapes
+
+
+def tensors_of(directory: Path) -> dict[str, tuple[Shape, str, Path]]:
+    """The headers without the buffers that are computed, not learned."""
+    return {name: entry for name, entry in headers(directory).items() if not IGNORED.search(name)}
+
+
 def audit(original: OriginalConfig) -> Audit:
     """Hold the shards' headers against the configuration; names are the original ones."""
-    expected = expected_shapes(original)
+    return hold_against(expected_shapes(original), tensors_of(original.directory))
+
+
+def hold_against(expected: dict[str, Shape], found: dict[str, tuple[Shape, str, Path]]) -> Audit:
+    """What there is against what there should be."""
     result = Audit()
-    found = {name: entry for name, entry in headers(original.directory).items() if not IGNORED.search(name)}
     for name, (shape, dtype, _) in found.items():
         count = 1
         for extent in shape:
@@ -158,11 +171,9 @@ def renamed_tensors(
                 yield target, tensor if dtype is None else tensor.to(dtype)
 
 
-def legacy_name(parameter: str) -> str:
-    """The name that every transformers release reads from disk, of a parameter of the in-memory model."""
-    name = target_name(_original_name(parameter))
-    assert name is not None, parameter
-    return name
+def legacy_name(parameter: str) -> str | None:
+    """The name that every transformers release reads from disk, of a parameter of the in-memory model; else None."""
+    return target_name(_original_name(parameter))
 
 
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "I64": 8, "I32": 4, "U8": 1}

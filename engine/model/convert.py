@@ -7,7 +7,6 @@ vision tower in older ones without an error.
 import contextlib
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.image_processor import ImageProcessor
 from engine.model.llava_mistral import OriginalConfig, read_config
+from engine.model.new_directory import new_directory, refuse_existing
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
 
 #: Output shards stay below this, so that no more than one is in memory at a time.
@@ -32,21 +32,12 @@ def convert(source: Path, target: Path, progress: Callable[[int, int], None] | N
 
     progress: called with (tensors written, tensors in all). Raises `UserError` on tensors that do not fit.
     """
+    refuse_existing(target)
     original = read_config(source)
     found = checkpoint_files.refuse_unless_complete(original)
-    if target.exists():
-        raise UserError(f"{target}: exists already; name a new directory")
-    if shutil.disk_usage(target.absolute().parent).free < found.bytes * 1.05:
-        raise UserError(f"{target}: needs {found.bytes / 1e9:.1f} GB of free disk")
-    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
-    try:
+    with new_directory(target, found.bytes) as partial:
         write_shards(checkpoint_files.renamed_tensors(original), found.tensors, partial, progress)
         write_rest(original, partial, _dominant_dtype(found))
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def write_rest(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:

@@ -5,7 +5,6 @@ loaded by the plain library and their logits held against those of base plus ada
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from engine.model.checkpoint_files import legacy_name
 from engine.model.convert import copy_rest, write_rest, write_shards
 from engine.model.llava_mistral import read_config
 from engine.model.loading import Base, model_type_of
+from engine.model.new_directory import new_directory, refuse_existing
 from engine.model.trained import Trained, load_trained
 from engine.runs.layout import RunPaths
 
@@ -53,8 +53,7 @@ def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) 
 
     Raises `UserError` where the adapter does nothing, or what was written does not answer as the run's model does.
     """
-    if target.exists():
-        raise UserError(f"{target}: exists already; name a new directory")
+    refuse_existing(target)
     trained = load_trained(paths, checkpoint)
     probes = _probes(trained.base)
     vocabulary = trained.base.vocabulary
@@ -65,10 +64,7 @@ def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) 
         raise UserError(
             f"{trained.checkpoint}: the adapter does not change what the base answers; there is nothing to export"
         )
-    _ask_disk(trained, target, merged)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True, mode=0o700)
-    try:
+    with new_directory(target, _bytes_of(trained, merged)) as partial:
         write = _write_merged if merged else _write_adapter
         answers = write(trained, partial, probes)
         error, tolerance = distance(answers, adapted), _tolerance(trained)
@@ -81,10 +77,6 @@ def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) 
         checked = Checked(merged, effect, error, tolerance)
         card = model_card(read_facts(paths, trained.config, trained.checkpoint), checked)
         (partial / "README.md").write_text(card, encoding="utf-8")
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return checked
 
 
@@ -154,16 +146,12 @@ def _write_merged(trained: Trained, out: Path, probes: list[_Probe]) -> np.ndarr
 
 def _named_as_on_disk(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for name, parameter in model.named_parameters():
-        yield legacy_name(name), parameter.detach()
+        on_disk = legacy_name(name)
+        assert on_disk is not None, name
+        yield on_disk, parameter.detach()
 
 
-def _ask_disk(trained: Trained, target: Path, merged: bool) -> None:
-    needed = sum(file.stat().st_size for file in trained.checkpoint.glob("adapter_model*"))
+def _bytes_of(trained: Trained, merged: bool) -> int:
     if merged:
-        needed = sum(one.numel() * one.element_size() for one in trained.base.model.parameters())
-    place = target.absolute().parent
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < needed * 1.02:
-        raise UserError(f"{target}: needs {needed / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free")
+        return sum(one.numel() * one.element_size() for one in trained.base.model.parameters())
+    return sum(file.stat().st_size for file in trained.checkpoint.glob("adapter_model*"))

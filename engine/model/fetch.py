@@ -28,6 +28,7 @@ from engine.setup_check.model_download import (
     workplace,
     write_download,
 )
+from engine.sizes import on_disk
 
 #: Tries in a row that bring no byte before the download ends: with the waits between them some ten minutes; and
 #: those before the hub has answered at all, when somebody is likely to be looking.
@@ -214,8 +215,8 @@ class Fetch:
         free = shutil.disk_usage(self._standing.directory).free
         if free < needed:
             raise UserError(
-                f"{self._standing.directory}: {needed / 1e9:.1f} GB are still to come, "
-                f"the disk has {free / 1e9:.1f} GB free; make room or choose another place with --to"
+                f"{self._standing.directory}: {on_disk(needed)} are still to come, "
+                f"the disk has {on_disk(free)} free; make room or choose another place with --to"
             )
 
     def _part(self, file: HubFile) -> Path:

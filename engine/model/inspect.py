@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from engine.errors import UserError
 from engine.model import checkpoint_files
+from engine.model.checkpoint_files import Audit
+from engine.model.converted import audit_converted, read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
+from engine.sizes import on_disk
 
 
 def inspect_model(directory: Path) -> dict[str, Any]:
@@ -18,19 +20,10 @@ def inspect_model(directory: Path) -> dict[str, Any]:
     if config.is_file() and read_object(config).get("model_type") == "llava":
         return _inspect_converted(directory)
     original = read_config(directory)
-    found = checkpoint_files.audit(original)
+    found, findings = checkpoint_files.audit(original), _config_findings(original)
     return {
-        "directory": str(directory),
-        "format": "llava_mistral",
-        "ok": found.ok and not _config_findings(original),
-        "tensors": found.tensors,
-        "parameters": found.parameters,
-        "bytes": found.bytes,
-        "dtypes": found.dtypes,
-        "shards": len(checkpoint_files.shards(directory)),
-        "missing": found.missing,
-        "unexpected": found.unexpected,
-        "reshaped": found.reshaped,
+        **(files := _files(directory, "llava_mistral", found)),
+        "ok": files["ok"] and not findings,
         "vocabulary": original.vocabulary,
         "image": _image_facts(original),
         "text": {
@@ -44,8 +37,7 @@ def inspect_model(directory: Path) -> dict[str, Any]:
             )
         }
         | {"sliding_window": original.raw.get("sliding_window")},
-        "tokenizer": [name for name in ("tokenizer.json", "tokenizer.model") if (directory / name).is_file()],
-        "findings": _config_findings(original),
+        "findings": findings,
     }
 
 
@@ -70,42 +62,68 @@ def _config_findings(original: OriginalConfig) -> list[str]:
 
 
 def _inspect_converted(directory: Path) -> dict[str, Any]:
-    entries = checkpoint_files.headers(directory)
-    if not entries:
-        raise UserError(f"{directory}: its safetensors files hold no tensor")
-    dtypes: dict[str, int] = {}
-    for _, dtype, _ in entries.values():
-        dtypes[dtype] = dtypes.get(dtype, 0) + 1
+    config = read_converted_config(directory)
+    text, vision = config.text_config, config.vision_config
     return {
-        "directory": str(directory),
-        "format": "llava",
-        "ok": True,
-        "tensors": len(entries),
-        "dtypes": dtypes,
-        "shards": len(checkpoint_files.shards(directory)),
+        **_files(directory, "llava", audit_converted(directory, config)),
+        "vocabulary": int(config.image_token_id),
+        "image": {
+            "tower": "its own",
+            "size": vision.image_size,
+            "patch": vision.patch_size,
+            "tokens": (vision.image_size // vision.patch_size) ** 2,
+            "aspect_ratio": None,
+        },
+        "text": {
+            "hidden_size": text.hidden_size,
+            "num_hidden_layers": text.num_hidden_layers,
+            "rope_theta": (getattr(text, "rope_parameters", None) or {}).get("rope_theta"),
+            "rms_norm_eps": text.rms_norm_eps,
+            "max_position_embeddings": text.max_position_embeddings,
+            "sliding_window": getattr(text, "sliding_window", None),
+        },
         "findings": [],
     }
 
 
-def describe(found: dict[str, Any]) -> str:
+def _files(directory: Path, layout: str, found: Audit) -> dict[str, Any]:
+    tokenizers = [name for name in ("tokenizer.json", "tokenizer.model") if (directory / name).is_file()]
+    return {
+        "directory": str(directory),
+        "format": layout,
+        "ok": found.ok and bool(tokenizers),
+        "tensors": found.tensors,
+        "parameters": found.parameters,
+        "bytes": found.bytes,
+        "dtypes": found.dtypes,
+        "shards": len(checkpoint_files.shards(directory)),
+        "missing": found.missing,
+        "unexpected": found.unexpected,
+        "reshaped": found.reshaped,
+        "tokenizer": tokenizers,
+    }
+
+
+def describe(found: dict[str, Any]) -> list[str]:
     """The audit as lines for a person."""
     lines = [
         f"{found['directory']}  ({found['format']}, {found['shards']} shards, {found['tensors']} tensors)"
     ]
-    if "parameters" in found:
-        image, text = found["image"], found["text"]
-        lines += [
-            f"  size     {found['parameters']:,} parameters, {found['bytes'] / 1e9:.2f} GB, "
-            f"{', '.join(found['dtypes'])}",
-            f"  image    {image['size']} px, patch {image['patch']}, {image['tokens']} tokens, "
-            f"tower {image['tower']}",
-            f"  text     {text['num_hidden_layers']} layers of {text['hidden_size']}, "
-            f"vocabulary {found['vocabulary']}, "
-            f"rope theta {text['rope_theta']:g}, eps {text['rms_norm_eps']:g}",
-            f"  tokens   {', '.join(found['tokenizer']) or 'no tokenizer file'}",
-        ]
-        for word in ("missing", "unexpected", "reshaped"):
-            lines += [f"  ✖ {word}  {name}" for name in found[word]]
+    image, text = found["image"], found["text"]
+    lines += [
+        f"  size     {found['parameters']:,} parameters, {on_disk(found['bytes'])}, "
+        f"{', '.join(found['dtypes'])}",
+        f"  image    {image['size']} px, patch {image['patch']}, {image['tokens']} tokens, "
+        f"tower {image['tower']}",
+        f"  text     {text['num_hidden_layers']} layers of {text['hidden_size']}, "
+        f"vocabulary {found['vocabulary']}, "
+        f"rope theta {text['rope_theta'] or 0:g}, eps {text['rms_norm_eps']:g}",
+        f"  tokens   {', '.join(found['tokenizer']) or 'none'}",
+    ]
+    if not found["tokenizer"]:
+        lines.append("  ✖ neither tokenizer.json nor tokenizer.model: fetch one of them")
+    for word in ("missing", "unexpected", "reshaped"):
+        lines += [f"  ✖ {word}  {name}" for name in found[word]]
     lines += [f"  ✖ {finding}" for finding in found["findings"]]
     lines.append("  ✔ whole: it would load" if found["ok"] else "  ✖ it would be refused")
-    return "\n".join(lines)
+    return lines

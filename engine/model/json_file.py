@@ -12,8 +12,13 @@ MAX_BYTES = 20_000_000
 
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in the file. Raises `UserError` where it holds none, `FileNotFoundError` where no file is."""
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:
         raise UserError(f"{path}: more than {MAX_BYTES:,} bytes; no such file of a model is so long")
     try:

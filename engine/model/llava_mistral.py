@@ -86,14 +86,14 @@ def read_config(directory: Path) -> OriginalConfig:
     missing = [key for key in _TEXT_FIELDS if key not in raw]
     if missing:
         raise UserError(f"{path}: lacks {', '.join(missing)}; fetch the file again")
-    _refuse_absurd(path, raw)
+    refuse_absurd_sizes(path, raw)
     try:
         return _original(directory, raw)
     except (TypeError, ValueError, ArithmeticError, AttributeError) as error:  # transformers has many
         raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())[:200]}") from None
 
 
-def _refuse_absurd(path: Path, raw: dict[str, Any]) -> None:
+def refuse_absurd_sizes(path: Path, raw: dict[str, Any]) -> None:
     """Sizes that no model has would be built in memory before anything is compared with a file."""
     for key in _SIZES:
         value = raw.get(key)
@@ -193,7 +193,7 @@ def _vision_config(directory: Path, raw: dict[str, Any]) -> CLIPVisionConfig:
         )
     fields = read_object(path)
     fields = fields.get("vision_config", fields)
-    _refuse_absurd(path, fields)
+    refuse_absurd_sizes(path, fields)
     return CLIPVisionConfig(**{key: fields[key] for key in _VISION_FIELDS if key in fields})
 
 

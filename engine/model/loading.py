@@ -12,6 +12,7 @@ from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.attention import SAFE_ATTENTION
+from engine.model.converted import read_converted_config
 from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
@@ -53,7 +54,7 @@ def _load_original(directory: Path, dtype: torch.dtype) -> Base:
 
 
 def _load_converted(directory: Path, dtype: torch.dtype) -> Base:
-    config = LlavaConfig.from_pretrained(str(directory))
+    config = read_converted_config(directory)
     model = _from_pretrained(str(directory), config=config, dtype=dtype)
     return _base(
         directory,

@@ -23,7 +23,7 @@ def plan(
 
     Exit code 1 where the run is known not to fit.
     """
-    found = make_plan(load_config(path, list(what_if)), runs, stages, limit=limit)
+    found = make_plan(load_config(path, what_if, "--what-if"), runs, stages, limit=limit)
     before = None
     if what_if:
         before = make_plan(load_config(path), runs, stages, limit=limit, compare=False)

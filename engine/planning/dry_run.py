@@ -18,9 +18,11 @@ from engine.planning.brief import lengths_of
 from engine.planning.measured import PeakMemory
 from engine.planning.memory import on_device
 from engine.planning.plan import Plan, make_plan
-from engine.planning.report import duration, size
+from engine.planning.report import duration
 from engine.planning.step import Shape
+from engine.planning.workload import Lengths
 from engine.runs.checkpoints import Standing
+from engine.sizes import in_memory, on_disk
 from engine.training import checkpoint as checkpoints
 from engine.training import device as devices
 from engine.training.batches import Collator, Encoded, encode_all
@@ -67,7 +69,8 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     Exit code 1 if the run would not fit by what was measured.
     """
     signal.signal(signal.SIGTERM, _interrupted)
-    config = _without_traces(load_config(place / "config.yaml"), place)
+    asked = load_config(place / "config.yaml")
+    config = _without_traces(asked, place)
     torch.set_num_threads(config.model.threads or torch.get_num_threads())
     device = devices.choose_device(config.model.device)
     try:
@@ -77,11 +80,16 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
             raise
         _say("out of memory: the run would not fit; `cxr-cockpit plan` tells which recipes do")
         return 1
-    plan = make_plan(config, runs, stages, compare=False, lengths=lengths_of(encoded))
+    lengths = lengths_of(encoded)
+    plan = make_plan(config, runs, stages, compare=False, lengths=lengths)
+    whole = plan
+    if asked.data.phantom and config.data.phantom and config is not asked:
+        share = asked.data.phantom.patients / config.data.phantom.patients
+        whole = make_plan(asked, runs, stages, compare=False, lengths=stretched(lengths, share))
     if as_json:
-        print(json.dumps(trial_as_json(plan, trial)))
+        print(json.dumps(trial_as_json(plan, trial, whole)))
     else:
-        print("\n".join(summary(plan, trial)), flush=True)
+        print("\n".join(summary(plan, trial, whole)), flush=True)
     return 1 if plan.limit is not None and trial.peak > plan.limit else 0
 
 
@@ -108,6 +116,13 @@ def _tried(
         trial.checkpoint = _try_checkpoint(place / "checkpoints", loaded, stages[0])
         trial.peak = peak.bytes
     return trial, encoded
+
+
+def stretched(lengths: Lengths, share: float) -> Lengths:
+    """The lengths of `share` times as many samples, as like them as can be."""
+    return {
+        of: [own[index % len(own)] for index in range(round(share * len(own)))] for of, own in lengths.items()
+    }
 
 
 def longest_micro_batch(schedule: StageSchedule, pool: list[Encoded], multiple: int) -> list[Encoded]:
@@ -202,13 +217,16 @@ def _try_checkpoint(directory: Path, loaded: Loaded, stage: str) -> float:
     load_adapter(loaded.model, written.path)
     checkpoints.load_optimizer(written, loaded.model, optimizer)
     seconds = time.monotonic() - begun
-    _say(f"checkpoint of {size(checkpoints.size_of(written.path))} written and read in {seconds:.1f} s")
+    _say(f"checkpoint of {on_disk(checkpoints.size_of(written.path))} written and read in {seconds:.1f} s")
     return seconds
 
 
-def trial_as_json(plan: Plan, trial: Trial) -> dict[str, Any]:
-    """Bytes and seconds, planned and measured."""
+def trial_as_json(plan: Plan, trial: Trial, whole: Plan) -> dict[str, Any]:
+    """Bytes and seconds, planned and measured; those of the whole run planned and corrected, null where unknown."""
+    planned, corrected = whole_run(whole, trial)
     return {
+        "whole_run_planned_seconds": planned or None,
+        "whole_run_seconds": corrected or None,
         "planned_bytes": on_device(plan.peak, plan.device),
         "planned_parts": plan.peak.parts,
         "measured_bytes": trial.peak,
@@ -235,33 +253,42 @@ def _planned_step(plan: Plan, name: str, stage: StageTrial) -> float | None:
     return plan.config.stage(name).accumulation * once
 
 
-def summary(plan: Plan, trial: Trial) -> list[str]:
-    """Planned against measured, and the hours corrected by it."""
+def whole_run(whole: Plan, trial: Trial) -> tuple[float, float]:
+    """Seconds of the run as planned, and with each stage's steps as long as they were measured; 0 where unknown."""
+    planned = corrected = 0.0
+    for name, stage in trial.stages.items():
+        per_step = _planned_step(whole, name, stage)
+        if per_step and (time := whole.times.get(name)):
+            planned += time.total
+            corrected += time.total + time.training * (stage.settled / per_step - 1)
+    return planned, corrected
+
+
+def summary(plan: Plan, trial: Trial, whole: Plan) -> list[str]:
+    """Planned against measured, and the hours of the `whole` run corrected by it."""
     planned = on_device(plan.peak, plan.device)
     lines = [
         "",
         "                      planned    measured",
-        f"  peak memory      {size(planned):>10}  {size(trial.peak):>10}{_ratio(trial.peak, planned)}",
+        f"  peak memory      {in_memory(planned):>10}  {in_memory(trial.peak):>10}{_ratio(trial.peak, planned)}",
     ]
-    total = known = 0.0
     for name, stage in trial.stages.items():
         per_step = _planned_step(plan, name, stage)
         told = f"{per_step:.2f} s" if per_step else "—"
         lines.append(
             f"  {name}, a step  {told:>12}  {stage.settled:>8.2f} s{_ratio(stage.settled, per_step)}"
         )
-        if per_step and plan.times:
-            total += plan.times[name].training * stage.settled / per_step
-            known += plan.times[name].total
-    rest = sum(time.validation + time.generation for time in plan.times.values())
+    known, corrected = whole_run(whole, trial)
     if known:
-        lines.append(f"  the whole run  {duration(known):>12}  {duration(total + rest):>10}")
+        lines.append(f"  the whole run  {duration(known):>12}  {duration(corrected):>10}")
     lines.append(
         f"  loading {trial.loading:.1f} s, {plan.config.evaluation.batch_size} answers {trial.generation:.1f} s, "
         f"a checkpoint {trial.checkpoint:.1f} s; nothing was left behind"
     )
     if plan.limit is not None and trial.peak > plan.limit:
-        lines.append(f"  ✖ more than the {size(plan.limit)} there are: see `cxr-cockpit plan` for what fits")
+        lines.append(
+            f"  ✖ more than the {in_memory(plan.limit)} there are: see `cxr-cockpit plan` for what fits"
+        )
     return lines
 
 

@@ -146,16 +146,19 @@ class _Draft:
 
     def phases(self) -> tuple[Memory, ...]:
         """The fullest first."""
+        training = memory.training_memory(self.beside, self.held, self.step, self.workload.longest)
+        return tuple(sorted([training, *self.others()], key=lambda phase: phase.total, reverse=True))
+
+    def others(self) -> tuple[Memory, ...]:
+        """The phases beside training, which a recipe's micro-batch does not change."""
         work, held, beside = self.workload, self.held, self.beside
         generation = max(self.reading, self.writing, key=lambda one: one.peak)
         precision = PRECISIONS[self.config.model.precision]
-        phases = [
-            memory.training_memory(beside, held, self.step, work.longest),
+        return (
             memory.evaluation_memory("validation", beside, held, self.validation, work.longest_validated),
             memory.evaluation_memory("generation", beside, held, generation, work.longest_answered),
             memory.loading_memory(held, self.shapes, precision, self.device),
-        ]
-        return tuple(sorted(phases, key=lambda phase: phase.total, reverse=True))
+        )
 
     def times(self) -> tuple[SecondsOf | None, dict[str, StageTime]]:
         """Seconds of a micro-batch, and those of every stage."""
@@ -187,26 +190,31 @@ class _Draft:
     def recipes(self, limit: int | None) -> list[Recipe]:
         """Every division of a step's samples, in both precisions, with and without activation checkpointing."""
         config, longest = self.config, self.workload.longest
-        section = config.stage(self.workload.stages[-1].name)
-        now = (section.batch_size, config.model.precision, config.model.activation_checkpointing)
+        section, model = config.stage(self.workload.stages[-1].name), config.model
+        now = (section.batch_size, model.precision, model.activation_checkpointing)
         found = []
         for precision in PRECISIONS:
+            draft = self if precision == now[1] else self._in(precision)
+            others = max(phase.total for phase in draft.others())
             for checkpointed in (False, True):
-                step, held = self.step, self.held
-                if (precision, checkpointed) != now[1:]:
+                step, held = draft.step, draft.held
+                if checkpointed != model.activation_checkpointing:
                     models = _models(config, self.shapes, self.device, precision, checkpointed)
                     step, held = models.step(longest, _accumulated(config)), models.resident()
                 seconds = self.speed.seconds(step.operators) / longest.samples if self.speed else None
                 for micro, accumulation in divisions(section.batch_size, section.accumulation):
                     shape = Shape(micro, longest.length, longest.answer)
                     full = memory.training_memory(self.beside, held, step, shape, micro / longest.samples)
-                    chosen = (micro, precision, checkpointed) == now
+                    peak, chosen = max(full.total, others), (micro, precision, checkpointed) == now
                     found.append(
-                        Recipe(
-                            micro, accumulation, precision, checkpointed, full.total, limit, seconds, chosen
-                        )
+                        Recipe(micro, accumulation, precision, checkpointed, peak, limit, seconds, chosen)
                     )
         return found
+
+    def _in(self, precision: str) -> "_Draft":
+        model = self.config.model.model_copy(update={"precision": precision})
+        config = self.config.model_copy(update={"model": model})
+        return _Draft.of(config, self.shapes, self.workload, self.device, self.speed)
 
 
 def _models(config: RunConfig, shapes: Shapes, device: str, precision: str, checkpointed: bool) -> Miniatures:

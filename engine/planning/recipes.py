@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.sizes import in_memory
+
 
 @dataclass(frozen=True)
 class Recipe:
     """One way to train with the same samples a step.
 
-    peak_bytes: at the longest micro-batch. limit: bytes the device offers, None where unknown. seconds_per_sample: at
+    peak_bytes: at the run's fullest moment. limit: bytes the device offers, None where unknown. seconds_per_sample: at
     the longest length, None where the speed is unknown. chosen: it is the configuration's own.
     """
 
@@ -30,7 +32,7 @@ class Recipe:
         """What stands against it, in words; empty where nothing is known to."""
         if self.limit is None or self.fits:
             return ""
-        return f"needs {(self.peak_bytes - self.limit) / 1e9:.1f} GB more than the {self.limit / 1e9:.1f} GB there are"
+        return f"{in_memory(self.peak_bytes - self.limit)} too much"
 
     @property
     def settings(self) -> list[str]:

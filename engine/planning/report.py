@@ -1,10 +1,12 @@
 """A plan as JSON and as lines for a person."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from engine.planning.plan import Plan
 from engine.planning.recipes import Recipe, best
+from engine.sizes import in_memory
 
 SHOWN = 8
 
@@ -76,37 +78,33 @@ def _recipe(one: Recipe) -> dict[str, Any]:
 
 
 def describe(plan: Plan) -> str:
-    """At most 80 columns."""
+    """At most 80 columns, but for a path that is longer."""
     longest = plan.workload.longest
-    lines = [
-        f"{plan.shapes.name}  {plan.config.model.precision} on {plan.device}"
-        + ("" if plan.here else " (not on this machine)")
-        + ("" if plan.shapes.fetched else "  model not there yet, its shapes are known"),
-    ]
-    lines += [f"  note: {plan.workload.note}"] if plan.workload.note else []
+    here = "" if plan.here else " (not on this machine)"
+    lines = [f"{plan.shapes.name}  {plan.config.model.precision} on {plan.device}{here}"]
+    lines += [] if plan.shapes.fetched else ["  note: the model is not there yet; its shapes are known"]
+    lines += _wrapped(f"  note: {plan.workload.note}") if plan.workload.note else []
     lines += [
         "",
         f"memory, at the longest micro-batch: {longest.samples} samples of {longest.length} tokens"
         if plan.peak.phase == "training"
-        else f"memory, while {plan.peak.phase} (more than training takes)",
+        else f"memory, at its fullest moment: {plan.peak.phase}",
     ]
-    lines += [f"  {name:<17}{size(count):>10}" for name, count in plan.peak.parts.items() if count]
+    lines += [f"  {name:<17}{in_memory(count):>10}" for name, count in plan.peak.parts.items() if count]
     verdict = {
         None: "",
-        True: f"   fits in {size(plan.limit or 0)}",
-        False: f"   does NOT fit in {size(plan.limit or 0)}",
+        True: f"   fits in {in_memory(plan.limit or 0)}",
+        False: f"   does NOT fit in {in_memory(plan.limit or 0)}",
     }
-    lines.append(f"  {'peak':<17}{size(plan.peak.total):>10}{verdict[plan.fits]}")
-    others = ", ".join(f"{phase.phase} {size(phase.total)}" for phase in plan.phases[1:])
+    lines.append(f"  {'peak':<17}{in_memory(plan.peak.total):>10}{verdict[plan.fits]}")
+    others = ", ".join(f"{phase.phase} {in_memory(phase.total)}" for phase in plan.phases[1:])
     lines += [f"  elsewhere: {others}", "", *_time_lines(plan)]
     return "\n".join([*lines, *_recipe_lines(plan)])
 
 
 def _time_lines(plan: Plan) -> list[str]:
     if not plan.times:
-        return [
-            f"time: unknown, the speed of {plan.device} is not; measure it with `cxr-cockpit check --device`"
-        ]
+        return [f"time: the speed of {plan.device} is not known; `cxr-cockpit check --device` measures it"]
     assert plan.speed
     lines = ["time           steps   s a step   training  validation  answers     all"]
     for work in plan.workload.stages:
@@ -120,39 +118,60 @@ def _time_lines(plan: Plan) -> list[str]:
     rates = ", ".join(f"{name} {rate / 1e12:.3g}" for name, rate in plan.speed.flops.items())
     lines.append(f"  {'both' if len(plan.times) > 1 else 'all':<11}{duration(total):>58}")
     samples = sum(work.samples for work in plan.workload.stages)
-    lines.append(f"  {flops / samples / 1e12:.3g} TFLOP a sample; {rates} TFLOP/s ({plan.speed.source})")
-    return lines
+    lines.append(f"  {flops / samples / 1e12:.3g} TFLOP a sample, at TFLOP/s: {rates}")
+    return [*lines, f"  ({plan.speed.source})"]
 
 
 def _recipe_lines(plan: Plan) -> list[str]:
     if not plan.recipes:
         return []
-    lines = ["", "recipes with the same samples a step (micro-batch × accumulation)"]
+    lines = [
+        "",
+        "recipes with the same samples a step (recomputed: activation_checkpointing)",
+        "    micro × acc.  precision  activations        peak  s a sample",
+    ]
     order = sorted(plan.recipes, key=lambda one: (one.fits is False, not one.chosen))
     wins = best(plan.recipes)
     for one in order[:SHOWN]:
         mark = {None: "?", True: "✔", False: "✖"}[one.fits]
-        words = f"{one.micro_batch} × {one.accumulation}  {one.precision}"
-        words += "  checkpointing" if one.activation_checkpointing else ""
-        tail = one.why or ("the configuration's own" if one.chosen else "")
-        seconds = f"{one.seconds_per_sample:.2f} s a sample" if one.seconds_per_sample is not None else ""
-        lines.append(f"  {mark} {words:<32}{size(one.peak_bytes):>10}  {seconds:<17}{tail}".rstrip())
+        words = f"{f'{one.micro_batch} × {one.accumulation}':<14}{one.precision:<11}"
+        words += f"{'recomputed' if one.activation_checkpointing else 'kept':<11}"
+        seconds = f"{one.seconds_per_sample:.2f}" if one.seconds_per_sample is not None else "?"
+        tail = one.why or ("as configured" if one.chosen else "")
+        lines.append(f"  {mark} {words}{in_memory(one.peak_bytes):>12}{seconds:>12}  {tail}".rstrip())
     if len(order) > SHOWN:
         lines.append(f"  … and {len(order) - SHOWN} more: --json")
     if wins and not plan.fits:
-        lines.append("  what fits: " + " ".join(f"--set {word}" for word in wins.settings))
+        lines += [
+            "  what fits:",
+            *_wrapped("    " + " ".join(f"--set {word}" for word in wins.settings), " \\"),
+        ]
     elif plan.limit is not None and wins is None:
-        lines.append("  none fits: shorten data.max_length or take a larger machine")
+        lines += _wrapped(f"  none fits: {_way_out(plan)}, or take a larger machine")
+    elif plan.limit is None:
+        lines.append(f"  ?: how much {plan.device} offers is not known here; --memory GIB says it")
     return lines
 
 
-def size(count: int) -> str:
-    """`1.25 GB`, `740 MB`."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def _way_out(plan: Plan) -> str:
+    if plan.peak.phase in ("validation", "generation"):
+        return "lower evaluation.batch_size"
+    return "shorten data.max_length"
+
+
+def _wrapped(text: str, end: str = "") -> list[str]:
+    """The text on lines of 80 columns that begin as it begins; all but the last with `end`."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines = textwrap.wrap(
+        text, 80 - len(end), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [*(line + end for line in lines[:-1]), lines[-1]]
 
 
 def duration(seconds: float) -> str:
-    """`3 h 20`, `12 min`, `40 s`."""
+    """`3 d 4 h`, `3 h 20`, `12 min`, `40 s`."""
+    if seconds >= 48 * 3600:
+        return f"{int(seconds // 86400)} d {int(seconds % 86400 // 3600)} h"
     if seconds >= 3600:
         return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d}"
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
@@ -161,7 +180,7 @@ def duration(seconds: float) -> str:
 def compared(before: Plan, after: Plan, what_if: Sequence[str]) -> str:
     """How the plan changed, in two lines."""
     lines = ["", f"what if {' '.join(what_if)}"]
-    words = f"  peak {size(before.peak.total)} → {size(after.peak.total)}"
+    words = f"  peak {in_memory(before.peak.total)} → {in_memory(after.peak.total)}"
     was, now = total_seconds(before), total_seconds(after)
     if was is not None and now is not None:
         words += f", time {duration(was)} → {duration(now)}"

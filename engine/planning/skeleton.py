@@ -13,6 +13,7 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration
 from engine.config import LoraSection
 from engine.errors import UserError
 from engine.model.attention import SAFE_ATTENTION
+from engine.model.converted import read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
 from engine.model.lora import add_adapter
@@ -85,7 +86,7 @@ def read_shapes(directory: Path) -> Shapes:
     shard = max((one.stat().st_size for one in directory.glob("*.safetensors")), default=0)
     stored = STORED.get(str(raw.get("dtype") or raw.get("torch_dtype")), torch.float32)
     if raw.get("model_type") == "llava":
-        config = LlavaConfig.from_pretrained(str(directory))
+        config = read_converted_config(directory)
         return Shapes(directory.name, config, int(config.image_token_id), stored, shard, fetched=True)
     original = read_config(directory)
     return Shapes(directory.name, original.llava, original.vocabulary, stored, shard, fetched=True)

@@ -34,7 +34,7 @@ def call(*arguments: str) -> int:
         (["train"], "required: CONFIG"),
         (["train", "absent.yaml"], "absent.yaml: no such configuration"),
         (["train", "absent.yaml", "--stage", "stage_c"], "--stage 'stage_c' is not known"),
-        (["train", "absent.yaml", "--epochs", "two"], "invalid int value: 'two'"),
+        (["train", "absent.yaml", "--epochs", "two"], "'two' is no number of epochs"),
         (["status", "night"], "no run 'night'"),
         (["status", "--bogus"], "unrecognized arguments: --bogus"),
         (["status", "no/such/run"], "no run at no/such/run"),

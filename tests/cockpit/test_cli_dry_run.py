@@ -89,3 +89,28 @@ def test_a_base_that_is_not_there_is_one_line(
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "no directory" in told
     assert not (tmp_path / "told").exists()
+
+
+def test_the_demo_is_tried_and_the_whole_run_foretold(tmp_path: Path) -> None:
+    """Really, as a process: three steps of each stage on a few phantoms, and hours of all of them."""
+    changes = {
+        "data.phantom.size": 64,
+        "data.phantom.patients": 400,
+        "data.curriculum": tmp_path / "none.jsonl",
+        "data.image_root": tmp_path,
+        "model.threads": 1,
+        "evaluation.batch_size": 1,
+        "evaluation.max_new_tokens": 2,
+    }
+    command = [sys.executable, "-P", "-m", "cockpit.cli", "train", str(demo_config_path()), "--dry-run"]
+    for key, value in changes.items():
+        command += ["--set", f"{key}={value}"]
+    tried = subprocess.run(
+        [*command, "--runs", str(tmp_path / "runs")], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr
+    assert tried.stderr.count(" of 3: ") == 6 and "Traceback" not in tried.stderr
+    whole = next(line for line in tried.stdout.splitlines() if "the whole run" in line)
+    assert " min" in whole or " h " in whole  # of the 400 patients, not of the few that were tried: seconds
+    assert "peak memory" in tried.stdout and "nothing was left behind" in tried.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -84,7 +84,7 @@ def test_it_ends_whole_and_says_what_is_next(
 ) -> None:
     assert main(["model", "fetch", "some/model"]) == 0
     printed = capsys.readouterr().out
-    assert f"✔ {SHARD}  300.0 kB" in printed
+    assert f"✔ {SHARD}  300 kB" in printed
     assert printed.endswith("next: cxr-cockpit model inspect models/model\n")
     assert (tmp_path / "models" / "model" / SHARD).read_bytes() == hub.files[SHARD]
     assert main(["model", "fetch", "some/model"]) == 0
@@ -135,11 +135,16 @@ def test_a_killed_one_is_told_of_and_gone_on_with(hub: Any, tmp_path: Path) -> N
     assert held.reached.wait(30)
     here = read_download(there)
     assert here is not None and here.pid is not None
+    pause = threading.Event()
+    while not part_size(there):
+        pause.wait(0.02)
     os.kill(here.pid, signal.SIGKILL)
     assert ended(there).state == "interrupted"
     held.let_go.set()
     assert main(["model", "fetch", "some/model"]) == 0
     assert (there / SHARD).read_bytes() == hub.files[SHARD]
+    name, begun = hub.asked[-1]
+    assert name == SHARD and begun > 0  # not from nothing
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_what_was_copied_by_hand_is_verified_and_kept(hub: Any, there: Path) -> 
 
 def test_disk_is_asked_first(hub: Any, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=700_000))
-    with pytest.raises(UserError, match=r"0\.0 GB are still to come"):
+    with pytest.raises(UserError, match=r"1\.8 MB are still to come"):
         fetch(there)
     assert hub.asked == []
 
@@ -249,10 +249,24 @@ def test_a_repository_that_is_not_there_is_wrong_usage(
     assert told in capsys.readouterr().err
 
 
-def test_a_gated_repository_says_what_to_do(hub: Any, there: Path) -> None:
-    hub.faults[f"/api/models/{hub.repo}/revision/main"] = [hub.status(403)]
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_gated_repository_says_what_to_do(hub: Any, there: Path, code: int) -> None:
+    hub.faults[f"/api/models/{hub.repo}/revision/main"] = [hub.status(code)]
     with pytest.raises(UserError, match="set HF_TOKEN"):
         fetch(there)
+    hub.faults[SHARD] = [hub.status(code)]  # the list is open, the weights are not
+    with pytest.raises(UserError, match="set HF_TOKEN"):
+        fetch(there)
+
+
+@pytest.mark.parametrize("revision", ["v1.5", "refs/pr/3"])
+def test_a_revision_is_asked_for_by_its_name(hub: Any, there: Path, revision: str) -> None:
+    with pytest.raises(UserError, match="no such repository, revision or file"):
+        Fetch("some/model", revision, there).run()
+    hub.revisions = {revision}
+    told = Fetch("some/model", revision, there).run()
+    assert (told.state, told.revision, told.commit) == ("finished", revision, hub.commit)
+    assert_whole(hub, there)
 
 
 @pytest.mark.parametrize("path", ["../evil.json", "a/../../evil.json", "a/.ssh/evil.json", "/etc/evil.json"])

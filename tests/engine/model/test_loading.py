@@ -107,7 +107,8 @@ def spoil(directory: Path, change: str) -> str:
 @pytest.mark.parametrize("change", ["renamed", "removed", "reshaped"])
 def test_a_tensor_that_does_not_fit_is_refused_by_name(checkpoint: Path, tmp_path: Path, change: str) -> None:
     name = spoil(checkpoint, change)
-    assert inspect_model(checkpoint)["ok"] is False
+    found = inspect_model(checkpoint)
+    assert any(name[:30] in one for one in found["missing"] + found["reshaped"]) and not found["ok"]
     with pytest.raises(UserError, match=name.replace("up_proj", "up+_proj")):
         convert(checkpoint, tmp_path / "converted")
     assert not (tmp_path / "converted").exists()

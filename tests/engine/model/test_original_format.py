@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import LlavaForConditionalGeneration
 
+from engine.errors import UserError
 from engine.model.convert import convert
 from engine.model.llava_mistral import read_config
 
@@ -46,7 +47,10 @@ class Reference:
         hidden = np.concatenate([embeddings[ids[:place]], self.image(pixels), embeddings[ids[place + 1 :]]])
         for layer in range(self.config["num_hidden_layers"]):
             hidden = self.decoder_layer(hidden, f"model.layers.{layer}.")
-        return self.rms(hidden, "model.norm.weight") @ self.weights["lm_head.weight"].T
+        head = self.weights[
+            "model.embed_tokens.weight" if self.config["tie_word_embeddings"] else "lm_head.weight"
+        ]
+        return self.rms(hidden, "model.norm.weight") @ head.T
 
     def image(self, pixels: Array) -> Array:
         patch = self.vision["patch_size"]
@@ -149,12 +153,17 @@ class Size:
     theta: float
     shards: int
     dtype: torch.dtype
+    act: str = "quick_gelu"
+    tied: bool = False
 
 
 SIZES = {
     "grouped heads": Size(48, 3, 6, 2, 80, 131, (32, 4, 4), 28, 7, -2, 1e6, 2, torch.bfloat16),
     "every head its own": Size(40, 2, 5, 5, 96, 200, (24, 3, 3), 40, 8, -2, 1e4, 1, torch.float32),
     "one group, last layer": Size(64, 4, 8, 1, 64, 126, (48, 2, 2), 42, 14, -1, 1e6, 3, torch.float16),
+    "tied words, other tower": Size(
+        32, 2, 4, 2, 64, 127, (16, 3, 2), 24, 6, -3, 5e5, 2, torch.bfloat16, act="gelu", tied=True
+    ),
 }
 
 
@@ -206,6 +215,8 @@ def write_original(size: Size, seed: int, directory: Path) -> None:
             ("mlp.down_proj", size.hidden, size.inner),
         ):
             tensors[f"{name}{one}.weight"] = draw(rows, columns)
+    if size.tied:
+        del tensors["lm_head.weight"]
     write_files(tensors, size, directory)
 
 
@@ -233,6 +244,7 @@ def write_files(tensors: dict[str, torch.Tensor], size: Size, directory: Path) -
         "mm_hidden_size": width,
         "mm_vision_tower": "tower",
         "mm_vision_select_layer": size.select,
+        "tie_word_embeddings": size.tied,
     }
     (directory / "config.json").write_text(json.dumps(config))
     tower = {
@@ -242,7 +254,7 @@ def write_files(tensors: dict[str, torch.Tensor], size: Size, directory: Path) -
         "num_attention_heads": tower_heads,
         "image_size": size.side,
         "patch_size": size.patch,
-        "hidden_act": "quick_gelu",
+        "hidden_act": size.act,
         "layer_norm_eps": 1e-5,
     }
     (directory / "tower" / "config.json").write_text(json.dumps(tower))
@@ -274,3 +286,14 @@ def test_other_sizes_and_seeds_convert_and_agree(size: Size, seed: int, tmp_path
     reference = Reference(tmp_path / "original").logits(ids, pixels.astype(np.float64))
     assert np.abs(reference).max() > 1  # the bound below means something
     np.testing.assert_allclose(ours, reference, atol=1e-4, rtol=0)
+
+
+def test_a_checkpoint_without_its_tower_is_refused(tmp_path: Path) -> None:
+    """The original falls back on another tower without a word."""
+    write_original(SIZES["grouped heads"], 1, tmp_path / "original")
+    for shard in (tmp_path / "original").glob("*.safetensors"):
+        tensors = {name: one for name, one in load_file(shard).items() if "vision_tower" not in name}
+        save_file(tensors, shard, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"missing: model\.vision_tower"):
+        convert(tmp_path / "original", tmp_path / "converted")
+    assert not (tmp_path / "converted").exists()

@@ -91,11 +91,11 @@ def test_the_hours_are_corrected_by_what_was_measured(config: RunConfig, home: P
     for name, shape in longest.items():
         per_step = config.stage(name).accumulation * plan.micro_batch_seconds(shape)
         trial.stages[name] = StageTrial([9.0, 2 * per_step, 3 * per_step], shape.samples, shape.length)
-    lines = summary(plan, trial)
+    lines = summary(plan, trial, plan)
     assert sum("+100%" in line for line in lines) == 2  # each stage takes twice its plan
     assert "+0%" in next(line for line in lines if "peak memory" in line)
     assert not any("✖" in line for line in lines)
-    tight = summary(replace(plan, limit=plan.peak.total - 1), trial)
+    tight = summary(replace(plan, limit=plan.peak.total - 1), trial, plan)
     assert "✖" in tight[-1]
 
 
@@ -107,7 +107,7 @@ def test_a_run_that_would_not_fit_is_told_by_the_exit_code(
     place.mkdir()
     freeze(config, place / "config.yaml")
     assert dry_run(place, home / "runs", ("stage_a",)) == 1
-    assert "more than the 0 MB there are" in capsys.readouterr().out
+    assert "more than the 0 KiB there are" in capsys.readouterr().out
 
 
 def test_memory_that_runs_out_is_a_line(

@@ -1,0 +1,49 @@
+"""A directory that appears whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from engine.errors import UserError
+from engine.sizes import on_disk
+
+
+def refuse_existing(target: Path) -> None:
+    """Raises `UserError` where something is there already."""
+    if os.path.lexists(target):
+        raise UserError(f"{target}: exists already; name a new directory")
+
+
+@contextmanager
+def new_directory(target: Path, needed: float) -> Iterator[Path]:
+    """A directory beside `target`, readable by its owner only, that gets its name when the block has ended well.
+
+    needed: bytes that are going to be written. Raises `UserError` where `target` exists, the disk has not the room, or
+    something cannot be written; then nothing stays.
+    """
+    refuse_existing(target)
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        free = shutil.disk_usage(_nearest_existing(target.absolute().parent)).free
+        if free < needed * 1.02:
+            raise UserError(f"{target}: needs {on_disk(needed)}, the disk has {on_disk(free)} free")
+        partial.mkdir(parents=True, mode=0o700)
+        yield partial
+        partial.rename(target)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"{target}: cannot be made: {reason}") from None
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _nearest_existing(directory: Path) -> Path:
+    while not directory.exists():
+        directory = directory.parent
+    return directory
