@@ -7,10 +7,13 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from engine.errors import UserError
 from engine.printable import one_line, printable
+from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import be_patient
@@ -132,11 +135,8 @@ def _inspect(options: argparse.Namespace) -> int:
 def _convert(options: argparse.Namespace) -> int:
     from engine.model.convert import convert
 
-    def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done}/{total} tensors", end="" if done < total else "\n", file=sys.stderr, flush=True)
-
-    convert(options.directory, options.to, progress)
+    with closing(Progress()) as progress:
+        convert(options.directory, options.to, partial(progress, "writing tensors"))
     print(f"wrote {options.to}")
     return 0
 
@@ -151,7 +151,9 @@ def _fetch(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from engine.model.export import export
 
-    checked = export(RunPaths(options.run.absolute()), options.to, options.merged, options.checkpoint)
+    with closing(Progress()) as progress:
+        run = RunPaths(options.run.absolute())
+        checked = export(run, options.to, options.merged, options.checkpoint, progress)
     print(json.dumps(dataclasses.asdict(checked)))
     return 0
 

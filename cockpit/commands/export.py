@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{options.to}: {what} and its card, README.md")
     print(
         f"checked: loaded again it is within {checked['error']:.1e} of the run's model (allowed "
-        f"{checked['tolerance']:.0e}), the adapter moves the base by {checked['effect']:.1e} of the largest logit"
+        f"{checked['tolerance']:.0e}),"
     )
+    print(f"the adapter moves the base by {checked['effect']:.1e}, both as shares of the largest logit")
     return 0

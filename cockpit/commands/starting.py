@@ -92,4 +92,4 @@ def check_inputs(config: RunConfig) -> None:
     if data.phantom is None and not data.curriculum.is_file():
         raise UserError(f"data.curriculum: no file {data.curriculum}; see `cxr-cockpit data --help`")
     if data.phantom is None and not data.image_root.is_dir():
-        raise UserError(f"data.image_root: no directory {data.image_root}")
+        raise UserError(f"data.image_root: no directory {data.image_root}; set it to where the films lie")

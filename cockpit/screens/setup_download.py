@@ -62,12 +62,11 @@ class BaseModelSource:
             return Answered(False, str(error))
         return Answered(True, "the download goes on by itself, also without the app")
 
-    def end(self) -> Answered:
-        """Ask it to end; what is here stays."""
+    def end(self) -> None:
+        """Ask it to end; what is here stays, and its own last word says so."""
         download = self.read().download
         if download is not None:
             stop_download(download)
-        return Answered(True, "the download ends; what is here stays")
 
     def close(self) -> None: ...
 

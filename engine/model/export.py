@@ -6,8 +6,9 @@ loaded by the plain library and their logits held against those of base plus ada
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 5e-2}
 #: An adapter whose answer differs from the base's by less than this does nothing.
 LEAST_EFFECT = 1e-6
 
+#: What is done, how much of it and of how much.
+Tell = Callable[[str, int, int], None]
+
 _ANSWER = "The lungs are clear. There is no pleural effusion.\nCheXpert: No Finding"
 
 
@@ -48,12 +52,19 @@ class _Probe:
     pixels: torch.Tensor
 
 
-def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) -> Checked:
+def _silent(_what: str, _done: int, _total: int) -> None: ...
+
+
+def export(
+    paths: RunPaths, target: Path, merged: bool, checkpoint: str | None, tell: Tell = _silent
+) -> Checked:
     """Write the new directory `target`; a failure leaves nothing there.
 
+    tell: called with what is done, how much of it and of how much, 0 of 0 where that is not known.
     Raises `UserError` where the adapter does nothing, or what was written does not answer as the run's model does.
     """
     refuse_existing(target)
+    tell("loading the base and the adapter", 0, 0)
     trained = load_trained(paths, checkpoint)
     probes = _probes(trained.base)
     vocabulary = trained.base.vocabulary
@@ -64,9 +75,9 @@ def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) 
         raise UserError(
             f"{trained.checkpoint}: the adapter does not change what the base answers; there is nothing to export"
         )
-    with new_directory(target, _bytes_of(trained, merged)) as partial:
+    with new_directory(target, _bytes_of(trained, merged)) as out:
         write = _write_merged if merged else _write_adapter
-        answers = write(trained, partial, probes)
+        answers = write(trained, out, probes, tell)
         error, tolerance = distance(answers, adapted), _tolerance(trained)
         if error > tolerance or error > effect / 2:
             raise UserError(
@@ -76,7 +87,7 @@ def export(paths: RunPaths, target: Path, merged: bool, checkpoint: str | None) 
             )
         checked = Checked(merged, effect, error, tolerance)
         card = model_card(read_facts(paths, trained.config, trained.checkpoint), checked)
-        (partial / "README.md").write_text(card, encoding="utf-8")
+        (out / "README.md").write_text(card, encoding="utf-8")
     return checked
 
 
@@ -116,28 +127,31 @@ def _tolerance(trained: Trained) -> float:
     return TOLERANCE[trained.base.model.dtype]
 
 
-def _write_adapter(trained: Trained, out: Path, probes: list[_Probe]) -> np.ndarray[Any, Any]:
+def _write_adapter(trained: Trained, out: Path, probes: list[_Probe], tell: Tell) -> np.ndarray[Any, Any]:
     """PEFT's own two files; the logits that plain PEFT gives with them."""
     shutil.copyfile(trained.checkpoint / "adapter_model.safetensors", out / "adapter_model.safetensors")
     adapter = json.loads((trained.checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
     # a path on the machine it was trained on says nothing elsewhere
     adapter["base_model_name_or_path"] = trained.config.base_directory.name
     (out / "adapter_config.json").write_text(json.dumps(adapter, indent=2) + "\n", encoding="utf-8")
+    tell("loading it again, to check what it answers", 0, 0)
     loaded = PeftModel.from_pretrained(trained.model.unload(), str(out))
     return _logits(loaded.eval(), probes, trained.base.vocabulary)
 
 
-def _write_merged(trained: Trained, out: Path, probes: list[_Probe]) -> np.ndarray[Any, Any]:
+def _write_merged(trained: Trained, out: Path, probes: list[_Probe], tell: Tell) -> np.ndarray[Any, Any]:
     """A whole model directory; the logits that plain transformers gives with it."""
     dtype, vocabulary = trained.base.model.dtype, trained.base.vocabulary
+    tell("merging", 0, 0)
     model = trained.model.merge_and_unload(safe_merge=True)
     count = sum(1 for _ in model.named_parameters())
-    write_shards(_named_as_on_disk(model), count, out)
+    write_shards(_named_as_on_disk(model), count, out, partial(tell, "writing tensors"))
     base = trained.config.base_directory
     if model_type_of(base) == "llava":
         copy_rest(base, out, dtype)
     else:
         write_rest(read_config(base), out, dtype)
+    tell("loading it again, to check what it answers", 0, 0)
     loaded = LlavaForConditionalGeneration.from_pretrained(
         str(out), dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
     )

@@ -110,7 +110,10 @@ def answer(model: Any, directory: Path) -> tuple[torch.Tensor, list[int]]:
 def test_adapter_and_merged_answer_alike_in_plain_libraries(make_run: MakeRun, tmp_path: Path) -> None:
     paths = make_run()
     adapter = export(paths, tmp_path / "adapter", merged=False, checkpoint=None)
-    merged = export(paths, tmp_path / "merged", merged=True, checkpoint=None)
+    told: list[tuple[str, int, int]] = []
+    merged = export(paths, tmp_path / "merged", True, None, lambda *how_far: told.append(how_far))
+    tensors = [(done, total) for what, done, total in told if what == "writing tensors"]
+    assert tensors and tensors[-1] == (len(tensors), len(tensors))
     assert adapter.error <= adapter.tolerance == 1e-4
     assert merged.error <= merged.tolerance == 1e-4 < merged.effect
 
