@@ -491,7 +491,7 @@ def test_memory_that_runs_out_while_loading_is_explained(
     assert live(paths, "stage_a") == 1
     told = status_of(paths).error or ""
     assert "out of memory while loading: the base takes" in told
-    assert "MB in float32" in told
+    assert "MiB in float32" in told
     assert "--set model.precision=bfloat16" in told
 
 
