@@ -50,11 +50,12 @@ def engine_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def __exit__(self, *_: object) -> None: ...
 
-    def popen(command: list[str], **options: Any) -> Any:
-        return (Child if command[:4] == ENGINE else real_popen)(command, **options)
+    class Popen(real_popen):  # type: ignore[type-arg]
+        def __new__(cls, command: list[str], **options: Any) -> Any:
+            return Child(command) if command[:4] == ENGINE else super().__new__(cls)
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
 
 
 def _engine(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
