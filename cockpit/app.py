@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import RenderableType
 from textual import on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.command import CommandPalette
-from textual.events import MouseScrollDown, MouseScrollUp
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
@@ -31,6 +29,7 @@ from cockpit.actions.keys import key_word, move_keys
 from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
+from cockpit.answering import AnsweringApp
 from cockpit.commands.opening import is_terminal, writes_unicode
 from cockpit.crash import crash_note
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
@@ -40,9 +39,9 @@ from cockpit.rendering import let_go_of_lines
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.background import POLL_SECONDS
 from cockpit.screens.base import CockpitScreen
+from cockpit.screens.building import build_screen
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
-from cockpit.screens.flight import Flight
 from cockpit.screens.leaving import Palette
 from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
 from cockpit.screens.setup_state import SetupState
@@ -80,7 +79,7 @@ class Sources:
     alerts: Callable[[RunPaths], Watch]
 
 
-class CockpitApp(App[None]):
+class CockpitApp(AnsweringApp):
     """Wires screens, themes and signals together."""
 
     CSS_PATH = "cockpit.tcss"
@@ -144,19 +143,6 @@ class CockpitApp(App[None]):
         self._exit_renderables.append(crash_note())
         self._close_messages_no_wait()
 
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = True,
-    ) -> None:
-        """As Textual's, but what is still to be read is not said again: a held key says it once."""
-        if all((one.title, one.message) != (title, message) for one in self._notifications):
-            super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
-
     def search_themes(self) -> None:
         """Textual's own would be a palette that can be left twice."""
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="find colours by their name"))
@@ -169,18 +155,9 @@ class CockpitApp(App[None]):
         """The palette: the actions of the screen, then the colours."""
         if isinstance(screen, CockpitScreen):
             for action in (*screen.ACTIONS, *GO.values()):
-                told = f"{key_word(action.keys):<9} {action.help}"
+                told = f"{key_word(action.keys):<6} {action.help}"
                 yield SystemCommand(action.label, told, _once(partial(screen.action_take, action.id)))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
-
-    @on(MouseScrollUp)
-    @on(MouseScrollDown)
-    def _wheel_turned(self, event: MouseScrollUp | MouseScrollDown) -> None:
-        """The wheel is an arrow key wherever arrows move something; the palette has its own."""
-        screen = self.screen
-        if isinstance(screen, Palette) or (isinstance(screen, Flight) and not screen.zoomed):
-            return
-        self.simulate_key("up" if isinstance(event, MouseScrollUp) else "down")
 
     @on(Started)
     def _run_started(self, message: Started) -> None:
@@ -316,28 +293,6 @@ def _once(do: Callable[[], None]) -> Callable[[], None]:
     """Does it the first time only."""
     left = [do]
     return lambda: left.pop()() if left else None
-
-
-def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
-    """The screen of that name about a run; all but Flight are imported when they are first gone to."""
-    beat = app.poll_seconds
-    if name == "samples":
-        from cockpit.screens.samples import Samples
-
-        return Samples(paths.name, lambda: app.sources.samples(paths), app.glyphs, beat)
-    if name == "data":
-        from cockpit.screens.data import Data
-
-        return Data(paths.name, lambda: app.sources.data(paths), app.glyphs, beat)
-    if name == "runs":
-        from cockpit.screens.runs import Runs
-
-        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat)
-    if name == "log":
-        from cockpit.screens.log import Log
-
-        return Log(paths.name, lambda: app.sources.log(paths), app.glyphs, beat)
-    return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat)
 
 
 def run_app(

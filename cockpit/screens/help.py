@@ -17,11 +17,16 @@ from cockpit.actions.record import works
 from cockpit.screens.flight_state import FlightState
 from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line
+from cockpit.widgets.lines import Frame, Line, width_of, wrap
 from cockpit.widgets.lines_view import LinesView
 from cockpit.widgets.pager import Pager
 
 CLOSING = "escape,q,enter"
+WIDTH, MARGINS = 92, 4
+"""Columns of the box, and how many of them are its margins."""
+LABEL = 12
+MOST = 3
+"""Rows that one action may take."""
 AROUND = 5
 """Rows of the box that are no keys: its edges, the title and the line under it."""
 
@@ -39,19 +44,20 @@ class Help(LeftOnce, ModalScreen[None]):
 
     def __init__(self, actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> None:
         super().__init__()
-        self._lines = help_lines(actions, state, glyphs)
+        self._lines = lambda width: help_lines(actions, state, glyphs, width)
         self._bindings.bind(HELP.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
             yield LinesView([[], []], id="title")
-            yield Pager(lambda _width: self._lines)
+            yield Pager(self._lines)
 
     def on_resize(self, event: Resize) -> None:
-        rows = max(1, min(len(self._lines), event.size.height - AROUND + 1))
+        lines = len(self._lines(min(WIDTH, event.size.width) - MARGINS))
+        rows = max(1, min(lines, event.size.height - AROUND + 1))
         self.query_one(Pager).styles.height = rows
-        more = "j k moves, " if rows < len(self._lines) else ""
-        words = f"   ctrl+p finds them by name, {more}esc goes back"
+        more = "j k moves, " if rows < lines else ""
+        words = f"   ctrl+p finds by name, {more}esc goes back"
         self.query_one("#title", LinesView).show([[("Keys", "strong"), (words, "dim")], []])
 
     def action_move(self, by: int) -> None:
@@ -62,21 +68,22 @@ class Help(LeftOnce, ModalScreen[None]):
         pager.scroll_lines(by * max(1, pager.size.height - 1))
 
 
-def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> Frame:
+def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width: int) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = []
-    width = max((len(action.key_name) for action in actions if not action.companion), default=0)
+    keys = max((len(action.key_name) for action in actions if not action.companion), default=0)
+    room = max(1, width - keys - 2 - LABEL)
     for action in actions:
         if action.companion:
             continue
         reason = "" if works(action, state) else action.reason(state)
-        lines.append(
-            [
-                (f"{action.key_name:>{width}}  ", "faint" if reason else "key"),
-                (f"{action.label_for(state):<12}", "dim" if reason else "text"),
-                (reason or action.help, "dim"),
-            ]
-        )
+        head: Line = [
+            (f"{action.key_name:>{keys}}  ", "faint" if reason else "key"),
+            (f"{action.label_for(state):<{LABEL}}", "dim" if reason else "text"),
+        ]
+        for words in wrap(reason or action.help, room, MOST, glyphs.ellipsis):
+            lines.append([*head, (words, "dim")])
+            head = [(" " * width_of(head), "text")]
     return [*lines, [], _screens(), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
 
 

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.events import Resize
 from textual.screen import ModalScreen
 
 from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
+from cockpit.widgets.lines import cut
 from cockpit.widgets.lines_view import LinesView
 from cockpit.widgets.pager import Lines, Pager
 
@@ -38,12 +40,16 @@ class Reading(LeftOnce, ModalScreen[None]):
         self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
-        yield LinesView([[(f" {self._title}", "strong")], []])
+        yield LinesView([[], []])
         yield Pager(self._text)
         yield KeyBar(self._glyphs)
 
     def on_mount(self) -> None:
         self.query_one(KeyBar).show(KEYS)
+
+    def on_resize(self, event: Resize) -> None:
+        title = cut(self._title, event.size.width - 2, self._glyphs.ellipsis)
+        self.query_one(LinesView).show([[(f" {title}", "strong")], []])
 
     def action_move(self, by: int) -> None:
         self.query_one(Pager).scroll_lines(by)

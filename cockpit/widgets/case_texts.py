@@ -13,6 +13,8 @@ from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, wrap
 
 SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
 GUTTER = 7
+ROOMY = 40
+"""Columns from which nothing has to be said shortly."""
 
 
 def case_texts(
@@ -29,7 +31,7 @@ def case_texts(
     head: Frame = [
         [
             (cut(clean(shown.case.case), width - 18, glyphs.ellipsis), "strong"),
-            (f"   written by {stage_letter(shown.written.weights[0])} ", "dim"),
+            (f"   {'written ' if width >= ROOMY else ''}by {stage_letter(shown.written.weights[0])} ", "dim"),
             (count(shown.written.weights[1]), "text"),
         ],
         scores_line(shown, width, glyphs),
@@ -101,7 +103,7 @@ def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Fram
         table: Frame = label_table(label_marks(shown.case.labels, shown.written.labels), width, glyphs)
         if shown.written.labels is None:
             policy = ["label line not readable: counts as no labels"]
-        heading: Frame = [_legend("labels", glyphs)] if roomy else []
+        heading: Frame = [_legend("labels", width, glyphs)] if roomy else []
         return [*heading, *table, *in_role(policy, "dim")]
     if not shown.case.codes and not shown.written.codes:
         return []
@@ -110,12 +112,12 @@ def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Fram
         return [[("ICD line not readable", "warn")], [("wanted  ", "dim"), (wanted, "text")]]
     marks = reduce.marks(shown.written.codes, shown.case.codes)
     titles = titles_of(shown.case.reference_text, shown.written.text)
-    return [_legend("diagnoses", glyphs), *code_lines(marks, titles, width, glyphs)]
+    return [_legend("diagnoses", width, glyphs), *code_lines(marks, titles, width, glyphs)]
 
 
-def _legend(name: str, glyphs: Glyphs) -> Line:
+def _legend(name: str, width: int, glyphs: Glyphs) -> Line:
     return [
-        (f"{name}   ", "dim"),
+        (f"{name}   " if width >= ROOMY else "", "dim"),
         (glyphs.hit, "accent"),
         (" hit  ", "dim"),
         (glyphs.missed, "warn"),

@@ -6,7 +6,7 @@ from cockpit.screens.data_state import DataView
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, in_role, wrap
+from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, in_role, width_of, wrap
 from cockpit.widgets.listing import first_seen
 from cockpit.widgets.samples_board import WIDE, film_columns, film_frame
 from engine.data.curriculum import Sample
@@ -83,7 +83,7 @@ def sample_text(view: DataView, width: int, height: int, glyphs: Glyphs) -> Fram
                 "dim",
             )
         ],
-        tokens_line(view, width),
+        *tokens_lines(view, width),
         [],
     ]
     truth = truth_lines(sample, width, glyphs)
@@ -111,19 +111,18 @@ def answer_lines(sample: Sample, width: int, height: int, glyphs: Glyphs) -> Fra
     return in_role(lines, "strong")
 
 
-def tokens_line(view: DataView, width: int) -> Line:
-    """Where the sample's tokens go; one that is too long is refused, never cut."""
+def tokens_lines(view: DataView, width: int) -> Frame:
+    """Where the sample's tokens go, on two lines where one is too narrow; one too long is refused, never cut."""
     tokens, limit = view.counted, view.state.lengths.limit
     if tokens is None:
-        return [("", "dim")]
+        return [[]]
     whole = tokens.prompt + tokens.answer
-    line: Line = [
-        (f"{count(whole)} tokens", "text"),
-        (f"   {count(tokens.prompt)} masked, {count(tokens.answer)} supervised", "dim"),
-    ]
+    first: Line = [(f"{count(whole)} tokens", "text")]
     if whole > limit > 0:
-        line.append((f"   over {count(limit)}: refused", "bad"))
-    return clip(line, width)
+        first.append((f"   over {count(limit)}: refused", "bad"))
+    parts = f"{count(tokens.prompt)} masked, {count(tokens.answer)} supervised"
+    one: Line = [*first[:1], (f"   {parts}", "dim"), *first[1:]]
+    return [one] if width_of(one) <= width else [clip(first, width), [(parts, "dim")]]
 
 
 def truth_lines(sample: Sample, width: int, glyphs: Glyphs) -> Frame:

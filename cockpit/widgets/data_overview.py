@@ -11,6 +11,8 @@ from cockpit.widgets.lines import Frame, Line, clean, clip, columns, cut, pad, t
 from cockpit.widgets.runs_table import size_words
 
 NAME_WIDTH = 13
+GAP = "   "
+"""Between details: those that have room are shown."""
 
 
 def overview_frame(state: DataState, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -50,9 +52,9 @@ def _fact_line(fact: Fact, width: int, glyphs: Glyphs) -> Line:
         line.append((f", expected {fact.expected}" if fact.expected != "none" else "", "bad"))
     elif fact.expected:
         line.append((" as expected" if fact.expected != "none" else "", "dim"))
-    detail = f"   {clean(fact.detail)}" if fact.detail else ""
-    if width_of(line) + len(detail) <= width:
-        line.append((detail, "dim"))
+    for detail in clean(fact.detail).split(GAP) if fact.detail else ():
+        if width_of(line) + len(GAP + detail) <= width:
+            line.append((GAP + detail, "dim"))
     return clip(line, width)
 
 
@@ -65,8 +67,9 @@ def _film_facts(films: Films) -> list[Fact]:
         facts = [Fact("films", words, "", "bad", f"of {count(films.total)}")]
     else:
         detail = size_words(films.bytes) if films.bytes else ""
-        words = "those of test, too" if films.with_test else "none is missing"
-        facts = [Fact("films", f"{count(films.total)}, {words}", "", "ok", detail)]
+        found = f"all {count(films.total)}" if films.with_test else f"{count(films.total)}, none is missing"
+        told = [*(["with test"] if films.with_test else []), *([detail] if detail else [])]
+        facts = [Fact("films", found, "", "ok", GAP.join(told))]
     if films.decoding:
         words = f"{count(films.decoded)} of {count(films.total)}, {count(len(films.damaged))} damaged"
         done = films.decoded == films.total

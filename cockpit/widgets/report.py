@@ -52,10 +52,10 @@ def title_line(case: CaseView, width: int, glyphs: Glyphs) -> Line:
     line: Line = [
         (" newest report  ", "strong"),
         (f"stage {stage_letter(case.stage)}  step {count(case.step)}", "text"),
-        (f"  {cut(clean(case.case), 34, glyphs.ellipsis)}", "dim"),
     ]
-    if case.place:
-        line.append((f"  {case.place}", "dim"))
+    place = f"  {case.place}" if case.place else ""
+    room = min(34, width - width_of(line) - len(place) - 3)
+    line.append((f"  {cut(clean(case.case), max(1, room), glyphs.ellipsis)}{place}", "dim"))
     if case.picture_error and width >= 100:
         line.append(
             ("  " + cut(clean(case.picture_error), width - width_of(line) - 3, glyphs.ellipsis), "warn")

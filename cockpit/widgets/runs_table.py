@@ -9,7 +9,7 @@ from cockpit.screens.runs_state import RunRow, RunsView
 from cockpit.widgets import figures
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad, trouble_lines
+from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad, trouble_lines, width_of
 from cockpit.widgets.listing import first_seen
 
 MARKS = "abcd"
@@ -23,12 +23,21 @@ def runs_frame(view: RunsView, width: int, height: int, glyphs: Glyphs) -> Frame
     name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 66)))
     if view.state.brief.trouble:
         return trouble_lines(view.state.brief.trouble, width, glyphs.ellipsis)
-    frame: Frame = [clip(heading(name_width, width >= ROOMY), width)]
+    frame: Frame = [whole_columns(heading(name_width, width >= ROOMY), width)]
     room = height - 1
     first = first_seen(view.selected, len(view.state.rows), room)
     for index in range(first, min(first + room, len(view.state.rows))):
-        frame.append(clip(row_line(view, index, name_width, width >= ROOMY, glyphs), width))
+        line = row_line(view, index, name_width, width >= ROOMY, glyphs)
+        frame.append(clip(line, width) if view.state.rows[index].trouble else whole_columns(line, width))
     return frame
+
+
+def whole_columns(line: Line, width: int) -> Line:
+    """The line without the columns that have no room: half a number would be another one."""
+    kept = list(line)
+    while kept and width_of([*kept[:-1], (kept[-1][0].rstrip(), "")]) > width:
+        kept.pop()
+    return kept
 
 
 def heading(name_width: int, roomy: bool) -> Line:
@@ -38,14 +47,12 @@ def heading(name_width: int, roomy: bool) -> Line:
         f"{'state':<12}",
         f"{'step':<{STEP_ROOMY if roomy else STEP}}",
         f"{'loss':>5}",
-        f"{'F1':>4}",
-        f"{'ICD':>4}",
+        f"{'F1':>4}{gap}{'ICD':>4}",
         f"{'took':>7}",
         f"{'size':>7}",
+        "written" if roomy else "",
     ]
-    if roomy:
-        columns.append("written")
-    return [(gap.join(columns), "dim")]
+    return [(f"{column}{gap}", "dim") for column in columns]
 
 
 def row_line(view: RunsView, index: int, name_width: int, roomy: bool, glyphs: Glyphs) -> Line:
@@ -71,8 +78,8 @@ def row_line(view: RunsView, index: int, name_width: int, roomy: bool, glyphs: G
         (f"{figures.loss(row.loss)}{gap}", "text"),
         (f"{_share(row.f1)}{gap}{_share(row.icd_f1)}{gap}", "text"),
         (f"{figures.duration(row.seconds) if row.seconds is not None else '-':>7}{gap}", "text"),
-        (f"{size_words(row.bytes):>7}", "text"),
-        (f"{gap}{age_words(view.now - row.written)}" if roomy else "", "dim"),
+        (f"{size_words(row.bytes):>7}{gap}", "text"),
+        (age_words(view.now - row.written) if roomy else "", "dim"),
     ]
 
 

@@ -100,14 +100,14 @@ def _film_and_record(view: SamplesView, width: int, height: int, glyphs: Glyphs)
 def open_film(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """The film over the whole board, under a line that says how it is looked at."""
     look = view.look
+    gap = "   " if width >= 80 else "  "
+    looked = [f"zoom {look.zoom:g}", f"window {look.window}", f"level {look.level}"]
+    looked += ["inverted"] if look.inverted else []
+    case = [_case_words(view.shown, "written by " if width >= WIDE else "")]
     line: Line = [
         (" film  ", "strong"),
-        (_case_words(view.shown, "written by " if width >= WIDE else ""), "text"),
-        (
-            f"   zoom {look.zoom:g}   window {look.window}   level {look.level}"
-            + ("   inverted" if look.inverted else ""),
-            "dim",
-        ),
+        (gap.join(case if width_of([(gap.join([*case, *looked]), "")]) + 8 <= width else []), "text"),
+        (gap + gap.join(looked), "dim"),
     ]
     picture = film_frame(view.film, width - 2, height - 1, glyphs, look)
     inset = max(0, (width - max(map(width_of, picture), default=0)) // 2)

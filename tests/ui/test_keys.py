@@ -14,13 +14,15 @@ from textual.binding import BindingsMap
 from textual.events import MouseScrollUp
 from textual.widgets import Input
 
-from cockpit.actions import GO
+from cockpit.actions import GO, GROUPS
 from cockpit.actions.keys import key_word, move_keys
+from cockpit.actions.record import always
 from cockpit.cli import main
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.confirm import Confirm
-from cockpit.screens.help import Help
+from cockpit.screens.help import Help, help_lines
 from cockpit.screens.leaving import Palette
+from cockpit.widgets.glyphs import UNICODE
 from cockpit.widgets.keys import keys_line
 from cockpit.widgets.lines import cells
 from cockpit.widgets.pressed import key_at
@@ -159,6 +161,27 @@ def wheel_up() -> MouseScrollUp:
     return MouseScrollUp(None, 30, 20, 0, 0, 0, False, False, False)
 
 
+async def test_a_key_of_another_screen_is_not_silent_and_says_it_once(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("z", "z", "2", "1", "tab")
+        assert kit.said(app) == []
+        await pilot.press("f", "v", "f")
+        assert kit.said(app) == ["this key does nothing here; ? shows those that do"]
+
+
+@pytest.mark.parametrize("width", [40, 56, 88])
+def test_help_is_never_cut(width: int) -> None:
+    for group in GROUPS.values():
+        actions = [action for action in group if action.reason is always]
+        lines = ["".join(part for part, _ in line) for line in help_lines(actions, None, UNICODE, width)]
+        assert width < 50 or all(len(line) <= width for line in lines)
+        assert all(
+            action.help in " ".join(" ".join(lines).split()) for action in actions if not action.companion
+        )
+
+
 async def test_help_scrolls_where_it_does_not_fit(kit: ModuleType) -> None:
     app = kit.app_on(kit.FakeSource(kit.a_state()))
     async with app.run_test(size=(80, 20)) as pilot:
@@ -204,13 +227,15 @@ async def test_enter_pressed_often_chooses_once(kit: ModuleType) -> None:
         assert len(app.screen_stack) == 1
 
 
-async def test_a_palette_without_room_takes_no_key_amiss(kit: ModuleType) -> None:
+@pytest.mark.parametrize("size", [(1, 1), (4, 30), (5, 30), (6, 30)])
+async def test_a_palette_without_room_takes_no_key_amiss(kit: ModuleType, size: tuple[int, int]) -> None:
     app = kit.app_on(kit.FakeSource(kit.a_state()))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+p")
         await kit.until(pilot, lambda: "Write a checkpoint" in kit.shown(app))
         await pilot.press("down")
-        await pilot.resize_terminal(1, 1)
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
         await pilot.press("pageup", "pagedown", "home", "end", "enter", "enter")
         await pilot.resize_terminal(120, 40)
         await kit.until(pilot, lambda: "● training" in kit.shown(app))
