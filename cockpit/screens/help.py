@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -19,7 +20,7 @@ from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, width_of, wrap
 from cockpit.widgets.lines_view import LinesView
-from cockpit.widgets.pager import Pager
+from cockpit.widgets.pager import Lines, Pager
 
 CLOSING = "escape,q,enter"
 WIDTH, MARGINS = 92, 4
@@ -44,7 +45,7 @@ class Help(LeftOnce, ModalScreen[None]):
 
     def __init__(self, actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> None:
         super().__init__()
-        self._lines = lambda width: help_lines(actions, state, glyphs, width)
+        self._lines: Lines = partial(help_lines, actions, state, glyphs)
         self._bindings.bind(HELP.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
@@ -84,14 +85,18 @@ def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width
         for words in wrap(reason or action.help, room, MOST, glyphs.ellipsis):
             lines.append([*head, (words, "dim")])
             head = [(" " * width_of(head), "text")]
-    return [*lines, [], _screens(), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
+    return [*lines, [], *_screens(width), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
 
 
-def _screens() -> Line:
-    line: Line = [("Screens   ", "strong")]
+def _screens(width: int) -> Frame:
+    """All screens, on as many lines as they take."""
+    frame: Frame = [[("Screens   ", "strong")]]
     for go in GO.values():
-        line += [(go.key_name, "key"), (f" {go.label}   ", "dim")]
-    return line
+        screen: Line = [(go.key_name, "key"), (f" {go.label}", "dim")]
+        if width_of([*frame[-1], *screen]) > width:
+            frame.append([(" " * len("Screens   "), "text")])
+        frame[-1] += [*screen, ("   ", "text")]
+    return frame
 
 
 def _legend(glyphs: Glyphs) -> Line:

@@ -8,6 +8,7 @@ from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
 from textual.errors import NoWidget
 from textual.events import Click
+from textual.timer import Timer, TimerCallback
 from textual.widgets import Input
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ class Palette(LeftOnce, CommandPalette):
     async def _watch__show_busy(self) -> None:
         if self._is_whole():
             await super()._watch__show_busy()
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: TimerCallback | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        def while_whole() -> Any:
+            return callback() if callback is not None and self._is_whole() else None
+
+        return super().set_timer(delay, while_whole, name=name, pause=pause)
 
     def _is_whole(self) -> bool:
         """Left while it searched, it still takes what was found, and none of its parts is there any more."""

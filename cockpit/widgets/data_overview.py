@@ -126,14 +126,18 @@ def lengths_lines(lengths: Lengths, width: int, height: int, glyphs: Glyphs) -> 
 
 
 def _lengths_heading(lengths: Lengths, width: int) -> Line:
-    line: Line = [("tokens   ", "strong")]
-    if lengths.measured < lengths.total and not lengths.reason:
-        line.append((f"{count(lengths.measured)} of {count(lengths.total)} measured   ", "dim"))
-    if lengths.measured:
-        line.append((f"longest {count(lengths.longest)}   ", "text"))
+    line: Line = [("tokens", "strong")]
+    told: Line = []
     if lengths.over:
-        line.append((f"{count(lengths.over)} over the limit of {count(lengths.limit)}: refused", "bad"))
-    return clip(line, width)
+        told.append((f"{count(lengths.over)} over the limit of {count(lengths.limit)}: refused", "bad"))
+    if lengths.measured < lengths.total and not lengths.reason:
+        told.append((f"{count(lengths.measured)} of {count(lengths.total)} measured", "dim"))
+    if lengths.measured:
+        told.append((f"longest {count(lengths.longest)}", "text"))
+    for words, role in told:
+        if width_of(line) + len(GAP + words) <= width:
+            line.append((GAP + words, role))
+    return line
 
 
 def _bars(row: str, limit_at: int | None, glyphs: Glyphs) -> Line:

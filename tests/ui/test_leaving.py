@@ -1,0 +1,71 @@
+"""Whatever lies over a screen is left once, however often it is asked to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from textual.screen import ModalScreen
+
+from cockpit.actions import GROUPS
+from cockpit.actions.flight import STOP
+from cockpit.screens.alert_list import AlertList
+from cockpit.screens.choose import Choose
+from cockpit.screens.confirm import Confirm
+from cockpit.screens.help import Help
+from cockpit.screens.leaving import Palette
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.reading import Reading
+from cockpit.screens.setup_agree import Agree
+from cockpit.screens.setup_state import SetupState, SetupView
+from cockpit.widgets.glyphs import UNICODE
+
+from .scenes import PEFT, PLAN
+
+BOXES: dict[str, Callable[[], ModalScreen[Any]]] = {
+    "agree": lambda: Agree(SetupView(SetupState(findings=(PEFT,), plan=PLAN)), UNICODE),
+    "alerts": lambda: AlertList([], lambda _keys: None, UNICODE),
+    "choose": lambda: Choose("which", [("one", ""), ("two", "")], UNICODE),
+    "confirm": lambda: Confirm(STOP),
+    "help": lambda: Help(GROUPS["start"], None, UNICODE),
+    "prompt": lambda: Prompt("what"),
+    "reading": lambda: Reading("a text", lambda _width: [], UNICODE),
+}
+
+
+@pytest.mark.parametrize("name", BOXES)
+async def test_every_box_is_left_once(kit: ModuleType, name: str) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        box = BOXES[name]()
+        app.push_screen(box)
+        await kit.until(pilot, lambda: app.screen is box)
+        for _ in range(3):
+            box.dismiss(None)
+        await kit.until(pilot, lambda: len(app.screen_stack) == 1)
+        await pilot.pause()
+        assert app.is_running
+
+
+async def test_colours_are_chosen_in_such_a_palette(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        app.action_change_theme()
+        await kit.until(pilot, lambda: isinstance(app.screen, Palette) and "cockpit-light" in kit.shown(app))
+        await pilot.press("escape")
+        await kit.until(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_a_choice_holds_at_its_ends(kit: ModuleType) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(BOXES["choose"]())
+        await kit.until(pilot, lambda: "▸ one" in kit.shown(app))
+        await pilot.press("k")
+        assert kit.said(app) == ["this is the first one"]
+        await pilot.press("j", "j")
+        await kit.until(pilot, lambda: "▸ two" in kit.shown(app))
+        assert kit.said(app)[-1] == "this is the last one"
