@@ -79,9 +79,9 @@ class AlertList(LeftOnce, ModalScreen[None]):
             self._draw()
 
     def _draw(self) -> None:
-        panel = self.query_one(Panel)
-        panel.styles.height = max(4, min(self.size.height - AROUND, len(self.view.alerts) + 6))
-        panel.show(self.view)
+        for panel in self.query(Panel):  # none, where it was left before it was there
+            panel.styles.height = max(4, min(self.size.height - AROUND, len(self.view.alerts) + 6))
+            panel.show(self.view)
 
 
 def alerts_frame(view: AlertsView, width: int, height: int, glyphs: Glyphs) -> Frame:

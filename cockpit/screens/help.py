@@ -56,10 +56,12 @@ class Help(LeftOnce, ModalScreen[None]):
     def on_resize(self, event: Resize) -> None:
         lines = len(self._lines(min(WIDTH, event.size.width) - MARGINS))
         rows = max(1, min(lines, event.size.height - AROUND + 1))
-        self.query_one(Pager).styles.height = rows
+        for pager in self.query(Pager):  # none, where it was left before it was there
+            pager.styles.height = rows
         more = "j k moves, " if rows < lines else ""
         words = f"   ctrl+p finds by name, {more}esc goes back"
-        self.query_one("#title", LinesView).show([[("Keys", "strong"), (words, "dim")], []])
+        for title in self.query(LinesView):
+            title.show([[("Keys", "strong"), (words, "dim")], []])
 
     def action_move(self, by: int) -> None:
         self.query_one(Pager).scroll_lines(by)

@@ -45,11 +45,13 @@ class Reading(LeftOnce, ModalScreen[None]):
         yield KeyBar(self._glyphs)
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show(KEYS)
+        for bar in self.query(KeyBar):  # none, where it was left before it was there
+            bar.show(KEYS)
 
     def on_resize(self, event: Resize) -> None:
         title = cut(self._title, event.size.width - 2, self._glyphs.ellipsis)
-        self.query_one(LinesView).show([[(f" {title}", "strong")], []])
+        for line in self.query(LinesView):
+            line.show([[(f" {title}", "strong")], []])
 
     def action_move(self, by: int) -> None:
         self.query_one(Pager).scroll_lines(by)
