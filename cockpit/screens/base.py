@@ -18,6 +18,7 @@ from cockpit.actions.common import ALERTS, BACK, GO, HELP, LEAVE
 from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
+from cockpit.screens.sizing import TerminalSized
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import clean, cut
@@ -39,7 +40,7 @@ def unwell_question(titles: Sequence[str]) -> tuple[str, ...]:
     return (heading, *shown, *([more] if more else []))
 
 
-class CockpitScreen(Screen[None]):
+class CockpitScreen(TerminalSized, Screen[None]):
     """A screen whose keys come from the registry."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = ()

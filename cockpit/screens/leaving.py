@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
@@ -11,15 +11,10 @@ from textual.events import Click
 from textual.timer import Timer, TimerCallback
 from textual.widgets import Input
 
-if TYPE_CHECKING:
-    from textual.screen import Screen
-
-    _Base = Screen[Any]
-else:
-    _Base = object
+from cockpit.screens.sizing import TerminalSized
 
 
-class LeftOnce(_Base):
+class LeftOnce(TerminalSized):
     """For a screen over others: what asks it to go when it is not the one on top is not heard."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:

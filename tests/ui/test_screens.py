@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
 from PIL import Image
+from textual.events import Resize
+from textual.geometry import Size
+from textual.message import Message
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from cockpit.actions import GO, GROUPS
 from cockpit.app import CockpitApp
@@ -87,6 +92,39 @@ async def test_help_fits_eighty_columns_and_names_every_screen(
         await kit.until(pilot, lambda: "Screens" in kit.shown(app))
         assert "Leave the cockpit; the engine keeps training." in kit.shown(app)
         assert all(f"{go.key} {go.label}" in kit.shown(app) for go in GO.values())
+
+
+class Between(Message):
+    """Keeps two sizes from becoming one in the queue."""
+
+
+@pytest.mark.parametrize("box", [False, True], ids=["screen", "help"])
+async def test_sizes_that_come_together_end(
+    kit: ModuleType, monkeypatch: pytest.MonkeyPatch, box: bool
+) -> None:
+    """Two of them in one queue would else be answered by each other for ever."""
+    told: list[tuple[int, int]] = []
+    resized = Screen._on_resize
+
+    async def counted(screen: Screen, event: Resize) -> None:
+        told.append(event.size)
+        await resized(screen, event)
+
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        if box:
+            await pilot.press("question_mark")
+            await kit.until(pilot, lambda: isinstance(app.screen, Help))
+        await pilot.pause()
+        monkeypatch.setattr(Screen, "_on_resize", counted)
+        for size in (Size(50, 10), Size(80, 24)):
+            app.screen.post_message(Resize(size, size))
+            app.screen.post_message(Between())
+        for _ in range(3000):
+            await asyncio.sleep(0)
+        assert told[:2] == [(50, 10), (80, 24)] and len(told) <= 6
+        assert app.screen.size == (80, 24)
 
 
 @pytest.mark.parametrize(("key", "title"), OTHERS)
