@@ -101,6 +101,11 @@ class PatientDatabase:
                     raise
                 return []
 
+    def mend(self, error: Exception) -> None:
+        """Recover the file, in which a reader has found damage that no write has met yet."""
+        with self.mutex, suppress(_CannotNow):
+            self._mend_or_wait(error)
+
     @property
     def waiting(self) -> int:
         """Writes that wait for room."""

@@ -24,6 +24,7 @@ from engine.runs.rows import (
     text_from_db,
     text_to_db,
 )
+from engine.runs.schema import Damaged
 from engine.runs.story import Story
 from engine.runs.supersede import supersede
 from engine.runs.waiting import Work, Write
@@ -72,6 +73,10 @@ class RunWriter:
     def waiting(self) -> int:
         """Writes that wait for room on the disk."""
         return self._database.waiting
+
+    def mend(self, damage: Damaged) -> None:
+        """Keep the file aside and recover what can be read: a reader has found it damaged."""
+        self._database.mend(damage)
 
     # --- attempts and the route -------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
+from engine.runs.schema import Damaged
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
@@ -124,7 +125,8 @@ class StageRun:
     def validate(self) -> None:
         """Loss on the validation samples, once a step; a checkpoint of the weights that are the best so far."""
         before = checkpoints.best_loss(self.writer.paths.checkpoints, self.name)
-        stored = [row.value for row in self.reader.scalars(["val/loss"], self.name) if row.step == self.step]
+        scalars = self._read(lambda: list(self.reader.scalars(["val/loss"], self.name)))
+        stored = [row.value for row in scalars if row.step == self.step]
         loss = stored[0] if stored else self._validation_loss(before)
         self._measured = {self.step: loss}
         # also for a stored one: the attempt that stored it may have died before its checkpoint
@@ -267,7 +269,15 @@ class StageRun:
         return statistics.fmean(self._seconds) * remaining, deviation * remaining
 
     def _stored(self, purpose: str) -> int:
-        return sum(1 for _ in self.reader.samples(self.name, self.step, purpose))
+        return self._read(lambda: sum(1 for _ in self.reader.samples(self.name, self.step, purpose)))
+
+    def _read(self, query: Callable[[], Result]) -> Result:
+        """What the run's database says; where it is found damaged, what is left of it."""
+        try:
+            return query()
+        except Damaged as damage:
+            self.writer.mend(damage)
+            return query()
 
     def _store(self, rows: list[Row]) -> None:
         for row in rows:

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +241,23 @@ def test_a_configuration_cut_short_is_told(tmp_path: Path, short: RunConfig) -> 
     assert live(paths, "stage_a", {("stage_a", 1): asking(paths, "park")}) == 1
     (told,) = [event.message for event in alerts(paths)]
     assert "it lacks evaluation.max_new_tokens; their defaults count" in told
+
+
+def test_damage_that_only_a_look_at_the_samples_meets_is_mended_while_it_trains(
+    unbroken: RunPaths, tmp_path: Path, short: RunConfig
+) -> None:
+    paths = prepare(tmp_path / "run", short)
+
+    def harm() -> None:
+        with closing(sqlite3.connect(paths.db)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            query = "SELECT rootpage FROM sqlite_schema WHERE name = 'sample_by_step'"
+            (page,) = connection.execute(query).fetchone()
+            (size,) = connection.execute("PRAGMA page_size").fetchone()
+        with paths.db.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+
+    assert live(paths, "stage_a", {("stage_a", 2): harm}) == 0
+    assert any("kept aside as run.db.damaged-1" in event.message for event in alerts(paths))
+    assert_same(paths, unbroken)
