@@ -101,6 +101,10 @@ def main() -> int:
     except UserError as error:
         print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
         return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"cxr-cockpit: {on_one_line(where + (error.strerror or str(error)))}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 

@@ -20,6 +20,9 @@ from engine.training.batches import Collator
 from engine.training.device import choose_device
 from engine.training.sampling import generate
 
+#: No record is that long, and no model reads so much.
+MAX_RECORD_BYTES = 100_000
+
 NOTICE = "Research only: not a medical device, nothing here is fit for clinical use."
 
 
@@ -48,6 +51,12 @@ def reports(
     trained = load_trained(paths, checkpoint)
     asked = question(trained.config.data.curriculum, context)
     base, settings = trained.base, trained.config.evaluation
+    length, longest = len(base.encoder.prompt(asked.prompt)), trained.config.data.max_length
+    if length > longest:
+        raise UserError(
+            f"{ehr}: makes a prompt of {length:,} tokens, and the run has learned from up to {longest:,} "
+            "(data.max_length); shorten it"
+        )
     trained.model.to(choose_device(trained.config.model.device))
     for given, film in films:
         collator = Collator(film.parent, base.image_processor, base.pad_id)
@@ -87,13 +96,20 @@ def question(curriculum: Path, context: str | None) -> Question:
 def read_ehr(path: Path) -> str:
     """The context for a prompt: a text file as it is, on one line, or JSON with the fields of a sample's `ehr`."""
     try:
-        content = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(MAX_RECORD_BYTES + 1)
+        content = raw.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from None
+    if len(raw) > MAX_RECORD_BYTES:
+        raise UserError(
+            f"{path}: is more than {MAX_RECORD_BYTES:,} bytes; give what is known before the film alone"
+        )
     if path.suffix.lower() == ".json":
         try:
             text = _from_json(json.loads(content))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            text.encode()  # half a character, which JSON can spell, is none
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path}: not a record ({error}); known are age, sex, complaint, history, and vitals and labs as "
                 '{"Creatinine": {"value": 2.4, "unit": "", "mark": "high"}}; or text alone'

@@ -8,11 +8,19 @@ from engine import __main__ as entry
 from engine.errors import UserError
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("\x1b]0;owned\x07.png:\nno such image \u202e"),
+        OSError(36, "no such image", "\x1b[2J\n" + "x" * 300),
+        OSError("no such image"),
+    ],
+)
 def test_a_complaint_is_one_line_that_no_terminal_obeys(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuses(_: object) -> int:
-        raise UserError("\x1b]0;owned\x07.png:\nno such image \u202e")
+        raise error
 
     monkeypatch.setitem(entry._VERBS, "inspect", refuses)
     monkeypatch.setattr(sys, "argv", ["engine", "inspect", "x"])

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from engine.config import RunConfig
 from engine.data.build import PROMPT_A
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
+from engine.training import report
 from engine.training.report import question, read_ehr, reports
 
 
@@ -38,7 +40,19 @@ def test_a_record_is_text_or_the_fields_of_a_sample(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"age": "old", "labs": 3}', '{"labs": {"K": {}}}', '{"weight": 80}', "3"]
+    "text",
+    [
+        "[" * 90_000,
+        '{"text": "\\ud83d"}',
+        "x" * 200_000,
+        "",
+        "{",
+        "[]",
+        '{"age": "old", "labs": 3}',
+        '{"labs": {"K": {}}}',
+        '{"weight": 80}',
+        "3",
+    ],
 )
 def test_what_is_no_record_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
@@ -55,3 +69,15 @@ def test_images_are_looked_at_before_the_model_is_loaded(tmp_path: Path) -> None
         next(reports(nowhere, [tmp_path / "text.png"], None, None))
     with pytest.raises(UserError, match="cannot be read as text"):
         next(reports(nowhere, [tmp_path / "text.png"], tmp_path, None))
+
+
+def test_a_record_too_long_for_the_model_is_refused_with_its_length(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = SimpleNamespace(prompt=lambda text: text.split())
+    trained = SimpleNamespace(config=config, base=SimpleNamespace(encoder=encoder))
+    monkeypatch.setattr(report, "load_trained", lambda paths, checkpoint: trained)
+    (tmp_path / "long.txt").write_text("word " * 1000)
+    film = config.data.image_root / "films" / "3.png"
+    with pytest.raises(UserError, match=r"long\.txt: makes a prompt of 1,00\d tokens.* up to 512"):
+        next(reports(RunPaths(tmp_path), [film], tmp_path / "long.txt", None))
