@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import json
 import logging
 import os
@@ -83,6 +84,9 @@ def main() -> int:
     options = parser.parse_args()
 
     os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # text that the locale cannot spell must not end a command
+            stream.reconfigure(errors="backslashreplace")
     prepare_environment(os.environ)
     if options.verb != "fetch":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -103,7 +107,7 @@ def main() -> int:
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"cxr-cockpit: {on_one_line(where + (error.strerror or str(error)))}", file=sys.stderr)
+        print(f"cxr-cockpit: {one_line(where + (error.strerror or str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

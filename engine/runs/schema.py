@@ -203,7 +203,8 @@ def migrate(
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite itself takes back what the disk had no room for
+            connection.execute("ROLLBACK")
         raise
 
 

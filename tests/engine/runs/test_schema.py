@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -125,3 +126,20 @@ def test_what_is_no_file_is_named_and_not_waited_for(paths: RunPaths, opens, mak
     make(paths.db)
     with pytest.raises(UserError, match=r"run\.db.*(is no file|Is a directory)"):
         opens(paths)
+
+
+class TakesBack(sqlite3.Connection):
+    """What SQLite itself does where the disk has no room in the midst of a transaction."""
+
+    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        if statement.startswith("CREATE TABLE tag"):
+            super().execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(statement, *values)
+
+
+def test_no_room_for_the_tables_is_said_as_it_is(paths: RunPaths) -> None:
+    full = pytest.raises(sqlite3.OperationalError, match="database or disk is full")
+    with closing(sqlite3.connect(paths.db, isolation_level=None, factory=TakesBack)) as connection, full:
+        schema.migrate(connection, paths.db)
+    open_writer(paths).close()
