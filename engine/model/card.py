@@ -9,6 +9,7 @@ from typing import Any
 from engine.config import STAGES
 from engine.model.card_facts import THIS_MODEL, Facts, Scores
 
+_BUNDLED = "the tiny one that ships with cxr-cockpit, in `engine/model/base`"
 _TITLES = {
     "stage_a": "A: image → impression + CheXpert labels",
     "stage_b": "B: image + EHR → reasoning + ICD",
@@ -97,7 +98,7 @@ _RESTRICTED = (
 
 def _training(facts: Facts) -> Iterator[str]:
     config, reached = facts.config, facts.standing
-    base = "the tiny base that ships with cxr-cockpit" if facts.bundled else f"`{facts.base}`"
+    base = _BUNDLED if facts.bundled else f"`{facts.base}`"
     if facts.repo:
         base += f", fetched as `{facts.repo}` at commit `{facts.commit}`"
     yield f"- base: {base}; its weights were frozen, in {config.model.precision}"
@@ -167,7 +168,7 @@ def _scores(facts: Facts) -> Iterator[str]:
         "BLEU is sacrebleu's corpus BLEU (13a, cased) on the prose without the label or ICD line, divided by 100. "
         + (f"Labels F1: {policy}. " if policy else "")
         + "The references' labels come from an automatic labeler and are wrong now and then. "
-        "ICD F1: micro, whole codes."
+        "ICD F1: micro, whole codes; an unreadable line counts as no codes."
     )
 
 
@@ -204,9 +205,9 @@ def _loading(facts: Facts, checked: Checked) -> str:
     if checked.merged:
         model = 'model = LlavaForConditionalGeneration.from_pretrained("THIS_DIRECTORY")\n'
         return f"```python\n{_IMPORTS}\n{model}{_ask('THIS_DIRECTORY')}```\n\n{_questions(facts)}"
-    base = facts.base if facts.bundled else facts.repo or facts.base
+    base = _BUNDLED if facts.bundled else f"`{facts.repo or facts.base}`"
     return (
-        f"The base is `{base}`. transformers does not know its format by itself: "
+        f"The base is {base}. transformers does not know its format by itself: "
         "`cxr-cockpit model convert BASE --to BASE_HF` writes one that it does.\n\n"
         f"```python\nfrom peft import PeftModel\n{_IMPORTS}\n"
         'base = LlavaForConditionalGeneration.from_pretrained("BASE_HF")\n'
