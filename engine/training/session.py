@@ -118,7 +118,8 @@ class _Session:
             )
         if defaults := left_to_defaults(config):
             line = (
-                f"config.yaml was cut short or edited: it lacks {', '.join(defaults)}; their defaults count"
+                f"config.yaml was cut short, edited or made by another version: it lacks {', '.join(defaults)}; "
+                "their defaults count"
             )
             self.writer.event("alert", line, level="warn")
         if position.checkpoint:
