@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol, cast
 
-from cockpit.commands.console import one_line
 from engine.errors import UserError
+from engine.printable import one_line
 
 
 class Command(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import STAGE, TAGS, add_step, record_long_run
-from cockpit.commands.console import one_line
+from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import RunWriter, open_reader, open_writer

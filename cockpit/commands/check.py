@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line, print_json
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines, print_json
 from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
 from cockpit.commands.opening import add_runs, runs_of
 from engine.errors import UserError
+from engine.printable import one_line
 
 if TYPE_CHECKING:
     from engine.setup_check.check import Check

@@ -10,9 +10,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from engine.printable import one_line as one_line
-from engine.printable import printable as printable
-
 SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit.commands.console import one_line
 from cockpit.commands.describing import how_to_go_on
 from cockpit.commands.opening import add_run, run_of
+from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.rows import Outcome
 from engine.runs.store import NoEngine, NotReady, open_reader, status_of

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from cockpit.commands.console import Progress, one_line, print_json, printable
+from cockpit.commands.console import Progress, print_json
+from engine.printable import one_line, printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cockpit.commands.console import one_line, table
+from cockpit.commands.console import table
 from cockpit.widgets.figures import count, duration, time_left
 from cockpit.widgets.glyphs import UNICODE
+from engine.printable import one_line
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
-from cockpit.commands.console import one_line, print_json, table
+from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
 from cockpit.commands.opening import add_run, run_of
+from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import one_line
+from engine.printable import one_line
 
 if TYPE_CHECKING:
     from engine.setup_check.finding import Finding

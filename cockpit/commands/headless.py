@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines
 from cockpit.commands.control import WHO
 from cockpit.commands.describing import how_to_go_on, progress_line, stage_name
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.checkpoints import newest_checkpoint
 from engine.runs.layout import RunPaths

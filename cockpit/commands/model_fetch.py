@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines, one_line
+from cockpit.commands.console import SPARSE_SECONDS, LiveLines
 from cockpit.commands.headless import Interrupts, interrupts
 from cockpit.widgets.download_lines import progress_lines
+from engine.printable import one_line
 from engine.runs.layout import expanded
 from engine.setup_check.model_download import (
     DEFAULT_REPO,

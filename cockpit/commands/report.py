@@ -11,8 +11,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.console import one_line, print_json, printable
+from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_runs
+from engine.printable import one_line, printable
 from engine.runs.layout import resolve_run, runs_dir
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cockpit.commands.console import one_line
 from cockpit.commands.control import ask
 from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
 from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder

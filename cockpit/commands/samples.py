@@ -7,8 +7,9 @@ import shutil
 import textwrap
 from typing import Any
 
-from cockpit.commands.console import one_line, print_json, printable
+from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_run, run_of
+from engine.printable import one_line, printable
 from engine.runs.store import NotReady, open_reader
 
 

@@ -11,10 +11,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cockpit.commands.console import one_line
 from cockpit.commands.headless import follow, interrupts
 from cockpit.commands.opening import add_run, run_of, runs_of
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.layout import RunPaths, expanded, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status

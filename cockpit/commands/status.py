@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.console import one_line, print_json
+from cockpit.commands.console import print_json
 from cockpit.commands.describing import overview, progress_line, status_lines
 from cockpit.commands.opening import add_run, run_of, runs_of
 from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.status import Status

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from cockpit.commands.console import LiveLines, one_line
+from cockpit.commands.console import LiveLines
 from cockpit.commands.describing import how_to_go_on, stage_name
 from cockpit.commands.headless import event_line
 from cockpit.commands.opening import writes_unicode
 from cockpit.widgets.figures import count, time_left
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store import NotReady, open_reader

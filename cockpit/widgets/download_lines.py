@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cockpit.commands.console import one_line
 from cockpit.widgets.figures import duration
+from engine.printable import one_line
 from engine.setup_check.model_download import Download
 from engine.sizes import on_disk
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cockpit.cli import main
-from cockpit.commands.console import one_line, printable
+from engine.printable import one_line, printable
 from engine.runs.layout import create_run
 from engine.runs.store import open_writer
 
