@@ -96,7 +96,7 @@ FOUNDING = finding(
     "peft-016-017-old-transformers",
     install("transformers>=4.47,<5"),
     install("transformers>=4.44.0,<4.45"),
-    install("peft>=0.21,<0.22", "transformers>=5.20,<5.24", "accelerate>=1.11,<2"),
+    install("peft>=0.21,<0.22", "transformers>=5.23,<5.24", "accelerate>=1.11,<2"),
     install("peft==0.13.2"),
 )
 
