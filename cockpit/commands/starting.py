@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import is_terminal, open_app
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.checkpoints import copy_checkpoint
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import engine_argv, launch
@@ -80,7 +81,7 @@ def fly(options: argparse.Namespace, start: Callable[[], RunPaths]) -> int:
         return open_app(options, paths)
     with interrupts() as counter:
         paths = start()
-        print(f"run {paths.name} in {paths.root}", flush=True)
+        print(f"run {paths.name} in {one_line(str(paths.root))}", flush=True)
         return follow(paths, counter, engine_began=True, restarts=again)
 
 

@@ -112,7 +112,7 @@ def _overview(directory: Path) -> list[str]:
         except UserError as error:
             unreadable.append(f"{paths.name}: {one_line(str(error))}")
     if not statuses and not unreadable:
-        return [f"no runs in {directory}: `cxr-cockpit demo` makes one"]
+        return [f"no runs in {one_line(str(directory))}: `cxr-cockpit demo` makes one"]
     return [*overview(statuses), *unreadable]
 
 

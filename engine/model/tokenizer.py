@@ -34,6 +34,10 @@ def _read(directory: Path) -> Tokenizer:
         raise UserError(f"{directory}: neither tokenizer.json nor tokenizer.model; fetch one of them")
     from transformers import LlamaTokenizer
 
-    with contextlib.redirect_stderr(io.StringIO()):
-        tokenizer: Tokenizer = LlamaTokenizer.from_pretrained(str(directory)).backend_tokenizer
+    model = directory / "tokenizer.model"
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            tokenizer: Tokenizer = LlamaTokenizer.from_pretrained(str(directory)).backend_tokenizer
+    except Exception as error:  # whatever the last of its three readers stumbled over
+        raise UserError(f"{model}: not a tokenizer file ({type(error).__name__}); fetch it again") from None
     return tokenizer

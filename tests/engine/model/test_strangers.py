@@ -5,15 +5,19 @@ import pickle
 import random
 import shutil
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from engine.config import BUNDLED_BASE as BUNDLED
 from engine.errors import UserError
+from engine.model.checkpoint_files import headers
 from engine.model.inspect import inspect_model
 from engine.model.loading import load_base
+from engine.model.tokenizer import load_tokenizer
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "llava_mistral_tiny"
 
@@ -114,3 +118,49 @@ def test_any_damage_to_the_configuration_is_read_or_refused(directory: Path) -> 
             )
         (directory / "config.json").write_bytes(bytes(damaged))
         said(directory)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer.model"])
+def test_any_damage_to_a_tokenizer_is_read_or_refused(directory: Path, name: str) -> None:
+    for file in (BUNDLED / "tokenizer.json", BUNDLED / "tokenizer.model", BUNDLED / "tokenizer_config.json"):
+        shutil.copy(file, directory)
+    if name == "tokenizer.model":
+        (directory / "tokenizer.json").unlink()
+    whole = (directory / name).read_bytes()
+    refused = 0
+    for damaged in damages(whole, 60):
+        (directory / name).write_bytes(damaged)
+        try:
+            load_tokenizer(directory).encode("Mild <image> edema.", add_special_tokens=False)
+        except UserError as error:
+            assert str(directory / name) in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 20
+
+
+def test_any_damage_to_a_header_is_read_or_refused(directory: Path) -> None:
+    shard = sorted(directory.glob("model-*.safetensors"))[0]
+    whole = shard.read_bytes()
+    end = 8 + struct.unpack("<Q", whole[:8])[0]
+    refused = 0
+    for header in damages(whole[8:end], 200):
+        shard.write_bytes(struct.pack("<Q", len(header)) + header + whole[end:])
+        try:
+            headers(directory)
+        except UserError as error:
+            assert str(shard) in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def damages(whole: bytes, count: int) -> Iterator[bytes]:
+    """The content with a few bytes otherwise, drawn anew each time."""
+    chance = random.Random(13)
+    for _ in range(count):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(len(damaged))
+            damaged[place : place + chance.randint(0, 6)] = chance.choice(
+                [b"", b"9", b"-1", b"null", b'"', b"[", b"true", b"\xff", chance.randbytes(2)]
+            )
+        yield bytes(damaged)
