@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CLIPVisionConfig, LlavaConfig, MistralConfig
 
 from engine.errors import UserError
@@ -89,7 +90,7 @@ def read_config(directory: Path) -> OriginalConfig:
     refuse_absurd_sizes(path, raw)
     try:
         return _original(directory, raw)
-    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:  # transformers has many
+    except (TypeError, ValueError, ArithmeticError, AttributeError, StrictDataclassError) as error:
         raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())[:200]}") from None
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -131,7 +131,7 @@ def _names(
             for place, (key, name) in enumerate(_from_index(old, table))
         ]
     marks = ", ".join("?" * len(columns))
-    new.executemany(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+    _put(new, f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows, result)
     return [row[0] for row in rows]
 
 
@@ -159,8 +159,16 @@ def _copy(
     query = f'SELECT {named} FROM {table} NOT INDEXED WHERE {where}"{key[0]}" >= ? ORDER BY "{key[0]}"'
     insert = f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({', '.join('?' * len(columns))})"
     before = new.total_changes
-    new.executemany(insert, _readable_rows(old, query, place, result))
+    _put(new, insert, _readable_rows(old, query, place, result), result)
     result.rows[table] = result.rows.get(table, 0) + new.total_changes - before
+
+
+def _put(new: sqlite3.Connection, insert: str, rows: Iterable[tuple[object, ...]], result: Recovered) -> None:
+    for row in rows:
+        try:
+            new.execute(insert, row)
+        except sqlite3.IntegrityError:  # text for an id, say: it can be read and is no row all the same
+            result.gaps += 1
 
 
 def _shared_columns(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> list[str]:

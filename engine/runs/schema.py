@@ -91,7 +91,9 @@ class Damaged(UserError):
 def is_damage(error: Exception) -> bool:
     """Whether the file itself is broken. Of a damaged schema SQLite speaks in the bytes that it found."""
     return isinstance(error, UnicodeDecodeError) or (
-        isinstance(error, sqlite3.Error) and _primary_code(error) in _DAMAGE
+        isinstance(error, sqlite3.Error)
+        # the header's format number, of which SQLite complains with the code of any mistake
+        and (_primary_code(error) in _DAMAGE or str(error) == "unsupported file format")
     )
 
 

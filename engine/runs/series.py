@@ -26,7 +26,7 @@ ON CONFLICT DO UPDATE SET
     high = max(coalesce(high, excluded.high), coalesce(excluded.high, high))"""
 
 _SUM_UP = f"""
-INSERT INTO rollup (stage, tag, level, bucket, step_lo, step_hi, finite, low, high, total)
+INSERT OR REPLACE INTO rollup (stage, tag, level, bucket, step_lo, step_hi, finite, low, high, total)
 SELECT stage, tag, :level, step / :width AS bucket, min(step), max(step),
        count(finite), min(finite), max(finite), total(finite)
 FROM (SELECT stage, tag, step, CASE WHEN abs(value) <= {_LARGEST!r} THEN value END AS finite FROM scalar

@@ -87,6 +87,7 @@ def test_a_header_is_not_believed_into_memory(directory: Path, length: int) -> N
         ({"mm_vision_tower": "../../elsewhere"}, "neither a known tower"),
         ({"mm_vision_tower": "/etc"}, "neither a known tower"),
         ({"rope_theta": "wide"}, "config.json"),
+        ({"rms_norm_eps": 15}, "config.json"),
     ],
 )
 def test_sizes_and_places_are_checked(directory: Path, fields: dict[str, Any], told: str) -> None:
