@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,13 @@ _JSON = {
     "event": ("data",),
     "sample": ("labels", "labels_reference", "icd", "icd_reference", "scores"),
     "command": ("arguments",),
+}
+# SQLite keeps text and fractions in a column of whole numbers, too.
+_WHOLE = {
+    "event": ("attempt",),
+    "sample": ("attempt", "stage", "step"),
+    "scalar": ("attempt", "step"),
+    "scalar_superseded": ("attempt", "step"),
 }
 _SERIES = ("scalar", "scalar_superseded")
 _LAST = 2**62
@@ -131,7 +138,7 @@ def _names(
             for place, (key, name) in enumerate(_from_index(old, table))
         ]
     marks = ", ".join("?" * len(columns))
-    _put(new, f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows, result)
+    new.executemany(f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
     return [row[0] for row in rows]
 
 
@@ -153,22 +160,17 @@ def _copy(
     result: Recovered,
 ) -> None:
     columns = _shared_columns(old, new, table)
+    if key[0] not in columns:  # what was overwritten is the name of a column
+        result.gaps += 1
+        return
     named = ", ".join(f'"{column}"' for column in columns)
     place = columns.index(key[0])
     where = "".join(f"{column} = {value} AND " for column, value in fixed)
     query = f'SELECT {named} FROM {table} NOT INDEXED WHERE {where}"{key[0]}" >= ? ORDER BY "{key[0]}"'
     insert = f"INSERT OR IGNORE INTO {table} ({named}) VALUES ({', '.join('?' * len(columns))})"
     before = new.total_changes
-    _put(new, insert, _readable_rows(old, query, place, result), result)
+    new.executemany(insert, _readable_rows(old, query, place, result))
     result.rows[table] = result.rows.get(table, 0) + new.total_changes - before
-
-
-def _put(new: sqlite3.Connection, insert: str, rows: Iterable[tuple[object, ...]], result: Recovered) -> None:
-    for row in rows:
-        try:
-            new.execute(insert, row)
-        except sqlite3.IntegrityError:  # text for an id, say: it can be read and is no row all the same
-            result.gaps += 1
 
 
 def _shared_columns(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> list[str]:
@@ -219,10 +221,12 @@ def _next_readable(old: sqlite3.Connection, query: str, position: int) -> int:
 
 
 def _drop_unreadable(new: sqlite3.Connection, result: Recovered) -> None:
-    """Rows that SQLite can read and nobody else: their JSON is broken."""
+    """Rows that SQLite can read and nobody else: their JSON is broken, or a number is none."""
     new.execute("UPDATE stage SET plan = NULL WHERE NOT json_valid(plan)")
-    for table, columns in _JSON.items():
-        broken = " OR ".join(f"NOT json_valid({column})" for column in columns)
+    for table in _JSON.keys() | _WHOLE.keys():
+        flaws = [f"NOT json_valid({column})" for column in _JSON.get(table, ())]
+        flaws += [f"typeof({column}) <> 'integer'" for column in _WHOLE.get(table, ())]
+        broken = " OR ".join(flaws)
         dropped = new.execute(f"DELETE FROM {table} WHERE {broken}").rowcount
         if dropped:
             result.gaps += dropped

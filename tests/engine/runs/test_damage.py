@@ -109,6 +109,7 @@ def test_whatever_is_left_the_run_goes_on(paths: RunPaths, filled: bytes, harmed
 @example(place=0.0625, bits=b"\x00")  # in a JSON value
 @example(place=0.00024009025704688835, bits=b"\x05")  # in the header: a format that there is none of
 @example(place=0.8209514977168915, bits=b"\x00\x00\x81")  # in the list of tables: an id that is no number
+@example(place=0.02006225780670579, bits=b"A")  # in a column's name
 @example(place=0.96875, bits=b"\x00")  # in a key: what is there twice then cannot be found
 def test_whatever_is_overwritten_nothing_is_raised(
     tmp_path_factory: pytest.TempPathFactory, filled: bytes, place: float, bits: bytes
