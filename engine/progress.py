@@ -1,9 +1,13 @@
 """How far long work is, on standard error: redrawn in place on a terminal, a line now and then elsewhere."""
 
+import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import TextIO
+
+from engine.durations import duration
 
 #: Seconds between two lines where none can be redrawn, and between two drawings where they can.
 SPARSE_SECONDS = 10.0
@@ -18,7 +22,8 @@ class Progress:
         self._clock = clock
         self._terminal = self._stream.isatty()
         self._what = ""
-        self._began = self._told = clock()
+        self._began = clock()
+        self._told = -math.inf
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = self._clock()
@@ -26,14 +31,16 @@ class Progress:
         if fresh:
             self._what, self._began = what, now
         if self._terminal:
-            due = fresh or done >= total or now - self._told >= DRAWN_SECONDS
+            due = fresh or done >= total > 0 or now - self._told >= DRAWN_SECONDS
         else:
             due = now - self._told >= SPARSE_SECONDS
         if not due:
             return
         self._told = now
         line = progress_line(what, done, total, now - self._began)
-        self._stream.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
+        if self._terminal:  # in the last column it would begin another line
+            line = f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}"
+        self._stream.write(line if self._terminal else f"{line}\n")
         self._stream.flush()
 
     def close(self) -> None:
@@ -44,11 +51,9 @@ class Progress:
 
 
 def progress_line(what: str, done: int, total: int, seconds: float) -> str:
-    """`writing tensors 120/686   left 40 s`"""
-    if not total:
-        return what
-    line = f"{what} {done:,}/{total:,}"
+    """`films 120/900   41/s   left 19 s`; the name alone where it is not known how much there is."""
+    line = f"{what} {done:,}/{total:,}" if total else what
     if not done or seconds < 0.5:
         return line
-    left = (total - done) * seconds / done
-    return f"{line}   left {left / 60:.0f} min" if left >= 90 else f"{line}   left {left:.0f} s"
+    rate = done / seconds
+    return f"{line}   {rate:,.{0 if rate >= 10 else 1}f}/s   left {duration((total - done) / rate)}"

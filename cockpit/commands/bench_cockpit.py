@@ -15,7 +15,7 @@ from pathlib import Path
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import add_step, record_long_run
 from cockpit.commands.bench_terminal import Terminal
-from cockpit.commands.console import Progress
+from engine.progress import Progress
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import RunWriter, open_writer
@@ -69,9 +69,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="cxr-bench-") as directory,
-        closing(Progress("bench")) as progress,
+        closing(Progress()) as progress,
     ):
-        figures = measure(Path(directory), Plan(), progress.named)
+        figures = measure(Path(directory), Plan(), progress)
     return print_figures("cockpit", figures, options.json)
 
 

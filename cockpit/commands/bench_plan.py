@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 from cockpit.commands.bench_figures import Figure, print_figures
-from cockpit.commands.console import Progress
 from engine.errors import UserError
+from engine.progress import Progress
 
 BAR = 15.0  # % of what was measured
 #: Parameters from which the bar holds: below, the interpreter's own comings and goings weigh as much as the tensors.
@@ -40,9 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place, closing(Progress("models")) as progress:
+    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place, closing(Progress()) as progress:
         for number, millions in enumerate(options.millions):
-            progress.named(f"a model of {millions:g} M", number, len(options.millions))
+            progress(f"a model of {millions:g} M", number, len(options.millions))
             home = Path(place) / f"model-{number}"
             figures += _measure(home, millions, options.micro_batch, options.precision)
     return print_figures("plan", figures, options.json)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import Progress, print_json
+from cockpit.commands.console import print_json
 from cockpit.commands.starting import start_run
 from engine.errors import UserError
+from engine.progress import Progress
 from engine.runs.exactness import Evidence, counted, differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import lock_holder
@@ -88,9 +89,9 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"--kills {options.kills}: at least 1")
     with (
         tempfile.TemporaryDirectory(prefix="cxr-bench-") as directory,
-        closing(Progress("bench")) as progress,
+        closing(Progress()) as progress,
     ):
-        found = measure(Path(directory), options.kills, options.size, options.seed, progress.named)
+        found = measure(Path(directory), options.kills, options.size, options.seed, progress)
     print_json(as_json(found)) if options.json else print("\n".join(lines(found)))
     return 0 if found.ok else 1
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from cockpit.commands.console import Progress, print_json
+from cockpit.commands.console import print_json
 from engine.printable import one_line, printable
+from engine.progress import Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,9 +38,14 @@ def _configure_phantom(parser: argparse.ArgumentParser) -> None:
 def _phantom(options: argparse.Namespace) -> int:
     from engine.data.phantom.dataset import write_dataset
 
-    with closing(Progress("films")) as progress:
+    with closing(Progress()) as progress:
         summary = write_dataset(
-            options.out, options.patients, options.seed, options.size, options.workers, progress=progress
+            options.out,
+            options.patients,
+            options.seed,
+            options.size,
+            options.workers,
+            progress=partial(progress, "films"),
         )
     print(
         f"{summary.patients:,} patients, {summary.studies:,} studies, {summary.admissions:,} admissions "
@@ -71,14 +78,14 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace) -> int:
     from engine.data.build import build_curriculum
 
-    with closing(Progress("")) as progress:
+    with closing(Progress()) as progress:
         report = build_curriculum(
             options.source,
             options.out,
             seed=options.seed,
             stage_a_fraction=options.stage_a_fraction,
             limit=options.limit,
-            progress=progress.named,
+            progress=progress,
             jpg_root=options.jpg_root,
             reports_root=options.reports_root,
             hosp_root=options.hosp_root,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cockpit.commands.console import table
-from cockpit.widgets.figures import count, duration, time_left
+from cockpit.widgets.figures import count, time_left
 from cockpit.widgets.glyphs import UNICODE
+from engine.durations import duration
 from engine.printable import one_line
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.widgets.figures import duration
+from engine.durations import duration
 from engine.printable import one_line
 from engine.setup_check.model_download import Download
 from engine.sizes import on_disk

@@ -9,6 +9,7 @@ from cockpit.widgets import figures
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Cell, Frame, Line, clean, cut, pad
+from engine.durations import duration
 
 TITLE_WIDTH = 24
 FIGURES_WIDTH = 52
@@ -100,7 +101,7 @@ def _ended(stage: StageView, glyphs: Glyphs, digits: int) -> Line:
         (" steps" if whole else f" / {figures.count(stage.steps)}", "dim"),
     ]
     if stage.seconds is not None:
-        line.append((f"  {figures.duration(stage.seconds):>6}", "dim"))
+        line.append((f"  {duration(stage.seconds):>6}", "dim"))
     if stage.loss is not None:
         line += [("  loss ", "dim"), (figures.loss(stage.loss).strip(), "text"), *_against_bar(stage)]
     if stage.score is not None:

@@ -11,6 +11,7 @@ from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad, trouble_lines, width_of
 from cockpit.widgets.listing import first_seen
+from engine.durations import duration
 
 MARKS = "abcd"
 ROOMY = 104
@@ -77,7 +78,7 @@ def row_line(view: RunsView, index: int, name_width: int, roomy: bool, glyphs: G
         (f"{_progress(row, roomy)}{gap}", "text"),
         (f"{figures.loss(row.loss)}{gap}", "text"),
         (f"{_share(row.f1)}{gap}{_share(row.icd_f1)}{gap}", "text"),
-        (f"{figures.duration(row.seconds) if row.seconds is not None else '-':>7}{gap}", "text"),
+        (f"{duration(row.seconds) if row.seconds is not None else '-':>7}{gap}", "text"),
         (f"{size_words(row.bytes):>7}{gap}", "text"),
         (age_words(view.now - row.written) if roomy else "", "dim"),
     ]
@@ -97,7 +98,7 @@ def age_words(seconds: float) -> str:
     if seconds < 120:
         return "just now"
     if seconds < 36 * 3600:
-        return f"{figures.duration(60 * (seconds // 60) if seconds < 5400 else 3600 * (seconds // 3600))} ago"
+        return f"{duration(60 * (seconds // 60) if seconds < 5400 else 3600 * (seconds // 3600))} ago"
     return time.strftime("%Y-%m-%d", time.localtime(time.time() - seconds))
 
 

@@ -12,13 +12,13 @@ import torch
 
 from engine.config import RunConfig, load_config
 from engine.data.curriculum import Sample
+from engine.durations import duration
 from engine.errors import UserError
 from engine.model.lora import load_adapter, trainable
 from engine.planning.brief import lengths_of
 from engine.planning.measured import PeakMemory
 from engine.planning.memory import on_device
 from engine.planning.plan import Plan, make_plan
-from engine.planning.report import duration
 from engine.planning.step import Shape
 from engine.planning.workload import Lengths
 from engine.runs.checkpoints import Standing

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from engine.durations import duration
 from engine.planning.plan import Plan
 from engine.planning.recipes import Recipe, best
 from engine.sizes import in_memory
@@ -166,15 +167,6 @@ def _wrapped(text: str, end: str = "") -> list[str]:
         text, 80 - len(end), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
     return [*(line + end for line in lines[:-1]), lines[-1]]
-
-
-def duration(seconds: float) -> str:
-    """`3 d 4 h`, `3 h 20`, `12 min`, `40 s`."""
-    if seconds >= 48 * 3600:
-        return f"{int(seconds // 86400)} d {int(seconds % 86400 // 3600)} h"
-    if seconds >= 3600:
-        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d}"
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def compared(before: Plan, after: Plan, what_if: Sequence[str]) -> str:

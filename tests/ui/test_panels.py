@@ -242,14 +242,6 @@ def test_a_picture_has_24_greys(kit: ModuleType) -> None:
     assert {triplet.red for triplet in greys} <= {8 + 10 * step for step in range(24)}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30"), (19080, "5 h 18"), (200_000, "2 d 7 h")],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert figures.duration(seconds) == words
-
-
 def test_figures_keep_their_width() -> None:
     nan, inf = float("nan"), float("inf")
     assert {len(figures.gigabytes(value)) for value in (None, 0, 3.4e9, 5e11, nan)} == {6}

@@ -18,7 +18,7 @@ from engine.errors import UserError
 from engine.planning.hours import quadratic, stage_time
 from engine.planning.plan import Plan, make_plan
 from engine.planning.recipes import Recipe, best, divisions
-from engine.planning.report import as_json, describe, duration
+from engine.planning.report import as_json, describe
 from engine.planning.skeleton import read_shapes
 from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape
@@ -215,13 +215,6 @@ def test_a_damaged_record_of_rates_is_as_none(tmp_path: Path, text: str) -> None
     (tmp_path / ".device.json").write_text(text, encoding="utf-8")
     found = read_speed("cpu", True, tmp_path)
     assert found and "this CPU" in found.source
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(12, "12 s"), (600, "10 min"), (12_000, "3 h 20"), (300_000, "3 d 11 h")]
-)
-def test_durations_read_at_a_glance(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_a_model_nobody_knows_is_refused_with_the_way_out(config: RunConfig, tmp_path: Path) -> None:
