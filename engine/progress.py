@@ -1,6 +1,5 @@
 """How far long work is, on standard error: redrawn in place on a terminal, a line now and then elsewhere."""
 
-import math
 import shutil
 import sys
 import time
@@ -22,8 +21,7 @@ class Progress:
         self._clock = clock
         self._terminal = self._stream.isatty()
         self._what = ""
-        self._began = clock()
-        self._told = -math.inf
+        self._began = self._told = clock()  # so that elsewhere than on a terminal short work says nothing
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = self._clock()

@@ -7,7 +7,10 @@ import pytest
 from cockpit.cli import main
 
 
-def test_a_small_model_is_planned_and_trained(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_small_model_is_planned_and_trained(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.progress.SPARSE_SECONDS", 0.0)
     assert main(["bench", "plan", "--millions", "1", "--json"]) == 0
     out, err = capfd.readouterr()
     planned, measured, off = json.loads(out)["figures"]

@@ -26,7 +26,6 @@ def test_it_is_told_in_place_or_sparsely(stream: io.StringIO) -> None:
         assert "\n" not in said and said.count("writing") == 100 and said.endswith("\r\x1b[K")
     else:
         assert said.splitlines() == [
-            "loading",
             "writing 40/100   4.1/s   left 15 s",
             "writing 80/100   4.1/s   left 5 s",
         ]
