@@ -7,14 +7,23 @@ latter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
 from cockpit.widgets.axes import Axis
 from cockpit.widgets.curves import Points
 
 EMPTY = {" ", "\u2800"}
 """Characters of a layer through which the layers beneath it show."""
+
+Dots = tuple[tuple[int, int], ...]
+"""Column and row, from below, of each dot that a line goes through."""
+
+_DOTS = {"braille": (2, 4)}
+"""Dots of a character, across and down, for markers that have several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +56,58 @@ class Canvas:
 def draw(stretches: Sequence[Points], canvas: Canvas, marker: str) -> list[str]:
     """`canvas.height` rows of `canvas.width` characters with the stretches as lines.
 
-    `marker` is a character, or one of plotext's names such as "braille". Values beyond a limit stay at the
+    `marker` is a character, or plotext's "braille", of 2 × 4 dots a character. Values beyond a limit stay at the
     edge.
     """
-    blank = _blank(canvas)
     if canvas.width < 1 or canvas.height < 1 or canvas.last <= canvas.first or not any(stretches):
-        return blank
+        return _blank(canvas)
+    across, down = _DOTS.get(marker, (1, 1))
+    columns, rows = canvas.width * across, canvas.height * down
+    dots = tuple(
+        tuple(
+            dot
+            for dot, _ in groupby(
+                (
+                    _dot(x, canvas.first, canvas.last, columns),
+                    _dot(y, canvas.y.low, canvas.y.high, rows),
+                )
+                for x, y in points
+            )
+        )
+        for points in stretches
+    )
+    return list(_drawn(dots, canvas.width, canvas.height, marker))
+
+
+def _dot(value: float, low: float, high: float, count: int) -> int:
+    """On which of `count` dots plotext puts a value; those beyond a limit on the last one."""
+    if high <= low:
+        return 0
+    held = min(max(value, low), high)
+    return math.floor(round(0.5 + (count - 1) * (held - low) / (high - low), 8))
+
+
+@lru_cache(maxsize=16)
+def _drawn(dots: tuple[Dots, ...], width: int, height: int, marker: str) -> tuple[str, ...]:
+    """The rows. Remembered, since plotext is most of what a screen costs, and a new step rarely moves a dot."""
     import plotext
 
+    across, down = _DOTS.get(marker, (1, 1))
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.limit_size(False, False)
-    plotext.plotsize(canvas.width, canvas.height)
+    plotext.plotsize(width, height)
     plotext.xaxes(False, False)
     plotext.yaxes(False, False)
     plotext.xticks([])
     plotext.yticks([])
-    plotext.xlim(canvas.first, canvas.last)
-    plotext.ylim(canvas.y.low, canvas.y.high)
-    for points in stretches:
-        xs = [min(max(x, canvas.first), canvas.last) for x, _ in points]
-        ys = [min(max(y, canvas.y.low), canvas.y.high) for _, y in points]
-        plotext.plot(xs, ys, marker=marker)
-    drawn = plotext.uncolorize(plotext.build()).split("\n")[: canvas.height]
-    rows = [row[: canvas.width].ljust(canvas.width) for row in drawn]
-    return rows + blank[len(rows) :]
+    plotext.xlim(0, max(1, width * across - 1))
+    plotext.ylim(0, max(1, height * down - 1))
+    for points in dots:
+        plotext.plot([x for x, _ in points], [y for _, y in points], marker=marker)
+    drawn = plotext.uncolorize(plotext.build()).split("\n")[:height]
+    rows = [row[:width].ljust(width) for row in drawn]
+    return tuple(rows + [" " * width] * (height - len(rows)))
 
 
 def stamp(points: Iterable[tuple[float, float]], canvas: Canvas, mark: str) -> list[str]:
