@@ -1,18 +1,20 @@
-"""`model inspect`: what a model directory is, and whether it is whole, from its headers alone."""
+"""`model inspect`: what a model directory is, and whether it is whole, without reading a weight."""
 
 from pathlib import Path
 from typing import Any
 
+from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.checkpoint_files import Audit
 from engine.model.converted import audit_converted, read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
+from engine.model.tokenizer import load_tokenizer
 from engine.sizes import on_disk
 
 
 def inspect_model(directory: Path) -> dict[str, Any]:
-    """The audit as JSON-ready values; `ok` says whether the directory would load.
+    """The audit as JSON-ready values; `ok` says whether the weights would load, `tokenizer_flaw` what training lacks.
 
     Raises `UserError` where there is no model to look at.
     """
@@ -88,10 +90,15 @@ def _inspect_converted(directory: Path) -> dict[str, Any]:
 
 def _files(directory: Path, layout: str, found: Audit) -> dict[str, Any]:
     tokenizers = [name for name in ("tokenizer.json", "tokenizer.model") if (directory / name).is_file()]
+    flaw = ""
+    try:
+        load_tokenizer(directory)
+    except UserError as error:
+        flaw = str(error)
     return {
         "directory": str(directory),
         "format": layout,
-        "ok": found.ok and bool(tokenizers),
+        "ok": found.ok,
         "tensors": found.tensors,
         "parameters": found.parameters,
         "bytes": found.bytes,
@@ -101,6 +108,7 @@ def _files(directory: Path, layout: str, found: Audit) -> dict[str, Any]:
         "unexpected": found.unexpected,
         "reshaped": found.reshaped,
         "tokenizer": tokenizers,
+        "tokenizer_flaw": flaw,
     }
 
 
@@ -120,10 +128,11 @@ def describe(found: dict[str, Any]) -> list[str]:
         f"rope theta {text['rope_theta'] or 0:g}, eps {text['rms_norm_eps']:g}",
         f"  tokens   {', '.join(found['tokenizer']) or 'none'}",
     ]
-    if not found["tokenizer"]:
-        lines.append("  ✖ neither tokenizer.json nor tokenizer.model: fetch one of them")
+    if found["tokenizer_flaw"]:
+        lines.append(f"  ⚠ {found['tokenizer_flaw']}; training would be refused until then")
     for word in ("missing", "unexpected", "reshaped"):
         lines += [f"  ✖ {word}  {name}" for name in found[word]]
     lines += [f"  ✖ {finding}" for finding in found["findings"]]
-    lines.append("  ✔ whole: it would load" if found["ok"] else "  ✖ it would be refused")
+    whole = "the weights are whole" if found["tokenizer_flaw"] else "whole: it would load"
+    lines.append(f"  ✔ {whole}" if found["ok"] else "  ✖ it would be refused")
     return lines

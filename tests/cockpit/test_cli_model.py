@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from cockpit.cli import main
+from engine.config import BUNDLED_BASE
 
 pytestmark = pytest.mark.usefixtures("engine_here")
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "llava_mistral_tiny"
@@ -22,7 +23,7 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.Cap
     else:
         assert main(["model", "convert", str(FIXTURE), "--to", str(tmp_path / "model")]) == 0
         assert capsys.readouterr().out == f"wrote {tmp_path / 'model'}\n"
-    (tmp_path / "model" / "tokenizer.json").touch()
+    shutil.copy(BUNDLED_BASE / "tokenizer.json", tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -37,10 +38,18 @@ def test_a_whole_one_would_load(directory: Path, capsys: pytest.CaptureFixture[s
     assert told["text"]["rms_norm_eps"] == 1e-5 and told["text"]["rope_theta"] == 1e6
 
 
-def test_without_a_tokenizer_it_would_not(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (directory / "tokenizer.json").unlink()
-    assert main(["model", "inspect", str(directory)]) == 1
-    assert "✖ neither tokenizer.json nor tokenizer.model" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "neither tokenizer.json nor"), ("", "not a tokenizer file")]
+)
+def test_without_a_tokenizer_only_the_weights_are_whole(
+    directory: Path, capsys: pytest.CaptureFixture[str], content: str | None, words: str
+) -> None:
+    file = directory / "tokenizer.json"
+    file.unlink() if content is None else file.write_text(content)
+    assert main(["model", "inspect", str(directory)]) == 0
+    said = capsys.readouterr().out
+    assert "⚠ " in said and words in said and "training would be refused" in said
+    assert "✔ the weights are whole" in said and "it would load" not in said
 
 
 def spoil(directory: Path, ending: str, change: str) -> None:

@@ -2,12 +2,13 @@
 
 import json
 import math
+import shutil
 import struct
 from pathlib import Path
 
 import pytest
 
-from engine.config import RunConfig, demo_config_path, load_config
+from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, load_config
 from engine.model.checkpoint_files import expected_shapes
 from engine.model.inspect import inspect_model
 from engine.model.llava_mistral import read_config
@@ -47,7 +48,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         where |= dict.fromkeys(own, shard)
     index = {"metadata": {"total_size": 15_132_438_528}, "weight_map": where}
     (directory / "model.safetensors.index.json").write_text(json.dumps(index))
-    (directory / "tokenizer.model").touch()
+    shutil.copy(BUNDLED_BASE / "tokenizer.model", directory)
     return directory
 
 
