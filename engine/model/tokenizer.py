@@ -18,6 +18,8 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     Raises `UserError` where neither is there or neither can be read.
     """
     tokenizer = _read(directory)
+    if not tokenizer.get_vocab_size(with_added_tokens=False):  # an empty file is read without complaint
+        raise UserError(f"{directory}: the tokenizer has no words; fetch it again")
     # a report that holds "</s>" is text: it must not end a sequence or stand for an image
     tokenizer.encode_special_tokens = True
     return tokenizer

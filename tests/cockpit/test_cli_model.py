@@ -52,6 +52,16 @@ def test_without_a_tokenizer_only_the_weights_are_whole(
     assert "✔ the weights are whole" in said and "it would load" not in said
 
 
+def test_an_empty_sentencepiece_file_is_no_tokenizer(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "tokenizer.json").unlink()
+    (directory / "tokenizer.model").touch()
+    assert main(["model", "inspect", str(directory)]) == 0
+    said = capsys.readouterr().out
+    assert "the tokenizer has no words" in said and "it would load" not in said
+
+
 def spoil(directory: Path, ending: str, change: str) -> None:
     for shard in directory.glob("*.safetensors"):
         tensors = load_file(shard)
