@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from pathlib import Path
 
+from engine.free_space import free_space
 from engine.sizes import GIB, on_disk
 
 
@@ -15,7 +15,7 @@ def machine_line(directory: Path) -> str:
     import psutil
 
     memory = psutil.virtual_memory()
-    free = shutil.disk_usage(_existing(directory)).free
+    free = free_space(directory)
     parts = (
         f"{os.cpu_count()} cores",
         f"{memory.total / GIB:.1f} GiB memory, {memory.available / GIB:.1f} free",
@@ -23,11 +23,3 @@ def machine_line(directory: Path) -> str:
         f"Python {platform.python_version()}",
     )
     return "   ".join(parts)
-
-
-def _existing(directory: Path) -> Path:
-    """The nearest directory upwards that is there."""
-    directory = directory.absolute()
-    while not directory.exists():
-        directory = directory.parent
-    return directory

@@ -9,6 +9,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from engine.errors import UserError
+from engine.free_space import free_space
 from engine.sizes import on_disk
 
 
@@ -28,7 +29,7 @@ def new_directory(target: Path, needed: float) -> Iterator[Path]:
     refuse_existing(target)
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
-        free = shutil.disk_usage(_nearest_existing(target.absolute().parent)).free
+        free = free_space(target.parent)
         if free < needed * 1.02:
             raise UserError(f"{target}: needs {on_disk(needed)}, the disk has {on_disk(free)} free")
         partial.mkdir(parents=True, mode=0o700)
@@ -41,9 +42,3 @@ def new_directory(target: Path, needed: float) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def _nearest_existing(directory: Path) -> Path:
-    while not directory.exists():
-        directory = directory.parent
-    return directory

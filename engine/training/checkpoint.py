@@ -21,6 +21,7 @@ from peft import PeftModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from engine.free_space import free_space
 from engine.model.lora import adapter_state, trainable
 from engine.runs.checkpoints import Standing, best_names, digest, flaw
 from engine.runs.checkpoints import standing as standing_of
@@ -93,7 +94,7 @@ def write_checkpoint(
 
 def refuse_without_room(directory: Path, needed: int) -> None:
     """Raises `OSError` unless twice `needed` bytes are free: run.db and the log grow on the same disk."""
-    free = shutil.disk_usage(_nearest_existing(directory)).free
+    free = free_space(directory)
     if free < 2 * needed:
         raise OSError(
             errno.ENOSPC, f"{free / 1e6:,.1f} MB are free, a checkpoint asks for {2 * needed / 1e6:,.1f} MB"
@@ -213,10 +214,6 @@ def _optimizer_tensors(model: PeftModel, optimizer: torch.optim.Optimizer) -> di
 
 def _bytes_of(tensors: Mapping[str, torch.Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
-
-
-def _nearest_existing(path: Path) -> Path:
-    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def _reason(error: Exception) -> str:
