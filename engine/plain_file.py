@@ -1,0 +1,81 @@
+"""Opening files that somebody else may have put there: only plain files, and without ever waiting for one."""
+
+import os
+import stat
+from pathlib import Path
+from typing import IO, Any
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a link",
+}
+
+
+class NotPlain(OSError):
+    """What bears the name is no plain file; `strerror` says what it is."""
+
+
+def open_descriptor(
+    path: str | os.PathLike[str], flags: int = os.O_RDONLY, links: bool = True, mode: int = 0o600
+) -> int:
+    """A descriptor of the plain file at `path`, for `os.open`'s flags.
+
+    links: whether the last part of the path may be a symbolic link. Raises NotPlain, or another OSError.
+    """
+    extra = os.O_CLOEXEC | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW)
+    try:
+        # Non-blocking: opening a pipe that nobody writes to would otherwise wait for ever.
+        descriptor = os.open(path, flags & ~os.O_TRUNC | extra, mode)
+    except OSError as error:
+        try:
+            found = os.stat(path, follow_symlinks=links).st_mode
+        except OSError:
+            raise error from None
+        if stat.S_ISREG(found):
+            raise
+        raise _refusal(path, found) from None
+    try:
+        found = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(found):
+            raise _refusal(path, found)
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_plain(path: str | os.PathLike[str], mode: str = "r", links: bool = True, **options: Any) -> IO[Any]:
+    """`open`, for plain files only: UTF-8 unless told otherwise. Raises NotPlain, or another OSError."""
+    if "b" not in mode:
+        options.setdefault("encoding", "utf-8")
+
+    def opener(name: str, flags: int) -> int:
+        return open_descriptor(name, flags, links)
+
+    return open(path, mode, opener=opener, **options)
+
+
+def read_text(path: str | os.PathLike[str], links: bool = True) -> str:
+    """The whole text of a plain UTF-8 file. Raises NotPlain, another OSError, or UnicodeDecodeError."""
+    with open_plain(path, links=links) as file:
+        return str(file.read())
+
+
+def is_plain(path: Path, links: bool = True) -> bool:
+    """Whether a plain file bears the name."""
+    try:
+        return stat.S_ISREG(os.stat(path, follow_symlinks=links).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _refusal(path: str | os.PathLike[str], mode: int) -> NotPlain:
+    kind = _KINDS.get(stat.S_IFMT(mode), "no file")
+    return NotPlain(22, f"is {kind}, not a plain file", os.fspath(path))
