@@ -1,5 +1,6 @@
 """Opening files that somebody else may have put there: only plain files, and without ever waiting for one."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -76,6 +77,17 @@ def is_plain(path: Path, links: bool = True) -> bool:
         return False
 
 
+def kind_of(path: Path) -> str:
+    """What bears the name, in words: `a link`, `a named pipe` …; `a plain file`, or `nothing`."""
+    try:
+        return _kind(os.lstat(path).st_mode)
+    except OSError:
+        return "nothing"
+
+
+def _kind(mode: int) -> str:
+    return "a plain file" if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "no file")
+
+
 def _refusal(path: str | os.PathLike[str], mode: int) -> NotPlain:
-    kind = _KINDS.get(stat.S_IFMT(mode), "no file")
-    return NotPlain(22, f"is {kind}, not a plain file", os.fspath(path))
+    return NotPlain(errno.EINVAL, f"is {_kind(mode)}, not a plain file", os.fspath(path))

@@ -9,6 +9,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.plain_file import open_plain
+
 MOST_BYTES = 64 * 1024**2
 """Of a longer log, only its end is looked at."""
 CHUNK = 4 * 1024**2
@@ -63,7 +65,7 @@ class LogFile:
             self._begin = self._end = max(0, about.st_size - MOST_BYTES)
         if about.st_size == self._end:
             return False
-        with self._path.open("rb") as file:
+        with open_plain(self._path, "rb", links=False) as file:
             if self._begin and not self._starts:
                 file.seek(self._begin - 1)
                 file.readline()
@@ -79,7 +81,7 @@ class LogFile:
         """The lines from `first` up to before `last`."""
         if first >= last:
             return []
-        with self._path.open("rb") as file:
+        with open_plain(self._path, "rb", links=False) as file:
             found = []
             for number in range(first, last):
                 start = self._starts[number]
@@ -91,7 +93,7 @@ class LogFile:
     def matching(self, pattern: re.Pattern[bytes], from_line: int = 0) -> Iterator[int]:
         """Numbers of the lines in which the pattern occurs, ascending."""
         number = from_line
-        with self._path.open("rb") as file:
+        with open_plain(self._path, "rb", links=False) as file:
             if number < self.count:
                 file.seek(self._starts[number])
             while number < self.count:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from engine.plain_file import open_plain
 from engine.runs import machine
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.failures import known_failure
@@ -92,7 +93,7 @@ def _safe(paths: RunPaths, status: Status) -> str:
 def _last_lines(paths: RunPaths) -> tuple[str, ...]:
     """The last lines that the last engine wrote, fit to be printed."""
     try:
-        with paths.log.open("rb") as log:
+        with open_plain(paths.log, "rb", links=False) as log:
             log.seek(max(0, log.seek(0, 2) - 8192))
             said = log.read().decode(errors="replace").rpartition(ATTEMPT_MARK)[2]
     except OSError:

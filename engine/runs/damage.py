@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.runs import series
-from engine.runs.schema import BROKEN, connect_writer, is_damage
+from engine.runs.schema import BROKEN, COMPANIONS, LONGEST_VALUE, connect_writer, is_damage
 
 log = logging.getLogger("engine")
 
@@ -35,7 +35,6 @@ _WHOLE = {
 }
 _SERIES = ("scalar", "scalar_superseded")
 _LAST = 2**62
-_COMPANIONS = ("-wal", "-shm")
 
 
 @dataclass
@@ -73,7 +72,7 @@ def recover(path: Path) -> Recovered:
                 raise
             result.gaps += 1  # the header or the schema: no row can be reached through them
         new.execute("COMMIT")
-    for companion, suffix in zip(_companions(path), _COMPANIONS, strict=True):
+    for companion, suffix in zip(_companions(path), COMPANIONS, strict=True):
         if companion.exists():
             companion.rename(result.aside.with_name(result.aside.name + suffix))
     path.rename(result.aside)
@@ -88,6 +87,7 @@ def finish_interrupted(path: Path) -> None:
     fresh = path.with_name("run.db.recovering")
     if fresh.exists() and not path.exists():
         fresh.rename(path)
+    path.with_name("run.db.restoring").unlink(missing_ok=True)
 
 
 def _free_name(path: Path) -> Path:
@@ -98,13 +98,15 @@ def _free_name(path: Path) -> Path:
 
 
 def _companions(path: Path) -> list[Path]:
-    return [path.with_name(path.name + suffix) for suffix in _COMPANIONS]
+    return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
 
 
 def _copy_all(path: Path, new: sqlite3.Connection, result: Recovered) -> None:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as old:
         # A page that is whole but belongs elsewhere must not pass for rows.
         old.execute("PRAGMA cell_size_check = 1")
+        old.execute("PRAGMA trusted_schema = OFF")
+        old.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
         old.text_factory = lambda stored: stored.decode("utf-8", "replace")
         stages = _names(old, new, "stage", ("id", "name", "position", "plan"), result)
         tags = _names(old, new, "tag", ("id", "name"), result)

@@ -11,10 +11,14 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.runs.damage import finish_interrupted, recover
+from engine.runs.displaced import identity, put_back
+from engine.runs.held import Gone
 from engine.runs.insert import Ids
+from engine.runs.layout import RunPaths
 from engine.runs.schema import (
     BROKEN,
     Damaged,
+    NotReady,
     connect_writer,
     database_errors,
     is_as_made,
@@ -29,6 +33,8 @@ log = logging.getLogger("engine")
 RETRY_SECONDS = 1.0
 #: A disk that goes on damaging the file is not to be filled with copies of it.
 MENDS = 3
+#: So often it is looked whether the file is still the one that was opened, at most.
+LOOK_SECONDS = 1.0
 _BATCH = 200
 
 
@@ -46,38 +52,43 @@ class PatientDatabase:
     """
 
     def __init__(
-        self, path: Path, alert: Callable[[str], Write], mended: Write, thorough: bool = False
+        self, paths: RunPaths, alert: Callable[[str], Write], mended: Write, thorough: bool = False
     ) -> None:
-        self._path = path
+        self._paths = paths
         self._alert, self._mended = alert, mended
         self.mutex = threading.RLock()
         self.ids: Ids = {}
         self._waiting = Waiting()
         self._retry_at = 0.0
         self._mends_left = MENDS
-        finish_interrupted(path)
+        self._looked_at = time.monotonic()
+        self._displaced = ""
+        finish_interrupted(paths.db)
         try:
-            self.connection = _checked(path) if thorough else connect_writer(path)
+            self.connection = _checked(paths.db, thorough)
         except Damaged as error:
             try:
                 self.connection = self._recovered(error)
             except (sqlite3.Error, OSError) as problem:
-                raise UserError(f"{path} is damaged and cannot be recovered now: {problem}") from error
+                raise UserError(f"{paths.db} is damaged and cannot be recovered now: {problem}") from error
+        self._own = identity(paths.db)
 
     def now(self, write: Write) -> None:
         """Carry it out at once, after all that waits. UserError where that cannot be."""
         with self.mutex:
             try:
+                self._look_at_file()
                 self._store_waiting(at_once=True)
                 if self._waiting:
                     raise _CannotNow(self._waiting.reason)
                 self._transact([write])
             except _CannotNow as error:
-                raise UserError(f"cannot write {self._path}: {error}") from None
+                raise UserError(f"cannot write {self._paths.db}: {error}") from None
 
     def soon(self, write: Write) -> None:
         """Carry it out, or let it wait until the disk has room."""
         with self.mutex:
+            self._look_at_file()
             self._store_waiting()
             if not self._waiting:
                 try:
@@ -90,6 +101,7 @@ class PatientDatabase:
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """What a short query finds; nothing while the file cannot be read. A chance for what waits, too."""
         with self.mutex:
+            self._look_at_file()
             self._store_waiting()
             try:
                 return self.connection.execute(query, values).fetchall()
@@ -102,9 +114,10 @@ class PatientDatabase:
                 return []
 
     def mend(self, error: Exception) -> None:
-        """Recover the file, in which a reader has found damage that no write has met yet."""
+        """Put back or recover the file, which a reader has not found, or found damaged where no write has met it."""
         with self.mutex, suppress(_CannotNow):
-            self._mend_or_wait(error)
+            if not self._put_back() and not isinstance(error, NotReady):
+                self._mend_or_wait(error)
 
     @property
     def waiting(self) -> int:
@@ -117,11 +130,46 @@ class PatientDatabase:
             self._store_waiting(at_once=True)
             if self._waiting:
                 log.error(
-                    "%d writes that waited for room on the disk are lost: %s", len(self._waiting), self._path
+                    "%d writes that waited for room on the disk are lost: %s",
+                    len(self._waiting),
+                    self._paths.db,
                 )
             self.connection.close()
 
     # --- inside -----------------------------------------------------------------------------------------
+
+    def _look_at_file(self) -> None:
+        """Now and then: whether the file that readers find is the one that is written here."""
+        if time.monotonic() >= self._looked_at + LOOK_SECONDS:
+            self._put_back()
+            self._looked_at = time.monotonic()
+
+    def _put_back(self) -> bool:
+        """Whether the file had been removed or replaced, and is there again."""
+        try:
+            now = identity(self._paths.db)
+            if all(own in (None, there) for own, there in zip(self._own, now, strict=True)):
+                self._own = now
+                return False
+            told = put_back(self.connection, self._paths.db, self._own)
+            self._reconnect()
+            self._alert(told).work(self.connection)
+        except Gone:
+            return False
+        except (sqlite3.Error, UserError, OSError) as error:
+            if str(error) != self._displaced:
+                log.error("run.db was removed or replaced, and cannot be written back yet: %s", error)
+            self._displaced = str(error)
+            return False
+        self._displaced = ""
+        return True
+
+    def _reconnect(self) -> None:
+        before = self.connection
+        self.connection = connect_writer(self._paths.db)
+        before.close()  # it has noticed that its file bears the name no more, and leaves the log there alone
+        self._own = identity(self._paths.db)
+        self.ids.clear()
 
     def _begin_waiting(self, reason: str) -> None:
         self._waiting.begin(reason)
@@ -183,21 +231,24 @@ class PatientDatabase:
                     self.connection.execute("PRAGMA synchronous = NORMAL")
 
     def _mend_or_wait(self, error: Exception) -> None:
+        if self._put_back():
+            return
         if not self._mends_left:
             raise _CannotNow(str(error)) from error
         self.connection.close()
         try:
             self.connection = self._recovered(error)
+            self._own = identity(self._paths.db)
         except (sqlite3.Error, OSError) as problem:
-            self.connection = connect_writer(self._path)
+            self._reconnect()
             raise _CannotNow(f"{error}; {problem}") from error
 
     def _recovered(self, error: Exception) -> sqlite3.Connection:
         """A connection to what could be recovered, the damaged file kept aside."""
         log.error("run.db is damaged (%s): recovering what can be read", error)
         self._mends_left -= 1
-        recovered = recover(self._path)
-        connection = connect_writer(self._path)
+        recovered = recover(self._paths.db)
+        connection = connect_writer(self._paths.db)
         with connection:
             self._mended.work(connection)
             self._alert(recovered.line()).work(connection)
@@ -205,12 +256,12 @@ class PatientDatabase:
         return connection
 
 
-def _checked(path: Path) -> sqlite3.Connection:
-    """Raises Damaged, too, where a page is broken that nothing may read for hours."""
+def _checked(path: Path, thorough: bool) -> sqlite3.Connection:
+    """Raises Damaged, too, where tables are not as made, and if `thorough`, where any page is broken."""
     connection = connect_writer(path)
     try:
         with database_errors(path):
-            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if thorough else "ok"
             as_made = is_as_made(connection)
         if said != "ok":
             raise Damaged(said.splitlines()[-1])

@@ -5,20 +5,33 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.plain_file import kind_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHECKPOINT = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<step>\d{6,})")
 
 
-@dataclass(frozen=True, slots=True)
 class RunPaths:
     """The files of one run."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def root(self) -> Path:
+        return self._root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunPaths) and self._root == other._root
+
+    def __hash__(self) -> int:
+        return hash(self._root)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._root)!r})"
 
     @property
     def name(self) -> str:
@@ -152,6 +165,29 @@ def create_run(directory: Path, name: str) -> RunPaths:
     except OSError as error:
         raise UserError(f"cannot make the run directory {paths.root}: {error.strerror}") from None
     return paths
+
+
+def refuse_links(paths: RunPaths) -> None:
+    """Raises UserError where a file of the run is a link or a pipe: a run from elsewhere could write outside itself.
+
+    The directory itself may be linked from the place where it is looked for.
+    """
+    own = {paths.config.name, paths.lock.name, paths.log.name}
+    try:
+        for entry in os.scandir(paths.root):
+            if entry.name == paths.checkpoints.name:
+                fits = entry.is_dir(follow_symlinks=False)
+            else:
+                fits = entry.is_file(follow_symlinks=False)
+                if entry.name not in own and not entry.name.startswith(paths.db.name):
+                    continue
+            if not fits:
+                raise UserError(
+                    f"{entry.path} is {kind_of(Path(entry.path))}: a run keeps what is its own in its own directory; "
+                    "put it there, or remove it"
+                )
+    except OSError as error:
+        raise UserError(f"cannot look into {paths.root}: {error.strerror}") from None
 
 
 def checkpoint_name(stage: str, step: int) -> str:

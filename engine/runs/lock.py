@@ -12,12 +12,19 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
 from engine.errors import UserError
-from engine.runs.layout import RunPaths
+from engine.plain_file import open_descriptor
+from engine.runs.layout import RunPaths, refuse_links
 
 LOCK_FD_VARIABLE = "CXR_LOCK_FD"
 RETRY_SECONDS = 2.0  # readers hold the lock shared for an instant; who wants it outlasts them
 
+_RECORD_BYTES = 161
+
 Purpose = Literal["run", "evaluate"]
+
+
+class TakenOver(Exception):
+    """Another process holds the run: this one must not write there any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class _Record:
 def lock_holder(paths: RunPaths) -> Holder | None:
     """Who holds the run's lock, or None if it is free. Never blocks, and never keeps the lock."""
     try:
-        descriptor = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_descriptor(paths.lock, links=False)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -85,9 +92,13 @@ class EngineLock:
 
     @classmethod
     def take(cls, paths: RunPaths, retry_seconds: float = RETRY_SECONDS) -> Self:
-        """Take the free lock. UserError naming the holder if it stays taken for `retry_seconds`."""
+        """Take the free lock. UserError naming the holder if it stays taken for `retry_seconds`.
+
+        Whoever has it writes into the run: one that would lead a write out of itself is refused first.
+        """
+        refuse_links(paths)
         try:
-            descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = _open_to_take(paths)
         except OSError as error:
             raise UserError(f"cannot open {paths.lock}: {error.strerror}") from None
         deadline = time.monotonic() + retry_seconds
@@ -118,7 +129,28 @@ class EngineLock:
         """Write into the file who holds the lock, and for which attempt it was launched."""
         content = json.dumps(asdict(_Record(pid, process_started(pid) or 0.0, purpose, attempt))).encode()
         # Padded rather than truncated first: a reader between the two would see an empty file.
-        os.pwrite(self.descriptor, content.ljust(160) + b"\n", 0)
+        os.pwrite(self.descriptor, content.ljust(_RECORD_BYTES - 1) + b"\n", 0)
+
+    def renew(self) -> bool:
+        """Whether the file had been removed or replaced, and the lock was taken anew on the one that bears its name.
+
+        TakenOver where another process holds that one by now.
+        """
+        try:
+            if os.path.samestat(os.fstat(self.descriptor), os.lstat(self.paths.lock)):
+                return False
+        except FileNotFoundError:
+            pass
+        descriptor = _open_to_take(self.paths)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise TakenOver(f"{self.paths.lock} was replaced, and another process has it now") from None
+        os.pwrite(descriptor, os.pread(self.descriptor, _RECORD_BYTES, 0), 0)
+        os.close(self.descriptor)
+        self.descriptor = descriptor
+        return True
 
     def close(self) -> None:
         """Let the lock go, here: a process that was handed the descriptor keeps it."""
@@ -139,7 +171,7 @@ class EngineLock:
 def own_attempt(paths: RunPaths) -> int | None:
     """The attempt that this very process was launched for, as the lock file has it."""
     try:
-        descriptor = os.open(paths.lock, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_descriptor(paths.lock, links=False)
     except OSError:
         return None
     try:
@@ -148,6 +180,10 @@ def own_attempt(paths: RunPaths) -> int | None:
         os.close(descriptor)
     ours = record is not None and record.pid == os.getpid() and record.started == process_started(record.pid)
     return record.attempt if record and ours else None
+
+
+def _open_to_take(paths: RunPaths) -> int:
+    return open_descriptor(paths.lock, os.O_RDWR | os.O_CREAT, links=False)
 
 
 def _read_record(descriptor: int) -> _Record | None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from engine.errors import UserError
+from engine.plain_file import open_descriptor
 from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder
 from engine.runs.status import ATTEMPT_MARK
@@ -45,7 +46,7 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
 
 
 def _spawn(paths: RunPaths, argv: Sequence[str], lock: EngineLock, attempt: int) -> subprocess.Popen[bytes]:
-    log = os.open(paths.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    log = open_descriptor(paths.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, links=False)
     try:
         os.write(log, f"{ATTEMPT_MARK}{attempt} ===\n".encode())
         return subprocess.Popen(

@@ -1,12 +1,14 @@
 """Reading a run, live or long ended, and asking its engine for something."""
 
+import functools
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.runs.rows import (
@@ -23,7 +25,7 @@ from engine.runs.rows import (
     text_to_db,
     value_from_db,
 )
-from engine.runs.schema import NotReady, connect_reader, database_errors
+from engine.runs.schema import Damaged, NotReady, connect_reader, database_errors
 from engine.runs.series import read_columns
 from engine.runs.status import Status, read_status, status_without_database
 
@@ -39,6 +41,29 @@ _SAMPLES = """
 SELECT attempt, stage.name AS stage, step, checkpoint, split, purpose, "case", image, prompt, reference,
        generated, labels, labels_reference, icd, icd_reference, scores
 FROM sample JOIN stage ON stage.id = sample.stage WHERE counts = 1"""
+
+
+Answer = TypeVar("Answer")
+Asked = ParamSpec("Asked")
+
+
+def _anew_if_damaged(
+    look: Callable[Concatenate["RunReader", Asked], Answer],
+) -> Callable[Concatenate["RunReader", Asked], Answer]:
+    """A look that meets damage is done once more on a new connection, before the file is accused.
+
+    What a connection has in memory may be of a file, or of a log, that was replaced under it.
+    """
+
+    @functools.wraps(look)
+    def twice(reader: "RunReader", /, *asked: Asked.args, **named: Asked.kwargs) -> Answer:
+        try:
+            return look(reader, *asked, **named)
+        except Damaged:
+            reader.reopen()
+            return look(reader, *asked, **named)
+
+    return twice
 
 
 class NoEngine(Exception):
@@ -69,6 +94,12 @@ class RunReader:
         with self._mutex:
             self._connection.close()
 
+    def reopen(self) -> None:
+        """Go on with a new connection. UserError where the database cannot be read."""
+        with self._mutex:
+            self._connection.close()
+            self._connection, self._inode = self._open()
+
     def __enter__(self) -> Self:
         return self
 
@@ -83,8 +114,11 @@ class RunReader:
         # The lock may have been taken anew between the two looks.
         return self._look() if status.state == "crashed" else status
 
+    @_anew_if_damaged
     def _look(self) -> Status:
         holder = lock_holder(self.paths)
+        if holder is None and not self.paths.root.exists():
+            raise UserError(f"{self.paths.root} is gone: the run's directory was moved or removed")
         with self._snapshot() as connection:
             return read_status(connection, self.paths, holder)
 
@@ -138,6 +172,7 @@ class RunReader:
         """The names of all series."""
         return [row["name"] for row in self._all("SELECT name FROM tag ORDER BY name")]
 
+    @_anew_if_damaged
     def extents(self, tag: str) -> list[tuple[str, int, int]]:
         """(stage, first step, last step) of a series, for each stage that has it, in order of the route."""
         found = []
@@ -149,6 +184,7 @@ class RunReader:
                     found.append((row["name"], first, last))
         return found
 
+    @_anew_if_damaged
     def series(
         self, tag: str, stage: str, first: int | None = None, last: int | None = None, columns: int = 400
     ) -> list[Bucket]:
@@ -164,6 +200,7 @@ class RunReader:
             end = known_last if last is None else min(last, known_last)
             return read_columns(connection, stage_id, tag_id, begin, end, columns) if begin <= end else []
 
+    @_anew_if_damaged
     def recent(
         self, tag: str, stage: str, after_step: int = -1, limit: int = 2000
     ) -> list[tuple[int, float]]:
@@ -176,6 +213,7 @@ class RunReader:
             ).fetchall()
         return [(row["step"], value_from_db(row["value"])) for row in reversed(rows)]
 
+    @_anew_if_damaged
     def latest(self, tags: Iterable[str]) -> dict[str, Scalar]:
         """The newest point of each series that has one: of the last stage, its highest step."""
         found = {}
@@ -222,6 +260,7 @@ class RunReader:
         for row in self._each(query, tuple(chosen.values())):
             yield sample_from_db(row)
 
+    @_anew_if_damaged
     def last_samples(self, purpose: str = "case", stage: str | None = None) -> list[dict[str, Any]]:
         """The samples of the newest step that has any of that purpose, by case."""
         with self._snapshot() as connection:
@@ -296,6 +335,7 @@ class RunReader:
             finally:
                 connection.execute("COMMIT")
 
+    @_anew_if_damaged
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._mutex, database_errors(self.paths.db):
             return self._current().execute(query, values).fetchall()
@@ -307,8 +347,7 @@ class RunReader:
         except OSError:
             replaced = False
         if replaced:
-            self._connection.close()
-            self._connection, self._inode = self._open()
+            self.reopen()
         return self._connection
 
     def _open(self) -> tuple[sqlite3.Connection, int]:
@@ -320,8 +359,17 @@ class RunReader:
 
         On a connection of its own, or other queries would be held in that moment too.
         """
-        with database_errors(self.paths.db), closing(connect_reader(self.paths.db)) as connection:
-            yield from connection.execute(query, values)
+        begun = False
+        for chance in (1, 2):
+            try:
+                with database_errors(self.paths.db), closing(connect_reader(self.paths.db)) as connection:
+                    for row in connection.execute(query, values):
+                        begun = True
+                        yield row
+                return
+            except Damaged:
+                if begun or chance == 2:
+                    raise
 
 
 def _id(connection: sqlite3.Connection, table: str, name: str) -> int:

@@ -1,5 +1,6 @@
 """The tables of run.db, their versions, and connections to them."""
 
+import errno
 import functools
 import os
 import sqlite3
@@ -9,8 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.plain_file import is_plain, kind_of
 from engine.runs.layout import RunPaths
-from engine.runs.lock import EngineLock
+from engine.runs.lock import EngineLock, lock_holder
 
 # Each entry takes a database from the version of its index to the next. Never edit one that was released.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -63,8 +65,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("ALTER TABLE progress ADD COLUMN stepped_monotonic REAL",),
 )
 
-# A page that cannot be made sense of, and a file that is no database at all.
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+#: Endings of the files that SQLite keeps beside the database.
+COMPANIONS = ("-wal", "-shm", "-journal")
+#: Bytes of one text; a longer one is no report.
+LONGEST_VALUE = 64 * 2**20
+
+# A page that cannot be made sense of, a file that is no database at all, and a text without end.
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 #: What may be raised where a file is broken.
 BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
 # What passes when somebody makes room, mounts the disk again or lets go of a lock.
@@ -112,11 +119,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
     Raises Damaged, or another UserError where the place cannot be written.
     """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from None
-    _refuse_unless_file(path)
+    make_file(path)
+    refuse_unless_plain(path)
     with database_errors(path):
         connection = _connect(path, "rw", busy_seconds=10.0)
         try:
@@ -139,9 +143,9 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
 
     NotReady if there is no database yet, UserError if it cannot be read.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         raise NotReady(f"{path} is not there yet: the run has not started")
-    _refuse_unless_file(path)
+    refuse_unless_plain(path)
     with database_errors(path):
         # Read-only for good: when the file was replaced under a connection that could write, its end would
         # remove the log of the new one.
@@ -152,6 +156,8 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
                 raise NotReady(f"{path} is still empty: the run has not started")
             if version > len(MIGRATIONS):
                 raise UserError(_too_new(path, version, len(MIGRATIONS)))
+            if not is_as_made(connection, version):
+                raise damaged(path, "its tables are not those it was made with")
             if version < len(MIGRATIONS):
                 _migrate_unless_in_use(path)
         except BaseException:
@@ -160,10 +166,27 @@ def connect_reader(path: Path, may_write: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _refuse_unless_file(path: Path) -> None:
-    """SQLite waits for ever at a named pipe, and of a directory it says that the disk fails."""
-    if not path.is_file():
-        raise UserError(f"{path} is no file: move it away, the run's database belongs there")
+def make_file(path: Path) -> None:
+    """An empty file for its owner's eyes only, if there is none.
+
+    One that is there is never opened but by SQLite: whoever closes any descriptor of a file drops every POSIX lock
+    that the process has on it, those of SQLite's connections too (https://sqlite.org/howtocorrupt.html, 2.2).
+    Another process would then believe itself the last user and take the log away from under them.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.W_OK):
+            raise UserError(f"cannot write {path}: {os.strerror(errno.EACCES)}") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def refuse_unless_plain(path: Path) -> None:
+    """Raises UserError where the database or a file beside it is a link, which SQLite follows, or a pipe."""
+    for file in (path, *(path.with_name(path.name + suffix) for suffix in COMPANIONS)):
+        if os.path.lexists(file) and not is_plain(file, links=False):
+            raise UserError(f"{file} is {kind_of(file)}, not a plain file: move it away")
 
 
 def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
@@ -175,6 +198,9 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     # One flipped bit in a report must not make the whole run unreadable.
     connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+    # The file may come from a stranger.
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
@@ -217,15 +243,18 @@ def _too_new(path: Path, version: int, known: int) -> str:
     )
 
 
-def is_as_made(connection: sqlite3.Connection) -> bool:
-    """Whether the tables are those of this version, to the letter: a flipped bit may rename a column."""
-    return _tables(connection) == _tables_as_made()
+def is_as_made(connection: sqlite3.Connection, version: int | None = None) -> bool:
+    """Whether the tables are those of the version (default: the newest), to the letter.
+
+    A flipped bit may rename a column, and a stranger may have put a view in a table's place that never ends.
+    """
+    return _tables(connection) == _tables_as_made(len(MIGRATIONS) if version is None else version)
 
 
 @functools.cache
-def _tables_as_made() -> frozenset[tuple[str, ...]]:
+def _tables_as_made(version: int) -> frozenset[tuple[str, ...]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        migrate(fresh, Path(":memory:"))
+        migrate(fresh, Path(":memory:"), MIGRATIONS[:version])
         return _tables(fresh)
 
 
@@ -236,6 +265,18 @@ def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(map(str, row)) for row in rows)
 
 
+def damaged(path: Path, said: str) -> Damaged:
+    """The error, with what to do: where an engine lives, it recovers the file itself."""
+    run = RunPaths(path.parent)
+    if lock_holder(run):
+        return Damaged(
+            f"{path} cannot be read now ({said}): its engine lives and recovers it; look again soon"
+        )
+    return Damaged(
+        f"{path} is damaged ({said}): `{run.resume_command}` keeps it aside, recovers what can be read and goes on"
+    )
+
+
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
     """What SQLite says about a broken or busy file, as one line for the user."""
@@ -243,10 +284,7 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except BROKEN as error:
         if is_damage(error):
-            raise Damaged(
-                f"{path} is damaged ({error}): `cxr-cockpit resume {path.parent.name}` keeps it aside, "
-                "recovers what can be read and goes on"
-            ) from error
+            raise damaged(path, str(error)) from error
         if isinstance(error, sqlite3.OperationalError):
             raise UserError(f"cannot use {path}: {error}") from error
         raise

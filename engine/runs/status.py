@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from engine.plain_file import open_plain
 from engine.runs.layout import RunPaths
 from engine.runs.lock import Holder
 from engine.runs.rows import END_STATES, json_from_db, text_from_db
@@ -180,7 +181,7 @@ def _error(
 def _last_words(paths: RunPaths) -> str:
     """What a dying engine may have said: the last line of its log that is neither routine nor a warning."""
     try:
-        with paths.log.open("rb") as log:
+        with open_plain(paths.log, "rb", links=False) as log:
             log.seek(max(0, log.seek(0, 2) - 4096))
             said = log.read().decode(errors="replace").rpartition(ATTEMPT_MARK)[2]
     except OSError:

@@ -24,7 +24,7 @@ from engine.runs.rows import (
     text_from_db,
     text_to_db,
 )
-from engine.runs.schema import Damaged
+from engine.runs.schema import Damaged, NotReady
 from engine.runs.story import Story
 from engine.runs.supersede import supersede
 from engine.runs.waiting import Work, Write
@@ -53,7 +53,7 @@ class RunWriter:
         self._story = story
         self._attempt = 0
         self._state: tuple[str, Work] | None = None
-        self._database = PatientDatabase(paths.db, self._alert, Write("attempt", self._put_present), thorough)
+        self._database = PatientDatabase(paths, self._alert, Write("attempt", self._put_present), thorough)
         self._step_seconds: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._place: tuple[str | None, int | None] = (None, None)
         self._stepped: tuple[float, float] | None = None  # wall time and monotonic time
@@ -74,9 +74,9 @@ class RunWriter:
         """Writes that wait for room on the disk."""
         return self._database.waiting
 
-    def mend(self, damage: Damaged) -> None:
-        """Keep the file aside and recover what can be read: a reader has found it damaged."""
-        self._database.mend(damage)
+    def mend(self, found: Damaged | NotReady) -> None:
+        """Recover or put back the file, which a reader has found damaged, or not at all."""
+        self._database.mend(found)
 
     # --- attempts and the route -------------------------------------------------------------------------
 

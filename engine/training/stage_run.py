@@ -16,7 +16,7 @@ from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
-from engine.runs.schema import Damaged
+from engine.runs.schema import Damaged, NotReady
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
@@ -272,11 +272,11 @@ class StageRun:
         return self._read(lambda: sum(1 for _ in self.reader.samples(self.name, self.step, purpose)))
 
     def _read(self, query: Callable[[], Result]) -> Result:
-        """What the run's database says; where it is found damaged, what is left of it."""
+        """What the run's database says; where it is found damaged or not at all, what is left of it."""
         try:
             return query()
-        except Damaged as damage:
-            self.writer.mend(damage)
+        except (Damaged, NotReady) as found:
+            self.writer.mend(found)
             return query()
 
     def _store(self, rows: list[Row]) -> None:
