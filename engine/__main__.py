@@ -17,7 +17,7 @@ from engine.printable import one_line, printable
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
-from engine.runs.patient_log import be_patient
+from engine.runs.patient_log import OneLine, be_patient
 from engine.sizes import GIB
 from engine.training.device_environment import prepare_environment
 
@@ -93,9 +93,9 @@ def main() -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if options.verb == "run":
         be_patient()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # rouge_score tells the log about its tokenizer each time
     logging.getLogger("absl").setLevel(logging.WARNING)
     # PEFT reads a property that transformers has renamed; nothing of ours could mend that

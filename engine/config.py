@@ -25,6 +25,7 @@ from pydantic import (
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.layout import expanded
 
 StageName = Literal["stage_a", "stage_b"]
@@ -211,6 +212,11 @@ class RunConfig(Section):
     def base_directory(self) -> Path:
         return BUNDLED_BASE if self.model.base == "bundled" else Path(self.model.base)
 
+    def reads(self) -> str:
+        """In a line, what a run of it reads outside its directory, for eyes to see before it does."""
+        base = "the bundled base" if self.model.base == "bundled" else f"base {self.model.base}"
+        return one_line(f"{base}, curriculum {self.data.curriculum}, images {self.data.image_root}")
+
 
 def load_config(path: Path, overrides: Sequence[str] = (), option: str = "--set") -> RunConfig:
     """Read a YAML configuration; `overrides` are `section.key=value`, the value read as YAML.
@@ -272,8 +278,9 @@ def freeze(config: RunConfig, path: Path) -> None:
     partial = path.with_name(
         f".{path.name}.partial"
     )  # a death in the midst must not leave half a configuration
+    partial.unlink(missing_ok=True)  # whatever it is: nothing is written through a link
     with os.fdopen(
-        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
     ) as file:
         file.write(text)
         file.flush()

@@ -47,6 +47,10 @@ def run(options: argparse.Namespace) -> int:
     engine_options = ["--same-stage"] if options.same_stage else []
 
     def start() -> RunPaths:
+        from engine.config import load_config
+
+        # A run may come from elsewhere: what it is going to read is seen before it is read.
+        print(f"{paths.name} reads {load_config(paths.config).reads()}", flush=True)
         launch(paths, engine_argv(paths, *engine_options))
         return paths
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UserError
+from engine.plain_file import kind_of, open_descriptor, read_text
+from engine.removal import remove
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
 Ended = Literal["", "finished", "stopped"]
@@ -45,6 +48,19 @@ def checkpoint_names(paths: RunPaths) -> list[str]:
     return sorted((name for name, place in places.items() if place), key=lambda name: places[name] or ("", 0))
 
 
+def behind_the_record(told: str | None, reached: str | None) -> str | None:
+    """In a line, that a run goes on before the checkpoint that its database told of last; None where it does not.
+
+    told: the name of that checkpoint. reached: of the one it goes on from, if there is one.
+    """
+    if not told or reached == told:
+        return None
+    if reached and (parse_checkpoint_name(reached) or ("", 0)) > (parse_checkpoint_name(told) or ("", 0)):
+        return None
+    where = f"from {reached}" if reached else "from the beginning"
+    return f"{told}, the checkpoint recorded last, is not there any more or not whole: going on {where}"
+
+
 def named_checkpoint(paths: RunPaths, name: str) -> Path:
     """The directory of that checkpoint, unverified. Raises UserError, naming those there are, if it is none of them."""
     there = checkpoint_names(paths)
@@ -58,7 +74,7 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
 def standing(checkpoint: Path) -> Standing | None:
     """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
-        content = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
+        content = json.loads(read_text(checkpoint / "progress.json", links=False))
         found = Standing(**content)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
@@ -86,7 +102,8 @@ def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str
         raise UserError(f"run {source.name!r} has no checkpoint yet")
     partial = target.checkpoints / f".{chosen.name}.partial"
     try:
-        shutil.copytree(chosen, partial)
+        remove(partial)
+        shutil.copytree(chosen, partial, symlinks=True)
         if wrong := flaw(partial):
             raise UserError(f"{chosen}: not a whole checkpoint ({wrong}); choose another")
         partial.rename(target.checkpoints / chosen.name)
@@ -111,9 +128,17 @@ def verifies(checkpoint: Path) -> bool:
 
 
 def flaw(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint, in words; None if it is whole."""
+    """What is wrong with a checkpoint, in words; None if it is whole.
+
+    One that is a link, or has one in it, is not: what it leads to belongs to somebody else.
+    """
     try:
-        manifest = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
+        if checkpoint.is_symlink():
+            return "it is a link"
+        for entry in os.scandir(checkpoint):
+            if not entry.is_file(follow_symlinks=False):
+                return f"{entry.name} is {kind_of(Path(entry.path))}"
+        manifest = json.loads(read_text(checkpoint / "manifest.json"))
         named = {str(file): (entry["bytes"], entry["blake2b"]) for file, entry in manifest.items()}
     except FileNotFoundError:
         return "manifest.json is missing"
@@ -125,7 +150,7 @@ def flaw(checkpoint: Path) -> str | None:
         return "manifest.json names no file"
     for file, (size, wanted) in named.items():
         try:
-            there = (checkpoint / file).stat().st_size
+            there = (checkpoint / file).lstat().st_size
             if there != size:
                 return f"{file} has {there} bytes instead of {size}"
             if digest(checkpoint / file) != wanted:
@@ -139,5 +164,5 @@ def flaw(checkpoint: Path) -> str | None:
 
 def digest(path: Path) -> str:
     """blake2b of a file's content."""
-    with path.open("rb") as file:
+    with open(open_descriptor(path, links=False), "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -129,6 +129,9 @@ def _names(
     old: sqlite3.Connection, new: sqlite3.Connection, table: str, columns: Sequence[str], result: Recovered
 ) -> list[int]:
     """Copy a table of names; returns its ids. Where the table is broken, its index still has the names."""
+    if not _is_table(old, table):
+        result.gaps += 1
+        return []
     try:
         rows = old.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
     except BROKEN as error:
@@ -161,7 +164,7 @@ def _copy(
     fixed: Sequence[tuple[str, int]],
     result: Recovered,
 ) -> None:
-    columns = _shared_columns(old, new, table)
+    columns = _shared_columns(old, new, table) if _is_table(old, table) else []
     if key[0] not in columns:  # what was overwritten is the name of a column
         result.gaps += 1
         return
@@ -173,6 +176,12 @@ def _copy(
     before = new.total_changes
     new.executemany(insert, _readable_rows(old, query, place, result))
     result.rows[table] = result.rows.get(table, 0) + new.total_changes - before
+
+
+def _is_table(old: sqlite3.Connection, name: str) -> bool:
+    """Whether rows are stored under the name: a view or a virtual table of a stranger may go on for ever."""
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ? AND rootpage > 0"
+    return old.execute(query, (name,)).fetchone() is not None
 
 
 def _shared_columns(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> list[str]:

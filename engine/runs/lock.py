@@ -19,6 +19,7 @@ LOCK_FD_VARIABLE = "CXR_LOCK_FD"
 RETRY_SECONDS = 2.0  # readers hold the lock shared for an instant; who wants it outlasts them
 
 _RECORD_BYTES = 161
+_MOST_ATTEMPTS = 10**6  # beyond it is no count
 
 Purpose = Literal["run", "evaluate"]
 
@@ -131,6 +132,11 @@ class EngineLock:
         # Padded rather than truncated first: a reader between the two would see an empty file.
         os.pwrite(self.descriptor, content.ljust(_RECORD_BYTES - 1) + b"\n", 0)
 
+    def last_attempt(self) -> int:
+        """The attempt that the file names before it is written anew; 0 if it names none."""
+        known = _read_record(self.descriptor)
+        return known.attempt or 0 if known else 0
+
     def renew(self) -> bool:
         """Whether the file had been removed or replaced, and the lock was taken anew on the one that bears its name.
 
@@ -190,8 +196,11 @@ def _read_record(descriptor: int) -> _Record | None:
     try:
         content = json.loads(os.pread(descriptor, 4096, 0))
         purpose: Purpose = "evaluate" if content["purpose"] == "evaluate" else "run"
-        return _Record(int(content["pid"]), float(content["started"]), purpose, content["attempt"])
-    except (ValueError, KeyError, TypeError):
+        attempt = content["attempt"]
+        if attempt is not None and not 0 < int(attempt) < _MOST_ATTEMPTS:
+            return None
+        return _Record(int(content["pid"]), float(content["started"]), purpose, attempt)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -1,9 +1,13 @@
 """Standard output and error of an engine, which end in training.log: a full disk must not end the engine."""
 
 import io
+import logging
 import os
 import sys
 from collections import deque
+from typing import Any
+
+from engine.printable import one_line, printable
 
 #: Characters that wait for room; past it the oldest lines are given up, and counted.
 BOUND = 1_000_000
@@ -23,7 +27,7 @@ class PatientStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         if text:
-            self._waiting.append(text.encode(self.encoding, self.errors))
+            self._waiting.append(printable(text.expandtabs()).encode(self.encoding, self.errors))
             self._size += len(self._waiting[-1])
             self.flush()
             self._keep_within_bound()
@@ -61,6 +65,17 @@ class PatientStream(io.TextIOBase):
         while self._size > BOUND and len(self._waiting) > 1:
             self._size -= len(self._waiting.popleft())
             self._lost += 1
+
+
+class OneLine(logging.Formatter):
+    """A record is one line, whatever a message brings along; what follows it of a traceback is set in."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"  {line}" for line in super().formatException(ei).split("\n"))
 
 
 def be_patient() -> None:

@@ -28,10 +28,11 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
     `starting` before the process exists: there is no moment at which the run looks dead.
     """
     with EngineLock.take(paths) as lock:
+        last = lock.last_attempt()  # the lock's file knows it where run.db was lost
         lock.record(os.getpid(), "run", None)
         with open_writer(paths, thorough=True) as writer:
-            state = "preparing" if writer.attempt == 0 else "starting"
-            attempt = writer.open_attempt()
+            state = "starting" if writer.attempt or last else "preparing"
+            attempt = writer.open_attempt(after=last)
             writer.state(state)
             lock.record(os.getpid(), "run", attempt)
             try:

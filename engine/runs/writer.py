@@ -80,13 +80,13 @@ class RunWriter:
 
     # --- attempts and the route -------------------------------------------------------------------------
 
-    def open_attempt(self) -> int:
-        """This process's attempt, before it is known where it begins: the launcher's, or a new one.
+    def open_attempt(self, after: int = 0) -> int:
+        """This process's attempt, before it is known where it begins: the launcher's, or a new one beyond `after`.
 
         Commands meant for older attempts become `void`.
         """
         if not self._pending:
-            self._database.now(Write("attempt", partial(self._open_attempt, now=time.time())))
+            self._database.now(Write("attempt", partial(self._open_attempt, now=time.time(), after=after)))
             self._pending = True
         return self._attempt
 
@@ -298,9 +298,10 @@ class RunWriter:
 
     # --- inside: each of these is part of a transaction ---------------------------------------------------
 
-    def _open_attempt(self, connection: sqlite3.Connection, now: float) -> None:
+    def _open_attempt(self, connection: sqlite3.Connection, now: float, after: int) -> None:
         cursor = connection.execute(
-            "INSERT INTO attempt (opened, info) VALUES (?, ?)", (now, json_to_db(marks()))
+            "INSERT INTO attempt (id, opened, info) SELECT max(coalesce(max(id), 0), ?) + 1, ?, ? FROM attempt",
+            (after, now, json_to_db(marks())),
         )
         self._attempt = cursor.lastrowid or 0
         self._void(connection, "attempt < ? AND ended IS NULL", "its engine ended before this was done")

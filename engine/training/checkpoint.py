@@ -10,8 +10,8 @@ import fcntl
 import json
 import math
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.free_space import free_space
 from engine.model.lora import adapter_state, trainable
+from engine.removal import remove
 from engine.runs.checkpoints import Standing, best_names, digest, flaw
 from engine.runs.checkpoints import standing as standing_of
 from engine.runs.layout import parse_checkpoint_name
@@ -57,9 +58,10 @@ def write_checkpoint(
     target, partial, replaced = (directory / each for each in (name, f".{name}.partial", f".{name}.replaced"))
     adapter, moments = adapter_state(model), _optimizer_tensors(model, optimizer)
     try:
+        directory.mkdir(mode=0o700, exist_ok=True)  # never its parents: a run that was removed stays removed
         refuse_without_room(directory, _bytes_of(adapter) + _bytes_of(moments))
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(mode=0o700, parents=True)
+        remove(partial)
+        partial.mkdir(mode=0o700)
         save_file(adapter, partial / ADAPTER, metadata={"format": "pt"})
         model.peft_config["default"].save_pretrained(str(partial))
         save_file(moments, partial / OPTIMIZER)
@@ -76,19 +78,21 @@ def write_checkpoint(
         _flush(partial / MANIFEST)
         if wrong := flaw(partial):
             raise OSError(f"what was written does not read back: {wrong}")
-        if target.exists():
-            shutil.rmtree(replaced, ignore_errors=True)  # of an attempt whose last flush failed
+        if os.path.lexists(target):
+            remove(replaced)  # of an attempt whose last flush failed
             target.rename(replaced)
         partial.rename(target)
         _flush(directory)
     except (OSError, SafetensorError) as error:
-        if replaced.exists() and not target.exists():
+        if os.path.lexists(replaced) and not os.path.lexists(target):
             replaced.rename(target)
-        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            remove(partial)
         raise NotWritten(f"checkpoint {name} could not be written: {_reason(error)}") from error
     # a death before this line leaves both, which `recover` knows
-    shutil.rmtree(replaced, ignore_errors=True)
-    shutil.rmtree(directory / f"{name}{SET_ASIDE}", ignore_errors=True)
+    with suppress(OSError):
+        remove(replaced)
+        remove(directory / f"{name}{SET_ASIDE}")
     return Checkpoint(target, standing)
 
 
@@ -105,12 +109,10 @@ def recover(directory: Path) -> None:
     """Undo what a death in the middle of a write or a removal has left. Only for the holder of the run's lock."""
     for leftover in directory.glob(".stage_*"):
         name = leftover.name.removeprefix(".")
-        if name.endswith(".replaced") and not (directory / name.removesuffix(".replaced")).exists():
+        if name.endswith(".replaced") and not os.path.lexists(directory / name.removesuffix(".replaced")):
             leftover.rename(directory / name.removesuffix(".replaced"))
-        elif leftover.is_dir():
-            shutil.rmtree(leftover)
         else:
-            leftover.unlink()
+            remove(leftover)
 
 
 def newest_valid(directory: Path) -> tuple[Checkpoint | None, dict[str, str]]:
@@ -131,7 +133,7 @@ def set_aside(directory: Path, names: Iterable[str]) -> None:
     """
     for name in names:
         aside = directory / f"{name}{SET_ASIDE}"
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
         (directory / name).rename(aside)
 
 
@@ -166,7 +168,7 @@ def rotate(directory: Path, keep: int, keep_best: bool = False) -> list[str]:
         # under another name first: a death in the midst of it must not leave half a checkpoint
         going = directory / f".{name}.rotated"
         (directory / name).rename(going)
-        shutil.rmtree(going)
+        remove(going)
     return removed
 
 

@@ -55,11 +55,15 @@ class Control:
     """Takes commands from the run directory, and says there what state the engine is in.
 
     actions: what the present phase can carry out besides hold, continue, park and stop.
+    look_after: done at every look for commands; what it raises ends whatever is under way.
     """
 
-    def __init__(self, writer: RunWriter, signals: Signals) -> None:
+    def __init__(
+        self, writer: RunWriter, signals: Signals, look_after: Callable[[], None] = lambda: None
+    ) -> None:
         self._writer = writer
         self._signals = signals
+        self._look_after = look_after
         self._busy = False
         self._state = ""
         self._waiting: deque[Command] = deque()
@@ -92,10 +96,16 @@ class Control:
 
         What was asked behind a park or stop is refused, lest somebody waits for its outcome for ever.
         """
+        self._look_after()
         self._heed_signal()
         self._waiting += self._writer.take_commands()
         while self._waiting:
             yield self._waiting.popleft()
+
+    def refuse_all(self, reason: str) -> None:
+        """Answer every command that was not begun, taken or not."""
+        self._waiting += self._writer.take_commands()
+        self.refuse_waiting(reason)
 
     def refuse_waiting(self, reason: str) -> None:
         """Answer every command that was taken and not begun."""

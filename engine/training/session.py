@@ -4,6 +4,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,13 @@ from engine.errors import UserError
 from engine.model.loading import Base
 from engine.model.lora import trainable
 from engine.planning.brief import planned_stages, told_before
+from engine.runs.checkpoints import behind_the_record
+from engine.runs.held import Gone, HeldPaths
 from engine.runs.layout import RunPaths
-from engine.runs.lock import EngineLock
+from engine.runs.lock import EngineLock, TakenOver
 from engine.runs.rows import Command
 from engine.runs.store import RunReader, RunWriter, Story, open_reader, open_writer
+from engine.runs.upkeep import Upkeep
 from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -52,17 +56,26 @@ TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) -> int:
     """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
     with (
-        EngineLock.acquire(paths),
+        closing(HeldPaths(paths.root)) as paths,
+        EngineLock.acquire(paths) as lock,
         open_writer(paths, story=Story()) as writer,
         open_reader(paths) as reader,
     ):
-        control = Control(writer, signals)
+        upkeep = Upkeep(paths, lock, partial(writer.event, "alert", level="warn"))
+        control = Control(writer, signals, upkeep.look)
         try:
             session = _Session(paths, writer, reader, control)
             with session.gauges:
                 return session.live(asked, same_stage)
         except Interrupt as interrupt:  # before there was a stage to make safe
             _ended_early(writer, interrupt)
+            return 1
+        except TakenOver as error:
+            log.error("%s: this engine ends", error)
+            return 1
+        except Gone as gone:
+            control.refuse_all(_gone_words(gone))
+            writer.state("failed", _gone_words(gone))
             return 1
         except UserError as error:
             writer.event("error", str(error), level="error", usage=True)
@@ -75,6 +88,10 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
             writer.state("failed", message)
             log.exception("the engine failed")
             return 1
+
+
+def _gone_words(gone: Gone) -> str:
+    return f"{gone.filename} was removed: nothing can be kept any more, the engine ends"
 
 
 def _ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
@@ -101,8 +118,10 @@ class _Session:
         stages = self._asked_stages(asked)
         checkpoints.recover(self.paths.checkpoints)
         position, left = where_to_go_on(self.paths.checkpoints, stages, same_stage)
+        told = self.reader.status().checkpoint
         if position.checkpoint is None and not left:
-            refuse_if_there_were_some(self.paths, self.reader.status().checkpoint)
+            refuse_if_there_were_some(self.paths, told)
+        reached = position.checkpoint.name if position.checkpoint else None
         checkpoints.set_aside(self.paths.checkpoints, left)
         self.writer.begin_attempt(
             position.stage,
@@ -116,6 +135,11 @@ class _Session:
                 f"{name}{checkpoints.SET_ASIDE}",
                 level="warn",
             )
+        if behind := behind_the_record(told, reached):
+            self.writer.event("alert", behind, level="warn")
+        elif reached and not told:
+            line = f"run.db has no record of {reached}: it was removed or lost, and what it held with it"
+            self.writer.event("alert", line, level="warn")
         if defaults := left_to_defaults(config):
             line = (
                 f"config.yaml was cut short, edited or made by another version: it lacks {', '.join(defaults)}; "
@@ -127,6 +151,7 @@ class _Session:
                 "note", f"going on from checkpoint {position.checkpoint.name}", stage=position.stage
             )
 
+        self.writer.event("note", f"reads {config.reads()}")
         for fault in known_faults(device.device_of(self._device())):
             self.writer.event("alert", fault, level="warn")
         control.enter("preparing")
@@ -335,6 +360,12 @@ class _Session:
                 refusal = f"not {state}, training goes on: {where}"
                 self.writer.finish_command(interrupt.command.id, refusal, ok=False)
                 return False
+        except Gone as gone:
+            if interrupt.command:
+                self.writer.finish_command(
+                    interrupt.command.id, f"not {state}: {_gone_words(gone)}", ok=False
+                )
+            raise
         self.writer.state(state, f"{interrupt.reason}; {where}", by_signal=interrupt.by_signal)
         if interrupt.command:
             self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
@@ -343,7 +374,11 @@ class _Session:
 
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
     """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns what to print."""
-    with EngineLock.acquire(paths, purpose="evaluate"), open_writer(paths) as writer:
+    with (
+        closing(HeldPaths(paths.root)) as paths,
+        EngineLock.acquire(paths, purpose="evaluate"),
+        open_writer(paths) as writer,
+    ):
         config = frozen_config(paths)
         checkpoints.recover(paths.checkpoints)
         wanted = find_checkpoint(paths, checkpoint)

@@ -1,5 +1,6 @@
 """No room on the disk: what happens is kept in memory and stored, once and in order, when there is some."""
 
+import logging
 import os
 import resource
 import sqlite3
@@ -15,7 +16,7 @@ import pytest
 from engine.errors import UserError
 from engine.runs import database, patient_log, waiting
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.patient_log import PatientStream
+from engine.runs.patient_log import OneLine, PatientStream
 from engine.runs.store import RunWriter, open_reader, open_writer
 
 SAMPLE = {
@@ -293,4 +294,21 @@ def test_a_log_that_waits_too_long_says_what_it_lost(
 def test_text_that_is_no_utf_8_is_logged(log: tuple[Path, PatientStream]) -> None:
     path, stream = log
     stream.write("half a pair \ud83d\n")
-    assert path.read_text() == "half a pair \\ud83d\n"
+    assert path.read_text() == "half a pair \ufffd\n"
+
+
+def test_no_terminal_obeys_the_log(log: tuple[Path, PatientStream]) -> None:
+    path, stream = log
+    stream.write("\x1b[2J\rgone\x9b\n\tset in\n")
+    assert path.read_text() == "\ufffd[2J\ufffdgone\ufffd\n        set in\n"
+
+
+def test_a_record_is_one_line_and_a_traceback_set_in() -> None:
+    form = OneLine("%(levelname)s %(message)s")
+    try:
+        raise ValueError("first\nrm -rf ~\n\x1b]0;title\x07")
+    except ValueError as error:
+        record = logging.LogRecord("engine", logging.ERROR, "f.py", 1, "%s", (error,), sys.exc_info())
+    first, *rest = form.format(record).split("\n")
+    assert first == "ERROR first rm -rf ~ \ufffd]0;title\ufffd"
+    assert len(rest) > 4 and all(line.startswith("  ") for line in rest)

@@ -135,7 +135,7 @@ def test_a_death_at_any_point_of_a_checkpoint_s_writing_leaves_a_whole_one(
                 (checkpoints, "save_file"),
                 (checkpoints, "_write_json"),
                 (checkpoints, "_flush"),
-                (checkpoints.shutil, "rmtree"),
+                (checkpoints, "remove"),
                 (Path, "mkdir"),
                 (Path, "rename"),
             ]:
