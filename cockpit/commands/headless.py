@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines
@@ -18,6 +18,7 @@ from engine.errors import UserError
 from engine.printable import one_line
 from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.checkpoints import newest_checkpoint
+from engine.runs.held import HeldPaths
 from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.rows import Event
@@ -63,6 +64,11 @@ def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False, res
     attempt has told is told, else what comes from now on. An engine that crashed is started again, at most
     `restarts` times, and only if there is a new checkpoint since it began. Raises UserError if the input was wrong.
     """
+    with closing(HeldPaths(paths.root)) as held:
+        return _follow_all(held, counter, engine_began, restarts)
+
+
+def _follow_all(paths: RunPaths, counter: Interrupts, engine_began: bool, restarts: int) -> int:
     reached = newest_checkpoint(paths)
     while True:
         status, last_error = _follow_one(paths, counter, engine_began)

@@ -18,7 +18,6 @@ from engine.runs.layout import RunPaths
 from engine.runs.schema import (
     BROKEN,
     Damaged,
-    NotReady,
     connect_writer,
     database_errors,
     is_as_made,
@@ -113,10 +112,10 @@ class PatientDatabase:
                     raise
                 return []
 
-    def mend(self, error: Exception) -> None:
-        """Put back or recover the file, which a reader has not found, or found damaged where no write has met it."""
+    def mend(self, error: UserError) -> None:
+        """Put the file back, or recover it from damage that no write has met: a reader could not read it."""
         with self.mutex, suppress(_CannotNow):
-            if not self._put_back() and not isinstance(error, NotReady):
+            if not self._put_back() and isinstance(error, Damaged):
                 self._mend_or_wait(error)
 
     @property

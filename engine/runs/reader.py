@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from engine.errors import UserError
+from engine.runs.held import Gone
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.runs.rows import (
@@ -117,8 +118,8 @@ class RunReader:
     @_anew_if_damaged
     def _look(self) -> Status:
         holder = lock_holder(self.paths)
-        if holder is None and not self.paths.root.exists():
-            raise UserError(f"{self.paths.root} is gone: the run's directory was moved or removed")
+        if holder is None:
+            _refuse_if_gone(self.paths)
         with self._snapshot() as connection:
             return read_status(connection, self.paths, holder)
 
@@ -370,6 +371,16 @@ class RunReader:
             except Damaged:
                 if begun or chance == 2:
                     raise
+
+
+def _refuse_if_gone(paths: RunPaths) -> None:
+    try:
+        if paths.root.exists():
+            return
+        where = str(paths.root)
+    except Gone as gone:
+        where = str(gone.filename)
+    raise UserError(f"{where} is gone: the run's directory was moved or removed")
 
 
 def _id(connection: sqlite3.Connection, table: str, name: str) -> int:

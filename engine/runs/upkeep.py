@@ -1,6 +1,5 @@
 """What an engine looks after while it lives: that its directory, lock and log are still those it began with."""
 
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -8,8 +7,6 @@ from collections.abc import Callable
 from engine.plain_file import open_descriptor
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-
-log = logging.getLogger("engine")
 
 LOOK_SECONDS = 1.0
 _STANDARD_STREAMS = (1, 2)
@@ -25,6 +22,7 @@ class Upkeep:
         self._paths, self._lock, self._alert = paths, lock, alert
         self._root = paths.root
         self._owns_log = _writes_to(paths)
+        self._said_of_log = ""
         self._looked_at = time.monotonic()
 
     def look(self) -> None:
@@ -38,9 +36,25 @@ class Upkeep:
         if self._lock.renew():
             self._alert("engine.lock was removed or replaced: it is held anew")
         if self._owns_log and not _writes_to(self._paths):
-            _begin_log(self._paths)
-            self._alert("training.log was removed or replaced: a new one begins")
+            self._begin_log()
         self._looked_at = time.monotonic()
+
+    def _begin_log(self) -> None:
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            descriptor = open_descriptor(self._paths.log, flags, links=False)
+        except OSError as error:
+            self._tell_of_log(f"training.log was replaced, and a new one cannot begin: {error}")
+            return
+        for stream in _STANDARD_STREAMS:
+            os.dup2(descriptor, stream)
+        os.close(descriptor)
+        self._tell_of_log("training.log was removed or replaced: a new one begins")
+
+    def _tell_of_log(self, said: str) -> None:
+        if said != self._said_of_log:  # not every second
+            self._alert(said)
+        self._said_of_log = said
 
 
 def _writes_to(paths: RunPaths) -> bool:
@@ -49,14 +63,3 @@ def _writes_to(paths: RunPaths) -> bool:
         return os.path.samestat(os.fstat(_STANDARD_STREAMS[1]), paths.log.lstat())
     except OSError:
         return False
-
-
-def _begin_log(paths: RunPaths) -> None:
-    try:
-        descriptor = open_descriptor(paths.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, links=False)
-    except OSError as error:
-        log.error("training.log cannot be opened anew: %s", error)
-        return
-    for stream in _STANDARD_STREAMS:
-        os.dup2(descriptor, stream)
-    os.close(descriptor)

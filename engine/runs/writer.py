@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
+from engine.errors import UserError
 from engine.runs.database import PatientDatabase
 from engine.runs.insert import put_sample, put_scalars, stage_id
 from engine.runs.layout import RunPaths, parse_checkpoint_name
@@ -24,7 +25,6 @@ from engine.runs.rows import (
     text_from_db,
     text_to_db,
 )
-from engine.runs.schema import Damaged, NotReady
 from engine.runs.story import Story
 from engine.runs.supersede import supersede
 from engine.runs.waiting import Work, Write
@@ -74,9 +74,9 @@ class RunWriter:
         """Writes that wait for room on the disk."""
         return self._database.waiting
 
-    def mend(self, found: Damaged | NotReady) -> None:
-        """Recover or put back the file, which a reader has found damaged, or not at all."""
-        self._database.mend(found)
+    def mend(self, error: UserError) -> None:
+        """Put back or recover the file, which a reader could not read."""
+        self._database.mend(error)
 
     # --- attempts and the route -------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from engine.cadence import Cadence
 from engine.config import RunConfig
 from engine.data.curriculum import Sample
+from engine.errors import UserError
 from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
-from engine.runs.schema import Damaged, NotReady
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
@@ -272,11 +272,11 @@ class StageRun:
         return self._read(lambda: sum(1 for _ in self.reader.samples(self.name, self.step, purpose)))
 
     def _read(self, query: Callable[[], Result]) -> Result:
-        """What the run's database says; where it is found damaged or not at all, what is left of it."""
+        """What the run's database says; where it cannot be read, what it says once its writer has looked after it."""
         try:
             return query()
-        except (Damaged, NotReady) as found:
-            self.writer.mend(found)
+        except UserError as error:
+            self.writer.mend(error)
             return query()
 
     def _store(self, rows: list[Row]) -> None:
