@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from engine.runs.process import engine_argv, launch
 from engine.runs.rows import Event
 from engine.runs.status import NO_NOTICE, Status
 from engine.runs.store import NoEngine, RunReader, open_reader
+from engine.runs.upkeep import LOOK_SECONDS
 
 POLL_SECONDS = 0.2
 TOLD = ("state", "checkpoint", "validation", "alert", "error")
@@ -141,7 +143,7 @@ def _follow(
     reader: RunReader, counter: Interrupts, live: LiveLines, seen: int
 ) -> tuple[Status, Event | None]:
     """Until the engine has ended or is left: the last status, and the last error event."""
-    asked = False
+    asked = waited = False
     state: str | None = None
     error: Event | None = None
     while True:
@@ -152,6 +154,10 @@ def _follow(
             if event.kind != "state" or event.name != state:
                 live.tell(event_line(event))
             state = event.name if event.kind == "state" else state
+        if status.state == "crashed" and not waited and not os.path.lexists(reader.paths.lock):
+            waited = True  # the run is being removed, or its engine is about to take the lock anew
+            counter.wait(2 * LOOK_SECONDS)
+            continue
         if not status.live or counter.count > 1:
             return status, error
         if counter.count and not asked:

@@ -76,6 +76,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
         except Gone as gone:
             control.refuse_all(_gone_words(gone))
             writer.state("failed", _gone_words(gone))
+            log.error("%s", _gone_words(gone))
             return 1
         except UserError as error:
             writer.event("error", str(error), level="error", usage=True)
