@@ -8,6 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.data.curriculum import image_path_problem
 from engine.errors import UserError
+from engine.plain_file import NotPlain, open_plain
 
 #: More than any radiograph has (a 43 cm plate at 0.1 mm is 18 million), less than what exhausts a laptop.
 MAX_PIXELS = 80_000_000
@@ -39,7 +40,7 @@ def open_image(root: Path, relative: str) -> Image.Image:
     """
     path = _inside(root, relative)
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with open_plain(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
             width, height = image.size
             if not width * height:
                 raise UserError(f"{path}: {width} x {height} pixels is no picture")
@@ -56,6 +57,8 @@ def open_image(root: Path, relative: str) -> Image.Image:
             return _eight_bits(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such image; is data.image_root right?") from error
+    except NotPlain as error:
+        raise UserError(f"{path}: {error.strerror}; a film is an image file") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: is not an image in a known format ({', '.join(_FORMATS)})") from error
     except Image.DecompressionBombError as error:

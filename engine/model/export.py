@@ -25,6 +25,7 @@ from engine.model.card import Checked, model_card
 from engine.model.card_facts import read_facts
 from engine.model.checkpoint_files import legacy_name
 from engine.model.convert import copy_rest, write_rest, write_shards
+from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
 from engine.model.loading import Base, model_type_of
 from engine.model.new_directory import new_directory, refuse_existing
@@ -130,7 +131,7 @@ def _tolerance(trained: Trained) -> float:
 def _write_adapter(trained: Trained, out: Path, probes: list[_Probe], tell: Tell) -> np.ndarray[Any, Any]:
     """PEFT's own two files; the logits that plain PEFT gives with them."""
     shutil.copyfile(trained.checkpoint / "adapter_model.safetensors", out / "adapter_model.safetensors")
-    adapter = json.loads((trained.checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
+    adapter = read_object(trained.checkpoint / "adapter_config.json")
     # a path on the machine it was trained on says nothing elsewhere
     adapter["base_model_name_or_path"] = trained.config.base_directory.name
     (out / "adapter_config.json").write_text(json.dumps(adapter, indent=2) + "\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from transformers import LlavaForConditionalGeneration
 
 from engine.config import LoraSection
 from engine.errors import UserError
+from engine.plain_file import is_plain
 
 PROJECTOR = "multi_modal_projector"
 
@@ -86,7 +87,10 @@ def load_adapter(model: PeftModel, directory: Path) -> None:
 
     PEFT loads what fits and warns about the rest; an adapter of other targets or rank is refused here.
     """
-    tensors = load_file(directory / "adapter_model.safetensors")
+    file = directory / "adapter_model.safetensors"
+    if file.exists() and not is_plain(file):
+        raise UserError(f"{file}: is no plain file")
+    tensors = load_file(file)
     own = {name: tuple(tensor.shape) for name, tensor in adapter_state(model).items()}
     other = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if own != other:

@@ -1,8 +1,8 @@
 """What can be said of a run's checkpoints without loading them."""
 
 import hashlib
-import json
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UserError
+from engine.json_file import read_json
+from engine.plain_file import open_descriptor
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
 Ended = Literal["", "finished", "stopped"]
@@ -58,9 +60,8 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
 def standing(checkpoint: Path) -> Standing | None:
     """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
-        content = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
-        found = Standing(**content)
-    except (OSError, ValueError, TypeError, RecursionError):
+        found = Standing(**read_json(checkpoint / "progress.json"))
+    except (OSError, ValueError, TypeError):
         return None
     return found if _is_whole(found) else None
 
@@ -113,13 +114,13 @@ def verifies(checkpoint: Path) -> bool:
 def flaw(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint, in words; None if it is whole."""
     try:
-        manifest = json.loads((checkpoint / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_json(checkpoint / "manifest.json")
         named = {str(file): (entry["bytes"], entry["blake2b"]) for file, entry in manifest.items()}
     except FileNotFoundError:
         return "manifest.json is missing"
     except OSError as error:
         return f"manifest.json cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "manifest.json is damaged"
     if not named:
         return "manifest.json names no file"
@@ -139,5 +140,5 @@ def flaw(checkpoint: Path) -> str | None:
 
 def digest(path: Path) -> str:
     """blake2b of a file's content."""
-    with path.open("rb") as file:
+    with os.fdopen(open_descriptor(path), "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.plain_file import open_plain
 from engine.setup_check.records import Records
 from engine.setup_check.stack import COCKPIT, STACK, Trial
 from engine.setup_check.trace import stack_files
@@ -184,8 +185,8 @@ def statement(frame: list[Any]) -> str | None:
     """The whole import statement at a frame, as one line; else the line itself."""
     file, line, _ = frame
     try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            source = opened.read()
+        with open_plain(file, errors="replace") as opened:
+            source: str = opened.read()
     except OSError:
         return None
     try:
