@@ -5,7 +5,6 @@ directory; from then on the run follows that file, whatever becomes of the one i
 """
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -26,6 +25,7 @@ from engine import yaml_file
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
+from engine.pattern import refuse_unreadable
 from engine.runs.layout import expanded
 
 StageName = Literal["stage_a", "stage_b"]
@@ -38,10 +38,7 @@ def _readable_cadence(words: str) -> str:
 
 
 def _readable_pattern(words: str) -> str:
-    try:
-        re.compile(words)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+    refuse_unreadable(words)
     return words
 
 

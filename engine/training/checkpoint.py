@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.free_space import free_space
-from engine.model.lora import adapter_state, trainable
+from engine.model.lora import adapter_state, save_adapter_config, trainable
 from engine.runs.checkpoints import Standing, best_names, digest, flaw
 from engine.runs.checkpoints import standing as standing_of
 from engine.runs.layout import parse_checkpoint_name
@@ -61,7 +61,7 @@ def write_checkpoint(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700, parents=True)
         save_file(adapter, partial / ADAPTER, metadata={"format": "pt"})
-        model.peft_config["default"].save_pretrained(str(partial))
+        save_adapter_config(model, partial)
         save_file(moments, partial / OPTIMIZER)
         _write_json(partial / PROGRESS, asdict(standing))
         files = sorted(path.name for path in partial.iterdir())
