@@ -10,6 +10,7 @@ from types import FrameType
 from engine.errors import UserError
 from engine.runs.rows import Command
 from engine.runs.store import RunWriter
+from engine.training.at_once import AtOnce
 
 #: Carries out a command that does not end anything; returns its outcome in words.
 Action = Callable[[Command], str]
@@ -30,6 +31,14 @@ class Interrupt(Exception):
         self.verb, self.command, self.reason, self.by_signal = verb, command, reason, by_signal
 
 
+def ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
+    """The run rests before there was a stage to make safe."""
+    state = "stopped" if interrupt.verb == "stop" else "parked"
+    writer.state(state, interrupt.reason, by_signal=interrupt.by_signal)
+    if interrupt.command:
+        writer.finish_command(interrupt.command.id, f"{state}, nothing was trained yet", ok=True)
+
+
 class Signals:
     """What the system asks of the engine: SIGTERM and SIGINT are a wish to park.
 
@@ -43,10 +52,10 @@ class Signals:
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
+            signal.signal(number, self.note)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, frame: FrameType | None = None) -> None:
         self.asked = signal.Signals(number).name
         self.wake.set()
 
@@ -54,7 +63,8 @@ class Signals:
 class Control:
     """Takes commands from the run directory, and says there what state the engine is in.
 
-    actions: what the present phase can carry out besides hold, continue, park and stop.
+    actions: what the present phase can carry out besides hold, continue, park and stop. at_once: does work that park,
+    stop and signals end in its midst.
     """
 
     def __init__(self, writer: RunWriter, signals: Signals) -> None:
@@ -63,6 +73,8 @@ class Control:
         self._busy = False
         self._state = ""
         self._waiting: deque[Command] = deque()
+        self._taking = threading.Lock()
+        self.at_once = AtOnce(self._look_aside, self._give_up, signals.note)
         self.actions: dict[str, Action] = {}
 
     @property
@@ -80,8 +92,9 @@ class Control:
 
     def poll(self) -> None:
         """Carry out what is asked, in the order it was asked in. Raises `Interrupt` for park and stop."""
-        for command in self._commands():
-            self._carry_out(command)
+        with self.at_once.undisturbed():
+            for command in self._commands():
+                self._carry_out(command)
 
     def hold(self, reason: str, seconds: float | None = None) -> None:
         """Wait, the model in memory, until somebody continues or `seconds` are over. Raises `Interrupt`."""
@@ -93,9 +106,32 @@ class Control:
         What was asked behind a park or stop is refused, lest somebody waits for its outcome for ever.
         """
         self._heed_signal()
-        self._waiting += self._writer.take_commands()
+        self._take()
         while self._waiting:
             yield self._waiting.popleft()
+
+    def _take(self) -> None:
+        with self._taking:
+            self._waiting += self._writer.take_commands()
+
+    def _look_aside(self) -> Interrupt | None:
+        """Park or stop, if somebody asked for it; meanwhile all but a hold and what came behind it is answered."""
+        try:
+            self._heed_signal()
+            self._take()
+            ending = next((one for one in self._waiting if one.verb in ("park", "stop")), None)
+            if ending:
+                self._waiting.remove(ending)
+                self._carry_out(ending)
+            while self._waiting and self._waiting[0].verb != "hold":
+                self._carry_out(self._waiting.popleft())
+        except Interrupt as interrupt:
+            return interrupt
+        return None
+
+    def _give_up(self, interrupt: Exception) -> None:
+        assert isinstance(interrupt, Interrupt)
+        ended_early(self._writer, interrupt)
 
     def refuse_waiting(self, reason: str) -> None:
         """Answer every command that was taken and not begun."""
@@ -109,7 +145,7 @@ class Control:
 
     def _carry_out(self, command: Command) -> None:
         if command.verb in ("park", "stop"):
-            self.refuse_waiting(f"{command.verb} was asked for before it")
+            self.refuse_waiting(f"{command.verb} was asked for as well")
             raise Interrupt(command.verb, command, f"asked by {command.who or 'someone'}")
         if command.verb == "hold":
             self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)
