@@ -16,7 +16,8 @@ from engine.runs.store import open_reader, status_of
 from engine.training import audit, session
 from engine.training.at_once import AtOnce
 from engine.training.control import Signals
-from tests.engine.training.living import ask, prepare, wait_for
+
+from .living import ask, prepare, wait_for
 
 PHASES = ("prepare_curriculum", "check_images", "load", "encode_all", "before_first_step", "planned_stages")
 
