@@ -5,7 +5,6 @@ directory; from then on the run follows that file, whatever becomes of the one i
 """
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -22,9 +21,11 @@ from pydantic import (
     model_validator,
 )
 
+from engine import yaml_file
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
+from engine.pattern import refuse_unreadable
 from engine.printable import one_line
 from engine.runs.layout import expanded
 
@@ -38,19 +39,13 @@ def _readable_cadence(words: str) -> str:
 
 
 def _readable_pattern(words: str) -> str:
-    try:
-        re.compile(words)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+    refuse_unreadable(words)
     return words
 
 
 RegularExpression = Annotated[str, AfterValidator(_readable_pattern)]
 CadenceWords = Annotated[str, AfterValidator(_readable_cadence)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-#: No configuration is longer.
-MAX_BYTES = 1_000_000
 
 #: Where the model that ships with the project lies; `model.base: bundled` names it.
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
@@ -226,18 +221,9 @@ def load_config(path: Path, overrides: Sequence[str] = (), option: str = "--set"
     """
     text = _text(path)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.load(text, Loader=_Loader)
+        raw, node = yaml_file.load(text, _Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = str(getattr(error, "problem", None) or error).splitlines()[0]
-        raise UserError(f"{where}: not valid YAML: {reason}") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # a date that is none, a number too long, brackets without end
-        raise UserError(f"{path}: not valid YAML: {error}") from None
+        raise UserError(yaml_file.complaint(error, path)) from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a configuration is a mapping of sections; see {demo_config_path()}")
     given = {_apply(raw, override, option): f"{option} {override}" for override in overrides}
@@ -246,15 +232,12 @@ def load_config(path: Path, overrides: Sequence[str] = (), option: str = "--set"
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise UserError(f"{path}: more than {MAX_BYTES:,} bytes is no configuration")
-        return content.decode("utf-8")
+        return yaml_file.read_text(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration; there are some to copy in {CONFIGS}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read as a configuration ({reason})") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -330,7 +313,7 @@ def _apply(raw: dict[str, Any], override: str, option: str) -> tuple[str, ...]:
             raise UserError(f"{option} {override}: {key} is a value, not a section")
         place = place[key]
     try:
-        place[keys[-1]] = yaml.safe_load(words)
+        place[keys[-1]] = yaml_file.load(words)[0]
     except yaml.YAMLError:
         raise UserError(f"{option} {override}: {words!r} is not a YAML value") from None
     return tuple(keys)

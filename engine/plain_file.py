@@ -69,6 +69,17 @@ def read_text(path: str | os.PathLike[str], links: bool = True) -> str:
         return str(file.read())
 
 
+def odd_entry(directory: Path) -> Path | None:
+    """The first entry of a directory that is neither a plain file nor a directory, links followed; None without one.
+
+    For libraries that open by name whatever they look for. Raises OSError where the directory cannot be read.
+    """
+    with os.scandir(directory) as entries:
+        odd = (entry.path for entry in entries if not (entry.is_file() or entry.is_dir()))
+        found = next(odd, None)
+    return Path(found) if found else None
+
+
 def is_plain(path: Path, links: bool = True) -> bool:
     """Whether a plain file bears the name."""
     try:

@@ -16,6 +16,7 @@ from cockpit.actions import GO, GROUPS, by_id, known_ids
 from cockpit.actions.common import BACK
 from cockpit.actions.keys import key_named, key_word
 from engine.errors import UserError
+from engine.yaml_file import compose, read_text
 
 RESERVED = {
     "escape": "it always backs out",
@@ -39,11 +40,11 @@ def read_keymap(path: Path) -> dict[str, str]:
     Raises UserError, one line, for a file that cannot be read, an unknown action, a bad key, a key given twice.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     moved: dict[str, str] = {}
     lines: dict[str, int] = {}
     for line, id, words in _entries(text, path):
@@ -70,7 +71,7 @@ def _entries(text: str, path: Path) -> Iterator[tuple[int, str, list[str]]]:
 
     try:
         # As strings all of them: y, n and 1 are keys here, not truths and numbers.
-        root: Any = yaml.compose(text, Loader=yaml.BaseLoader)
+        root: Any = compose(text, yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

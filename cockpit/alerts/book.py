@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.alerts.record import Alert
+from engine.json_file import parsed_json
+from engine.plain_file import open_descriptor, open_plain
 
 FILE = "alerts.jsonl"
 
@@ -61,7 +63,7 @@ class AlertBook:
             return
         text = "".join(json.dumps(line) + "\n" for line in self._unwritten)
         try:
-            file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            file = open_descriptor(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, links=False)
         except OSError:
             return  # kept in memory until it can be written: the alert itself may be that the disk is full
         try:
@@ -78,7 +80,8 @@ class AlertBook:
             about = self._path.stat()
             stamp = (about.st_mtime_ns, about.st_size)
             if stamp != self._stamp:
-                self._lines = [line for line in map(_line, self._path.read_bytes().split(b"\n")) if line]
+                with open_plain(self._path, "rb", links=False) as file:
+                    self._lines = [line for line in map(_line, file.read().split(b"\n")) if line]
                 self._stamp = stamp
         except OSError:
             self._lines, self._stamp = [], None
@@ -87,7 +90,7 @@ class AlertBook:
 def _line(text: bytes) -> dict[str, Any] | None:
     """A whole line of ours; None for anything else, such as a line cut off by a full disk."""
     try:
-        line = json.loads(text)
+        line = parsed_json(text)
     except ValueError:
         return None
     if not isinstance(line, dict) or not isinstance(line.get("key"), str):

@@ -22,6 +22,8 @@ from engine.runs.store import status_of
 
 RESTARTS = 3
 """Times that a continued engine which crashes again is started anew, if it made progress."""
+COMMAND_SECONDS = 30.0
+"""For the system to take a service up or drop it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,10 +168,19 @@ def _remove(service: Service) -> int:
 def _carry_out(commands: tuple[tuple[str, ...], ...]) -> bool:
     for command in commands:
         try:
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            ended = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
+            )
             said = "" if ended.returncode == 0 else ended.stderr or f"exit code {ended.returncode}"
         except OSError as error:
             said = str(error)
+        except subprocess.TimeoutExpired:
+            said = f"no answer within {COMMAND_SECONDS:.0f} s"
         if said:
             print(f"cxr-cockpit: `{' '.join(command)}` did not work: {one_line(said)}", file=sys.stderr)
             return False

@@ -133,6 +133,9 @@ class DataSource:
         except UserError as error:
             self._give_up(str(error))
             return
+        except OSError as error:
+            self._give_up(f"{error.filename}: {error.strerror}")
+            return
         if stamp == self._stamp:
             return
         self._config = config
@@ -246,12 +249,9 @@ def _file_size(path: Path) -> int | None:
 
 
 def _config_of(paths: RunPaths) -> dict[str, Any]:
-    import yaml
+    from engine.yaml_file import read_yaml
 
-    try:
-        config = yaml.safe_load(paths.config.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{paths.config}: cannot be read ({error})") from None
+    config = read_yaml(paths.config)
     if not isinstance(config, dict):
         raise UserError(f"{paths.config}: names no curriculum")
     return config

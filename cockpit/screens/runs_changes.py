@@ -54,12 +54,12 @@ def differences(first: RunPaths, second: RunPaths) -> list[Difference]:
 
 
 def _read(path: Path) -> Any:
-    import yaml
+    from engine.yaml_file import read_yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
+        return read_yaml(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

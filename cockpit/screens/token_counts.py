@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from cockpit.screens.data_state import Counted
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
+from engine.json_file import read_json
 
 _KNOWN_TOWERS = {"openai/clip-vit-large-patch14-336": (336, 14)}
 """(image size, patch size) of towers that a model names and does not bring along."""
@@ -20,7 +20,7 @@ def encoder_of(base: Path) -> PromptEncoder:
     if not tokens.is_file():
         raise UserError(f"{base}: no tokenizer.json, so that lengths are known to the engine alone")
     try:
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        config = read_json(base / "config.json")
         size, patch = _vision(base, config)
         text = config.get("text_config", config)
         from tokenizers import Tokenizer
@@ -46,6 +46,6 @@ def _vision(base: Path, config: dict[str, Any]) -> tuple[int, int]:
         name = str(config["mm_vision_tower"])
         if name in _KNOWN_TOWERS:
             return _KNOWN_TOWERS[name]
-        found = json.loads((base / name / "config.json").read_text(encoding="utf-8"))
+        found = read_json(base / name / "config.json")
         found = found.get("vision_config", found)
     return int(found["image_size"]), int(found["patch_size"])

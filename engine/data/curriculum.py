@@ -13,6 +13,7 @@ from typing import Any
 from engine.data.icd import is_icd
 from engine.data.labels import LABELS
 from engine.errors import UserError
+from engine.plain_file import open_plain
 
 STAGES = ("stage_a", "stage_b")
 SPLITS = ("train", "val", "test")
@@ -144,7 +145,7 @@ def read_curriculum(path: Path) -> list[Sample]:
     seen: dict[str, int] = {}
     number = 0
     try:
-        with path.open("rb") as lines:
+        with open_plain(path, "rb") as lines:
             for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES + 1), b""), start=1):
                 if len(line) > MAX_LINE_BYTES:
                     raise ValueError(f"the line has more than {MAX_LINE_BYTES:,} bytes")

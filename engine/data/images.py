@@ -3,17 +3,22 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import IO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.data.curriculum import image_path_problem
 from engine.errors import UserError
+from engine.plain_file import NotPlain, open_plain
 
 #: More than any radiograph has (a 43 cm plate at 0.1 mm is 18 million), less than what exhausts a laptop.
 MAX_PIXELS = 80_000_000
 
 #: A side longer than this is no radiograph, and its square (films are padded to one) would fill the memory.
 MAX_SIDE = 16_384
+
+#: A progressive JPEG has ten or so; a hundred bytes are one more, and make the decoder walk through all pixels again.
+MAX_SCANS = 100
 
 # Pillow can open much more; what it hands to other programs or never carries a radiograph stays closed.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000")
@@ -39,7 +44,7 @@ def open_image(root: Path, relative: str) -> Image.Image:
     """
     path = _inside(root, relative)
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with open_plain(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
             width, height = image.size
             if not width * height:
                 raise UserError(f"{path}: {width} x {height} pixels is no picture")
@@ -52,10 +57,16 @@ def open_image(root: Path, relative: str) -> Image.Image:
                 raise UserError(
                     f"{path}: holds {frames} pictures; a film is one, say which by saving it alone"
                 )
+            if image.format == "JPEG" and (scans := _scans(file)) > MAX_SCANS:
+                raise UserError(
+                    f"{path}: a JPEG of {scans:,} scans takes for ever; no camera makes more than a few"
+                )
             image.load()
             return _eight_bits(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such image; is data.image_root right?") from error
+    except NotPlain as error:
+        raise UserError(f"{path}: {error.strerror}; a film is an image file") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: is not an image in a known format ({', '.join(_FORMATS)})") from error
     except Image.DecompressionBombError as error:
@@ -81,6 +92,15 @@ def _inside(root: Path, relative: str) -> Path:
     if not inside:
         raise UserError(f"{path}: leads outside the image root through a symbolic link")
     return path
+
+
+def _scans(file: IO[bytes]) -> int:
+    """How many scans a JPEG has: their marker stands nowhere in the compressed data."""
+    place = file.tell()
+    file.seek(0)
+    count = file.read().count(b"\xff\xda")
+    file.seek(place)
+    return count
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

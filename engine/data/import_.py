@@ -50,6 +50,8 @@ def import_curriculum(
                 found.append((sample, record.where))
             except Unusable as reason:
                 report.drop(str(reason), record.where)
+            except RecursionError:
+                report.drop("nested too deeply", record.where)
     for name in field_map.fields.keys() - names:
         report.note(f"no record has the field {name!r} of the mapping", str(mapping))
     samples = _with_splits(_unique(found, report), report)

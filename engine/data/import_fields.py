@@ -49,14 +49,12 @@ def read_mapping(path: Path | None) -> FieldMap:
     """The mapping file: `fields:` (ours: theirs) and `constants:` (ours: value). Raises UserError if it is wrong."""
     if path is None:
         return FieldMap()
-    import yaml
+    from engine.yaml_file import read_yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except OSError as error:
         raise UserError(f"{path}: cannot read the mapping: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: broken YAML: {' '.join(str(error).split())}") from error
     sections = content if isinstance(content, dict) else {}
     parts = {name: sections.get(name) or {} for name in ("fields", "constants")}
     known = sections.keys() <= parts.keys() and all(isinstance(part, dict) for part in parts.values())

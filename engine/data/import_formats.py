@@ -4,11 +4,13 @@ import csv
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import UserError
+from engine.plain_file import open_plain
 
 _LONGEST_CELL = 16_000_000
 _SPLIT_KEYS = frozenset({"train", "training", "val", "valid", "validate", "validation", "dev", "test"})
@@ -41,11 +43,18 @@ def read_records(path: Path) -> Iterator[Record]:
         ) from error
 
 
-def _open(path: Path) -> IO[str]:
+@contextmanager
+def _open(path: Path) -> Iterator[IO[str]]:
     # utf-8-sig: spreadsheets write a byte order mark.
     if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+        with (
+            open_plain(path, "rb") as packed,
+            gzip.open(packed, "rt", encoding="utf-8-sig", newline="") as file,
+        ):
+            yield file
+    else:
+        with open_plain(path, encoding="utf-8-sig", newline="") as file:
+            yield file
 
 
 def _json(path: Path, file: IO[str]) -> Iterator[Record]:

@@ -13,6 +13,7 @@ from engine.data.labels import LABELS
 from engine.data.mimic_tree import MimicRoots, Tables, table
 from engine.data.sections import main_text
 from engine.errors import UserError
+from engine.plain_file import open_plain
 
 #: Other names for labels in MIMIC-CXR-JPG's files.
 _LABEL_COLUMNS = {"Lung Opacity": ("Lung Opacity", "Airspace Opacity")}
@@ -67,7 +68,8 @@ def read_studies(
 
 def _read_text(path: Path, dropped: Counter[str]) -> tuple[str, str] | None:
     try:
-        report = path.read_text(encoding="utf-8", errors="replace")
+        with open_plain(path, errors="replace") as file:
+            report = file.read()
     except FileNotFoundError:
         dropped["report missing"] += 1
         return None

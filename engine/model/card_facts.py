@@ -1,6 +1,5 @@
 """What a model card says of a run, read from the run itself: numbers and names, no word of any report."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from engine.config import STAGES, RunConfig, StageSection
 from engine.data.build import PROMPT_A, PROMPT_B
 from engine.data.curriculum import NO_EHR, Sample, read_curriculum, without_ehr
 from engine.errors import UserError
+from engine.json_file import read_json
 from engine.metrics.scores import scores_a, scores_b
 from engine.runs.checkpoints import Standing, standing
 from engine.runs.layout import RunPaths
@@ -143,7 +143,7 @@ def _count(samples: Iterable[Sample]) -> Counts:
 def _built_from_phantoms(curriculum: Path) -> bool:
     """Whether the tree around the curriculum says that its patients were drawn."""
     try:
-        json.loads((curriculum.parent.parent / "phantom.json").read_text(encoding="utf-8"))
+        read_json(curriculum.parent.parent / "phantom.json")
     except (OSError, ValueError):
         return False
     return True

@@ -19,8 +19,10 @@ from transformers import LlamaTokenizer
 from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.image_processor import ImageProcessor
+from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 from engine.model.new_directory import new_directory, refuse_existing
+from engine.model.odd_files import refuse_odd_files
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
 
 #: Output shards stay below this, so that no more than one is in memory at a time.
@@ -55,7 +57,7 @@ def copy_rest(source: Path, out: Path, dtype: torch.dtype) -> None:
         plain = file.suffix in (".json", ".model", ".jinja", ".txt") and not file.name.startswith(".")
         if plain and file.is_file() and not file.name.endswith(".index.json"):
             shutil.copyfile(file, out / file.name)
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config = read_object(source / "config.json")
     for section in (config, config.get("text_config", {}), config.get("vision_config", {})):
         for key in ("dtype", "torch_dtype"):
             if key in section:
@@ -162,6 +164,7 @@ def _write_processor(original: OriginalConfig, out: Path) -> None:
 def _write_tokenizer(original: OriginalConfig, out: Path) -> None:
     if not any((original.directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return  # a checkpoint without a tokenizer still converts; loading it for training will ask for one
+    refuse_odd_files(original.directory)
     with contextlib.redirect_stderr(io.StringIO()):
         tokenizer = LlamaTokenizer.from_pretrained(str(original.directory))
     # in this order: they take the two ids behind the vocabulary

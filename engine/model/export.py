@@ -4,7 +4,6 @@ Nothing leaves the run before it is shown to answer as the run's own model does:
 loaded by the plain library and their logits held against those of base plus adapter.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from PIL import Image
 from transformers import LlavaForConditionalGeneration
 
@@ -27,6 +26,7 @@ from engine.model.checkpoint_files import legacy_name
 from engine.model.convert import copy_rest, write_rest, write_shards
 from engine.model.llava_mistral import read_config
 from engine.model.loading import Base, model_type_of
+from engine.model.lora import save_adapter_config
 from engine.model.new_directory import new_directory, refuse_existing
 from engine.model.trained import Trained, load_trained
 from engine.runs.layout import RunPaths
@@ -130,12 +130,13 @@ def _tolerance(trained: Trained) -> float:
 def _write_adapter(trained: Trained, out: Path, probes: list[_Probe], tell: Tell) -> np.ndarray[Any, Any]:
     """PEFT's own two files; the logits that plain PEFT gives with them."""
     shutil.copyfile(trained.checkpoint / "adapter_model.safetensors", out / "adapter_model.safetensors")
-    adapter = json.loads((trained.checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
     # a path on the machine it was trained on says nothing elsewhere
-    adapter["base_model_name_or_path"] = trained.config.base_directory.name
-    (out / "adapter_config.json").write_text(json.dumps(adapter, indent=2) + "\n", encoding="utf-8")
+    save_adapter_config(trained.model, out, trained.config.base_directory.name)
     tell("loading it again, to check what it answers", 0, 0)
-    loaded = PeftModel.from_pretrained(trained.model.unload(), str(out))
+    written = LoraConfig.from_pretrained(str(out))
+    # PEFT would match the expression without a limit of time
+    written.target_modules = trained.model.peft_config["default"].target_modules
+    loaded = PeftModel.from_pretrained(trained.model.unload(), str(out), config=written)
     return _logits(loaded.eval(), probes, trained.base.vocabulary)
 
 

@@ -18,6 +18,7 @@ from typing import NoReturn, TypeVar
 
 from engine.errors import UserError
 from engine.model.hub import Hub, HubFile, Lost
+from engine.plain_file import open_plain
 from engine.setup_check.model_download import (
     Download,
     FileProgress,
@@ -159,7 +160,10 @@ class Fetch:
         if have == file.bytes and have:
             return
         self._tell("fetching")
-        with hub.content(commit, file, have) as (begins, blocks), part.open("r+b" if have else "wb") as out:
+        with (
+            hub.content(commit, file, have) as (begins, blocks),
+            open_plain(part, "r+b" if have else "wb") as out,
+        ):
             have = out.seek(begins)
             out.truncate()
             for block in blocks:

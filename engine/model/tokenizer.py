@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from engine.errors import UserError
+from engine.model.odd_files import refuse_odd_files
 
 IMAGE_TOKEN = "<image>"
 PAD_TOKEN = "<pad>"
@@ -17,6 +18,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
     Raises `UserError` where neither is there or neither can be read.
     """
+    refuse_odd_files(directory)
     tokenizer = _read(directory)
     if not tokenizer.get_vocab_size(with_added_tokens=False):  # an empty file is read without complaint
         raise UserError(f"{directory}: the tokenizer has no words; fetch it again")

@@ -15,6 +15,7 @@ from engine.data.curriculum import Sample, read_curriculum
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
 from engine.model.tokenizer import load_tokenizer
+from engine.plain_file import open_plain
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape
 from engine.training.schedule import StageSchedule
@@ -141,7 +142,7 @@ def _film_bytes(config: RunConfig) -> int:
     if config.data.phantom:
         sides = [(config.data.phantom.size, config.data.phantom.size)]
     elif config.data.curriculum.is_file():
-        with config.data.curriculum.open(encoding="utf-8") as lines:
+        with open_plain(config.data.curriculum) as lines:
             images = [json.loads(line)["image"] for line in itertools.islice(lines, FILMS_LOOKED_AT)]
         there = [path for image in images if (path := config.data.image_root / image).is_file()]
         sides = [_size_of(path) for path in there] or sides
@@ -151,7 +152,7 @@ def _film_bytes(config: RunConfig) -> int:
 def _size_of(path: Path) -> tuple[int, int]:
     """From the header alone; a film that cannot be read is for the run to refuse."""
     try:
-        with Image.open(path) as film:
+        with open_plain(path, "rb") as file, Image.open(file) as film:
             return film.size
     except (OSError, UnidentifiedImageError):
         return FILM

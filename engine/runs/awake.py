@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engine.child import end
+
 log = logging.getLogger("engine")
 
 
@@ -21,8 +23,7 @@ def kept_awake() -> Iterator[None]:
         if helper:
             if helper.stdin:
                 helper.stdin.close()
-            helper.terminate()
-            helper.wait()
+            end(helper)
 
 
 def _start(command: list[str] | None) -> subprocess.Popen[bytes] | None:

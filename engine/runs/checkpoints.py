@@ -1,7 +1,6 @@
 """What can be said of a run's checkpoints without loading them."""
 
 import hashlib
-import json
 import math
 import os
 import shutil
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UserError
-from engine.plain_file import kind_of, open_descriptor, read_text
+from engine.json_file import read_json
+from engine.plain_file import kind_of, open_descriptor
 from engine.removal import remove
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
@@ -74,9 +74,8 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
 def standing(checkpoint: Path) -> Standing | None:
     """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
-        content = json.loads(read_text(checkpoint / "progress.json", links=False))
-        found = Standing(**content)
-    except (OSError, ValueError, TypeError, RecursionError):
+        found = Standing(**read_json(checkpoint / "progress.json", links=False))
+    except (OSError, ValueError, TypeError):
         return None
     return found if _is_whole(found) else None
 
@@ -138,13 +137,13 @@ def flaw(checkpoint: Path) -> str | None:
         for entry in os.scandir(checkpoint):
             if not entry.is_file(follow_symlinks=False):
                 return f"{entry.name} is {kind_of(Path(entry.path))}"
-        manifest = json.loads(read_text(checkpoint / "manifest.json"))
+        manifest = read_json(checkpoint / "manifest.json")
         named = {str(file): (entry["bytes"], entry["blake2b"]) for file, entry in manifest.items()}
     except FileNotFoundError:
         return "manifest.json is missing"
     except OSError as error:
         return f"manifest.json cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return "manifest.json is damaged"
     if not named:
         return "manifest.json names no file"
@@ -164,5 +163,5 @@ def flaw(checkpoint: Path) -> str | None:
 
 def digest(path: Path) -> str:
     """blake2b of a file's content."""
-    with open(open_descriptor(path, links=False), "rb") as file:
+    with os.fdopen(open_descriptor(path, links=False), "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

@@ -5,6 +5,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.json_file import read_json
+
 FILE = ".device.json"
 
 
@@ -33,6 +35,6 @@ def write_device_rates(runs: Path, rates: DeviceRates) -> Path:
 def read_device_rates(runs: Path) -> DeviceRates | None:
     """What was measured last; None if nothing was, or if the file is not what this wrote."""
     try:
-        return DeviceRates(**json.loads((runs / FILE).read_text(encoding="utf-8")))
+        return DeviceRates(**read_json(runs / FILE))
     except (OSError, ValueError, TypeError):
         return None

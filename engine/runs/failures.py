@@ -24,9 +24,9 @@ def known_failure(said: str) -> Failure:
 
 def table() -> list[dict[str, str]]:
     """The entries: match, means, hint, said."""
-    import yaml
+    from engine.yaml_file import read_yaml
 
-    entries: list[dict[str, Any]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
+    entries: list[dict[str, Any]] = read_yaml(_TABLE)
     return entries
 
 

@@ -16,7 +16,7 @@ from engine.setup_check.trace import Shadow
 from engine.setup_check.versions import canonical, requirement, satisfies
 
 _REFUSED = re.compile(
-    r"(?P<wanted>[A-Za-z][\w.-]*\s*(?:[<>=!~]=?[^\s,]+,?)+) is required for a normal functioning of this module,?"
+    r"(?P<wanted>(?<![^\s'(])[A-Za-z][\w.-]*\s*[<>=!~]\S+) is required for a normal functioning of this module,?"
     r"(?: but found (?P<name>[\w.-]+)==(?P<found>\S+?)\.?(?:\s|$))?"
 )
 # Variables that change what an import does.
@@ -30,7 +30,7 @@ _LIBRARY = re.compile(
     r"|invalid ELF header|file too short"
 )
 _ABI = re.compile(r"numpy\.dtype size changed|_ARRAY_API not found|multiarray failed to import")
-_FILE = re.compile(r"/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
+_FILE = re.compile(r"(?<![^\s:'\"()])/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
 
 
 def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail") -> Finding:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from engine.child import SILENCE, lines
 from engine.setup_check.finding import Finding, Group
-
-#: Seconds without a word after which the child counts as hanging; a part takes a few on a slow CPU.
-SILENCE = 180.0
 
 ID = "device-trial"
 
@@ -52,7 +48,7 @@ def listen(command: list[str], silence: float) -> Iterator[Finding | Part]:
         )
         try:
             assert child.stdout is not None
-            for line in _lines(child.stdout, silence):
+            for line in lines(child.stdout, silence):
                 if line is None:
                     yield _hangs(part, silence)
                     return
@@ -102,27 +98,6 @@ def said_by(line: str) -> Finding | Part | None:
     given = message["finding"]
     fix = tuple(tuple(command) for command in given["fix"])
     return Finding(**{**given, "consequences": tuple(given["consequences"]), "fix": fix})
-
-
-def _lines(stream: IO[str], silence: float) -> Iterator[str | None]:
-    """Lines as they come; None, and nothing after it, where none came for `silence` seconds."""
-    arrived: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        for line in stream:
-            arrived.put(line)
-        arrived.put(None)
-
-    threading.Thread(target=read, name="device-trial", daemon=True).start()
-    while True:
-        try:
-            line = arrived.get(timeout=silence)
-        except queue.Empty:
-            yield None
-            return
-        if line is None:
-            return
-        yield line
 
 
 def _hangs(part: Part | None, silence: float) -> Finding:

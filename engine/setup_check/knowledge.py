@@ -9,13 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from engine.errors import UserError
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, Group, Repair
 from engine.setup_check.versions import canonical, parsed, requirement, satisfies, specifiers
+from engine.yaml_file import read_yaml
 
 FILE = Path(__file__).with_name("knowledge.yaml")
 
@@ -180,12 +180,11 @@ def knowledge() -> Knowledge:
 
 def read_knowledge(path: Path) -> Knowledge:
     """Read and check a knowledge file. UserError naming the entry and the key that is wrong."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        raw = read_yaml(path)
         known = Knowledge.model_validate(raw)
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = list(first["loc"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.config import RunConfig
+from engine.json_file import read_json
 from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding
 from engine.setup_check.metadata import SEEN
@@ -104,17 +104,17 @@ def _disk(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
 def _checkpoint_bytes(config: RunConfig) -> float | None:
     """The kept checkpoints, of each stage the last and the best, and one being written."""
     try:
-        about = json.loads((config.base_directory / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        about = read_json(config.base_directory / "config.json")
+    except (OSError, ValueError):
         return None
-    text = about.get("text_config", about)
     try:
+        text = about.get("text_config", about)
         hidden, layers, inner = text["hidden_size"], text["num_hidden_layers"], text["intermediate_size"]
         heads = text["num_attention_heads"]
-    except KeyError:
+        narrow = hidden * text.get("num_key_value_heads", heads) // heads
+        sides = 2 * (hidden + hidden) + 2 * (hidden + narrow) + 3 * (hidden + inner)
+    except (AttributeError, LookupError, TypeError, ArithmeticError):
         return None
-    narrow = hidden * text.get("num_key_value_heads", heads) // heads
-    sides = 2 * (hidden + hidden) + 2 * (hidden + narrow) + 3 * (hidden + inner)
     return float(config.lora.rank * sides * layers * ADAPTER_AND_MOMENTS * (config.checkpoints.keep + 5))
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.child import end
 from engine.errors import UserError
 from engine.setup_check import snapshot
 from engine.setup_check.facts import Facts
@@ -64,8 +65,7 @@ def _run(command: tuple[str, ...], say: Callable[[str], None], log: Path) -> int
                     break
                 time.sleep(LOOK_SECONDS)
         except BaseException:  # somebody asked for the end
-            process.terminate()
-            process.wait()
+            end(process)
             raise
     if rest:
         say(rest)

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import UserError
+from engine.json_file import read_json
+from engine.plain_file import open_descriptor
 
 #: The base model that the project is about.
 DEFAULT_REPO = "microsoft/llava-med-v1.5-mistral-7b"
@@ -95,7 +97,7 @@ def workplace(directory: Path) -> Path:
 def read_download(directory: Path) -> Download | None:
     """How the download into `directory` stands; None where none was ever begun. Never blocks."""
     try:
-        raw = json.loads((workplace(directory) / "state.json").read_text(encoding="utf-8"))
+        raw = read_json(workplace(directory) / "state.json")
         known = _from_json(raw, directory)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -139,9 +141,7 @@ def start_download(repo: str, revision: str, directory: Path) -> Download:
     try:
         first = begun(repo, revision, directory)
         write_download(first)
-        log = os.open(
-            workplace(directory) / "log", os.O_WRONLY | os.O_TRUNC | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        log = open_descriptor(workplace(directory) / "log", os.O_WRONLY | os.O_TRUNC | os.O_CREAT)
         try:
             child = subprocess.Popen(
                 [*argv, str(directory)],
@@ -178,7 +178,7 @@ def take_lock(directory: Path) -> int | None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         place.mkdir(mode=0o700, exist_ok=True)
-        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = open_descriptor(place / "lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise UserError(
             f"{directory}: cannot be written: {error.strerror}; choose another place with --to"
@@ -197,7 +197,7 @@ def take_lock(directory: Path) -> int | None:
 
 def _held(directory: Path) -> bool:
     try:
-        lock = os.open(workplace(directory) / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        lock = open_descriptor(workplace(directory) / "lock")
     except OSError:
         return False
     try:

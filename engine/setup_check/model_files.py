@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
-_LONGEST_HEADER = 100_000_000
+from engine.json_file import MAX_BYTES, parsed_json, read_json
+from engine.plain_file import open_plain
 
 
 class Damaged(Exception):
@@ -20,10 +20,10 @@ def shard_names(directory: Path) -> list[str]:
     if not index.is_file():
         return ["model.safetensors"]
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (json.JSONDecodeError, KeyError, AttributeError, UnicodeDecodeError, OSError) as error:
+        names = sorted(set(read_json(index)["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
         raise Damaged(f"{index.name} cannot be read ({type(error).__name__})") from None
-    if any(Path(name).name != name for name in names):
+    if any(not isinstance(name, str) or Path(name).name != name for name in names):
         raise Damaged(f"{index.name} names files outside the folder")
     return names
 
@@ -31,16 +31,16 @@ def shard_names(directory: Path) -> list[str]:
 def header(file: Path) -> dict[str, Any]:
     """The tensors of a safetensors file. `Damaged` if the file is shorter or longer than its header says."""
     size = file.stat().st_size
-    with file.open("rb") as opened:
+    with open_plain(file, "rb") as opened:
         length = int.from_bytes(opened.read(8), "little")
-        if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+        if size < 8 or length > min(size - 8, MAX_BYTES):
             raise Damaged(f"{file.name} is no safetensors file")
         try:
-            tensors: dict[str, Any] = json.loads(opened.read(length))
-        except (json.JSONDecodeError, UnicodeDecodeError):
+            tensors: dict[str, Any] = parsed_json(opened.read(length))
+            tensors.pop("__metadata__", None)
+            end = max((int(tensor["data_offsets"][1]) for tensor in tensors.values()), default=0)
+        except (ValueError, AttributeError, LookupError, TypeError):
             raise Damaged(f"{file.name} has a damaged header") from None
-    tensors.pop("__metadata__", None)
-    end = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
     if 8 + length + end != size:
         raise Damaged(f"{file.name} has {size:,} bytes, its header says {8 + length + end:,}")
     return tensors
@@ -52,6 +52,6 @@ def weight_bytes(directory: Path, bytes_a_number: int) -> int:
     try:
         for name in shard_names(directory):
             numbers += sum(math.prod(tensor["shape"]) for tensor in header(directory / name).values())
-    except (Damaged, OSError):
+    except (Damaged, OSError, KeyError, TypeError):
         return 0
     return numbers * bytes_a_number

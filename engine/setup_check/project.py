@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections import defaultdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.config import RunConfig, load_config
 from engine.errors import UserError
+from engine.json_file import read_json
 from engine.setup_check.finding import Finding, Status
 from engine.setup_check.metadata import SEEN
 from engine.setup_check.model_download import Download, read_download
@@ -114,10 +114,10 @@ def _fetching(download: Download, expected: str) -> Finding:
 
 def _model_problems(directory: Path) -> Iterator[str]:
     try:
-        json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        read_json(directory / "config.json")
     except FileNotFoundError:
         yield "config.json is missing"
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+    except (OSError, ValueError):
         yield "config.json cannot be read"
     if not any((directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         yield "tokenizer.json and tokenizer.model are missing"

@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from engine.plain_file import open_plain
+
 
 @dataclass(slots=True)
 class Records:
@@ -38,7 +40,7 @@ def _rows(place: str) -> Iterable[tuple[str, tuple[str, str]]]:
     for name in os.listdir(place):
         record = os.path.join(place, name, "RECORD")
         if name.endswith(".dist-info") and os.path.isfile(record):
-            with open(record, newline="", encoding="utf-8", errors="replace") as file:
+            with open_plain(record, newline="", errors="replace") as file:
                 yield from ((row[0], (row[1], row[2])) for row in csv.reader(file) if len(row) == 3)
 
 
@@ -47,8 +49,8 @@ def _difference(file: str, digest: str, size: str) -> str | None:
     if algorithm != "sha256":
         return None
     try:
-        with open(file, "rb") as opened:
-            content = opened.read()
+        with open_plain(file, "rb") as opened:
+            content: bytes = opened.read()
     except OSError:
         return None
     if size.isdigit() and len(content) != int(size):

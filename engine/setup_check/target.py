@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.child import SILENCE, end, lines
 from engine.errors import UserError
+from engine.plain_file import open_plain
 from engine.setup_check.records import Records
 from engine.setup_check.stack import COCKPIT, STACK, Trial
 from engine.setup_check.trace import stack_files
 
 IMPORT_SECONDS = 60.0
+PREFIX_SECONDS = 30.0
 _HERE = Path(__file__).parent
 _WHO = "import sys; sys.stdout.write('cxr %d %d %s' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
 
@@ -66,9 +69,20 @@ def find_target(given: str | None) -> Target:
 def prefix_of(target: Target) -> str:
     """The folder of its environment. UserError if it does not start."""
     command = [target.executable, "-I", "-c", "import sys; print(sys.prefix)"]
-    ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, env=_environment(), check=False
-    )
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PREFIX_SECONDS,
+            env=_environment(),
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise UserError(
+            f"{target.executable}: does not answer; run `cxr-cockpit check` on it first"
+        ) from None
     if ended.returncode != 0:
         raise UserError(f"{target.executable}: does not start; run `cxr-cockpit check` on it first")
     return ended.stdout.strip().splitlines()[-1]
@@ -121,7 +135,10 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
     heard = False
     records = Records([])
     try:
-        for line in process.stdout:
+        silence = max(SILENCE, 3 * seconds)
+        for line in lines(process.stdout, silence):
+            if line is None:
+                raise UserError(f"{target.executable}: the probe gave no answer within {silence:.0f} s")
             said = _part(line)
             if said is None:
                 continue
@@ -141,10 +158,9 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
             raise UserError(f"{target.executable}: it says nothing of itself; this is no Python interpreter")
     finally:
         if process.poll() is None:
-            process.terminate()
+            end(process)
         for stream in (process.stdin, process.stdout, process.stderr):
             stream.close()
-        process.wait()
 
 
 def _part(line: str) -> dict[str, Any] | None:
@@ -184,8 +200,8 @@ def statement(frame: list[Any]) -> str | None:
     """The whole import statement at a frame, as one line; else the line itself."""
     file, line, _ = frame
     try:
-        with open(file, encoding="utf-8", errors="replace") as opened:
-            source = opened.read()
+        with open_plain(file, errors="replace") as opened:
+            source: str = opened.read()
     except OSError:
         return None
     try:

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.free_space import free_space
-from engine.model.lora import adapter_state, trainable
+from engine.model.lora import adapter_state, save_adapter_config, trainable
 from engine.removal import remove
 from engine.runs.checkpoints import Standing, best_names, digest, flaw
 from engine.runs.checkpoints import standing as standing_of
@@ -63,7 +63,7 @@ def write_checkpoint(
         remove(partial)
         partial.mkdir(mode=0o700)
         save_file(adapter, partial / ADAPTER, metadata={"format": "pt"})
-        model.peft_config["default"].save_pretrained(str(partial))
+        save_adapter_config(model, partial)
         save_file(moments, partial / OPTIMIZER)
         _write_json(partial / PROGRESS, asdict(standing))
         files = sorted(path.name for path in partial.iterdir())

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from engine.errors import UserError
+from engine.runs.held import Gone
+from engine.runs.lock import TakenOver
 from engine.runs.rows import Command
 from engine.runs.store import RunWriter
+from engine.training.at_once import AtOnce
 
 #: Carries out a command that does not end anything; returns its outcome in words.
 Action = Callable[[Command], str]
@@ -30,6 +33,14 @@ class Interrupt(Exception):
         self.verb, self.command, self.reason, self.by_signal = verb, command, reason, by_signal
 
 
+def ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
+    """The run rests before there was a stage to make safe."""
+    state = "stopped" if interrupt.verb == "stop" else "parked"
+    writer.state(state, interrupt.reason, by_signal=interrupt.by_signal)
+    if interrupt.command:
+        writer.finish_command(interrupt.command.id, f"{state}, nothing was trained yet", ok=True)
+
+
 class Signals:
     """What the system asks of the engine: SIGTERM and SIGINT are a wish to park.
 
@@ -43,10 +54,10 @@ class Signals:
 
     def listen(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note)
+            signal.signal(number, self.note)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, frame: FrameType | None = None) -> None:
         self.asked = signal.Signals(number).name
         self.wake.set()
 
@@ -54,8 +65,9 @@ class Signals:
 class Control:
     """Takes commands from the run directory, and says there what state the engine is in.
 
-    actions: what the present phase can carry out besides hold, continue, park and stop.
-    look_after: done at every look for commands; what it raises ends whatever is under way.
+    actions: what the present phase can carry out besides hold, continue, park and stop. at_once: does work that park,
+    stop and signals end in its midst. look_after: done at every look for commands; what it raises ends whatever is
+    under way.
     """
 
     def __init__(
@@ -67,6 +79,8 @@ class Control:
         self._busy = False
         self._state = ""
         self._waiting: deque[Command] = deque()
+        self._taking = threading.Lock()
+        self.at_once = AtOnce(self._look_aside, self._give_up, signals.note)
         self.actions: dict[str, Action] = {}
 
     @property
@@ -84,8 +98,9 @@ class Control:
 
     def poll(self) -> None:
         """Carry out what is asked, in the order it was asked in. Raises `Interrupt` for park and stop."""
-        for command in self._commands():
-            self._carry_out(command)
+        with self.at_once.undisturbed():
+            for command in self._commands():
+                self._carry_out(command)
 
     def hold(self, reason: str, seconds: float | None = None) -> None:
         """Wait, the model in memory, until somebody continues or `seconds` are over. Raises `Interrupt`."""
@@ -98,14 +113,41 @@ class Control:
         """
         self._look_after()
         self._heed_signal()
-        self._waiting += self._writer.take_commands()
+        self._take()
         while self._waiting:
             yield self._waiting.popleft()
 
     def refuse_all(self, reason: str) -> None:
         """Answer every command that was not begun, taken or not."""
-        self._waiting += self._writer.take_commands()
+        self._take()
         self.refuse_waiting(reason)
+
+    def _take(self) -> None:
+        with self._taking:
+            self._waiting += self._writer.take_commands()
+
+    def _look_aside(self) -> Exception | None:
+        """What ends the work: park or stop, if somebody asked for it, or that the run is not the engine's any more.
+
+        Meanwhile all but a hold and what came behind it is answered.
+        """
+        try:
+            self._look_after()
+            self._heed_signal()
+            self._take()
+            ending = next((one for one in self._waiting if one.verb in ("park", "stop")), None)
+            if ending:
+                self._waiting.remove(ending)
+                self._carry_out(ending)
+            while self._waiting and self._waiting[0].verb != "hold":
+                self._carry_out(self._waiting.popleft())
+        except (Interrupt, Gone, TakenOver) as ended:
+            return ended
+        return None
+
+    def _give_up(self, ended: Exception) -> None:
+        if isinstance(ended, Interrupt):  # else there is no run to tell
+            ended_early(self._writer, ended)
 
     def refuse_waiting(self, reason: str) -> None:
         """Answer every command that was taken and not begun."""
@@ -119,7 +161,7 @@ class Control:
 
     def _carry_out(self, command: Command) -> None:
         if command.verb in ("park", "stop"):
-            self.refuse_waiting(f"{command.verb} was asked for before it")
+            self.refuse_waiting(f"{command.verb} was asked for as well")
             raise Interrupt(command.verb, command, f"asked by {command.who or 'someone'}")
         if command.verb == "hold":
             self._writer.finish_command(command.id, "holding; the model stays in memory", ok=True)

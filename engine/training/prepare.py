@@ -13,6 +13,7 @@ from engine.config import STAGES, PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
+from engine.plain_file import open_plain
 
 #: Called with a line about what is under way.
 Note = Callable[[str], None]
@@ -62,7 +63,7 @@ def _make_phantoms(phantom: PhantomSection, curriculum: Path, note: Note, poll: 
 def _alone(home: Path, poll: Callable[[], None]) -> Iterator[None]:
     """Two engines that want the same phantoms make them once: the second waits for the first."""
     home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with home.with_name(f"{home.name}.lock").open("w") as lock:
+    with open_plain(home.with_name(f"{home.name}.lock"), "w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

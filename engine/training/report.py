@@ -15,6 +15,7 @@ from engine.data.targets import one_line
 from engine.errors import UserError
 from engine.metrics.parse import parse_icd, parse_labels
 from engine.model.trained import load_trained
+from engine.plain_file import open_plain
 from engine.runs.layout import RunPaths
 from engine.training.batches import Collator
 from engine.training.device import choose_device
@@ -45,7 +46,7 @@ def reports(
     context = read_ehr(ehr) if ehr else None
     films = [(path, path.resolve()) for path in images]
     for given, film in films:
-        if not film.is_file():
+        if not film.exists():
             raise UserError(f"{given}: no such image")
         open_image(film.parent, film.name)
     trained = load_trained(paths, checkpoint)
@@ -96,11 +97,12 @@ def question(curriculum: Path, context: str | None) -> Question:
 def read_ehr(path: Path) -> str:
     """The context for a prompt: a text file as it is, on one line, or JSON with the fields of a sample's `ehr`."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_RECORD_BYTES + 1)
+        with open_plain(path, "rb") as file:
+            raw: bytes = file.read(MAX_RECORD_BYTES + 1)
         content = raw.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as text ({error})") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read as text ({reason})") from None
     if len(raw) > MAX_RECORD_BYTES:
         raise UserError(
             f"{path}: is more than {MAX_RECORD_BYTES:,} bytes; give what is known before the film alone"

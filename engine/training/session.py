@@ -28,7 +28,7 @@ from engine.training import audit, device
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.checkpoint import Checkpoint, NotWritten
-from engine.training.control import Control, Interrupt, Signals
+from engine.training.control import Control, Interrupt, Signals, ended_early
 from engine.training.device_faults import known_faults, largest_tensors
 from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, chosen, evaluate
@@ -68,7 +68,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
             with session.gauges:
                 return session.live(asked, same_stage)
         except Interrupt as interrupt:  # before there was a stage to make safe
-            _ended_early(writer, interrupt)
+            ended_early(writer, interrupt)
             return 1
         except TakenOver as error:
             log.error("%s: this engine ends", error)
@@ -93,13 +93,6 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
 
 def _gone_words(gone: Gone) -> str:
     return f"{gone.filename} was removed: nothing can be kept any more, the engine ends"
-
-
-def _ended_early(writer: RunWriter, interrupt: Interrupt) -> None:
-    state = "stopped" if interrupt.verb == "stop" else "parked"
-    writer.state(state, interrupt.reason, by_signal=interrupt.by_signal)
-    if interrupt.command:
-        writer.finish_command(interrupt.command.id, f"{state}, nothing was trained yet", ok=True)
 
 
 class _Session:
@@ -156,13 +149,13 @@ class _Session:
         for fault in known_faults(device.device_of(self._device())):
             self.writer.event("alert", fault, level="warn")
         control.enter("preparing")
-        samples = prepare_curriculum(config, self._note, control.poll)
+        samples = control.at_once(lambda: prepare_curriculum(config, self._note, control.poll))
         self.quarantine.remember(stored_losses(self.reader))
         self._check_films(samples, resumed=position.checkpoint is not None)
 
         control.enter("loading")
         try:
-            loaded = load(config, self._device(), position.checkpoint)
+            loaded = control.at_once(lambda: load(config, self._device(), position.checkpoint))
         except Exception as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(loading_words(config)) from error
@@ -173,16 +166,20 @@ class _Session:
             loaded.base.pad_id,
             config.data.length_multiple,
         )
-        encoded = {
-            split: encode_all(
-                [sample for sample in samples if sample.split == split],
-                loaded.base.encoder,
-                config.data.max_length,
-            )
-            for split in ("train", "val")
-        }
+        encoded = control.at_once(
+            lambda: {
+                split: encode_all(
+                    [sample for sample in samples if sample.split == split],
+                    loaded.base.encoder,
+                    config.data.max_length,
+                )
+                for split in ("train", "val")
+            }
+        )
         every = encoded["train"] + encoded["val"]
-        line = audit.before_first_step(loaded.model, loaded.base, every, collator.training(every[:1]))
+        line = control.at_once(
+            lambda: audit.before_first_step(loaded.model, loaded.base, every, collator.training(every[:1]))
+        )
         self.writer.event("note", line)
         self._refuse_too_large(loaded.base, every)
         self._plan(stages, encoded["train"], self._planned(stages, encoded))
@@ -227,7 +224,11 @@ class _Session:
         lost, data = self.quarantine.films(), self.config.data
         bears = max(0, self.quarantine.limit - len(lost)) if resumed else 0
         remaining = [sample for sample in used if sample.image not in lost]
-        good = check_images(data.image_root, remaining, data.workers, self._note, self.control.poll, bears)
+        good = self.control.at_once(
+            lambda: check_images(
+                data.image_root, remaining, data.workers, self._note, self.control.poll, bears
+            )
+        )
         failed = len({sample.image for sample in used}) - good
         told = f"{failed} cannot be read, others take their place" if failed else "every one decodes"
         self.writer.event("note", f"{len(used)} samples, {good + failed} films, {told}")
@@ -250,7 +251,8 @@ class _Session:
         device.device_of(self._device()).refuse_too_large(tensors)
 
     def _note(self, line: str) -> None:
-        self.writer.progress(None, None, note=line)
+        with self.control.at_once.undisturbed():
+            self.writer.progress(None, None, note=line)
 
     def _planned(self, stages: list[str], encoded: dict[str, list[Encoded]]) -> dict[str, dict[str, float]]:
         """Memory and pace as planned at the first start, to be shown beside what is measured; a run goes on without."""
@@ -258,7 +260,11 @@ class _Session:
         if all(before.get(name) for name in stages):
             return before
         try:
-            return planned_stages(self.config, self.paths.root.parent, stages, encoded, self.before)
+            return self.control.at_once(
+                lambda: planned_stages(self.config, self.paths.root.parent, stages, encoded, self.before)
+            )
+        except Interrupt:
+            raise
         except Exception as error:  # a figure for the eye must not end a night's work
             line = f"no plan to compare with: {type(error).__name__}: {error}"
             self.writer.event("note", line, level="warn")

@@ -79,7 +79,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such image"):
         open_image(tmp_path, "none.jpg")
     (tmp_path / "dir").mkdir()
-    with pytest.raises(UserError, match="cannot decode the image: Is a directory"):
+    with pytest.raises(UserError, match="is a directory, not a plain file"):
         open_image(tmp_path, "dir")
 
 

@@ -3,6 +3,7 @@
 import io
 import random
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -121,3 +122,18 @@ def test_any_damage_to_the_bytes(tmp_path: Path, format: str) -> None:
         if chance.random() < 0.3:
             del damaged[chance.randrange(1, len(damaged) + 1) :]
         said(tmp_path / "a.img", bytes(damaged))
+
+
+def test_a_jpeg_of_endless_scans_is_refused_at_once(tmp_path: Path) -> None:
+    """A hundred bytes more are another walk through all pixels: a megabyte of them would take minutes."""
+    buffer = io.BytesIO()
+    Image.new("L", (4000, 4000)).save(buffer, "JPEG", progressive=True)
+    whole = buffer.getvalue()
+    scan = whole[whole.rfind(b"\xff\xda") : -2]
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    (tmp_path / "endless.jpg").write_bytes(whole[:-2] + 2_000 * scan + whole[-2:])
+    assert open_image(tmp_path, "whole.jpg").size == (4000, 4000)
+    begun = time.process_time()
+    with pytest.raises(UserError, match=r"a JPEG of 2,0.. scans"):
+        open_image(tmp_path, "endless.jpg")
+    assert time.process_time() - begun < 2

@@ -150,7 +150,7 @@ def test_mapping_renames_and_sets(tmp_path: Path) -> None:
         ("x: y", "must hold"),
         ("", "must hold"),
         ("fields: {report: x}", "unknown field 'report'"),
-        ("fields: {", "broken YAML"),
+        ("fields: {", "not valid YAML"),
     ],
 )
 def test_wrong_mapping(tmp_path: Path, text: str, reason: str) -> None:
@@ -343,3 +343,12 @@ def test_any_records_are_counted_and_what_is_written_can_be_read(
     good = {"image": IMAGE, "report": "Clear."}
     samples, report = imported(tmp_path, [good, *records])
     assert report.read == 1 + len(records) == len(samples) + sum(report.dropped.values())
+
+
+def test_a_record_that_is_nested_without_end_is_dropped(tmp_path: Path) -> None:
+    whole = {"id": "1", "subject_id": "p", "image": "a.png", "prompt": "q", "target": "t", "ehr": {"age": 4}}
+    deep = json.dumps({**whole, "id": "2", "target": "u"}).replace("4", "[" * 900 + "4" + "]" * 900)
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(whole) + "\n" + deep + "\n")
+    report = import_curriculum([path], tmp_path / "out")
+    assert dict(report.dropped) == {"nested too deeply": 1} and len(report.samples) == 1

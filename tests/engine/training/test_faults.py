@@ -1,6 +1,7 @@
 """What happens to a run in fourteen hours, made to happen: it goes on or holds, and what it ends with is the same."""
 
 import math
+import os
 import shutil
 import time
 from functools import partial
@@ -347,6 +348,27 @@ def test_a_film_that_fails_is_replaced_and_stays_replaced(
     assert live(never, "stage_a") == 0
     differing = differences(evidence(never, STAGE_A), evidence(whole, STAGE_A))
     assert any("train/loss" in line for line in differing), "the loss of a film shows"
+
+
+def test_a_film_that_turns_into_a_pipe_is_a_lost_film(films: Path, tmp_path: Path, short: RunConfig) -> None:
+    stage_a = short.stages.stage_a.model_copy(update={"epochs": 3})
+    config = with_root(short, films)
+    config = config.model_copy(update={"stages": config.stages.model_copy(update={"stage_a": stage_a})})
+    paths, film = prepare(tmp_path / "run", config), films / "films" / "3.png"
+
+    def turn() -> None:
+        film.unlink()
+        os.mkfifo(film)
+
+    try:
+        with living(paths, "stage_a", {("stage_a", 1): turn}) as codes:
+            pass
+    finally:
+        os.close(os.open(film, os.O_RDWR | os.O_NONBLOCK))  # lets go whoever waits at it
+    assert codes == [0]
+    told = [event for event in alerts(paths) if "lost_film" in event.data]
+    assert [event.data["lost_film"] for event in told] == ["films/3.png"]
+    assert "is a named pipe, not a plain file" in told[0].message
 
 
 def test_a_batch_made_ahead_with_a_film_that_was_lost_meanwhile_is_made_anew(

@@ -1,6 +1,9 @@
 """The loop's arithmetic: windows, the head on labels only, and what stops it."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +11,7 @@ import torch
 from engine.config import RunConfig
 from engine.data.curriculum import read_curriculum
 from engine.errors import UserError
-from engine.model.lora import trainable
+from engine.model.lora import adapter_state, save_adapter_config, trainable
 from engine.training import loop
 from engine.training.audit import AuditFailure, MovementWatch
 from engine.training.batches import Collator, Encoded, encode_all, prefetched
@@ -159,3 +162,31 @@ def test_prefetching_keeps_the_order_and_passes_errors_on() -> None:
     made = prefetched(range(50), lambda item: 1 // (7 - item), workers=3)
     with pytest.raises(ZeroDivisionError):
         list(made)
+
+
+ENDLESS = r"(.|[a-z])*language_model(.|[a-z])*\d!"
+
+
+def test_targets_that_go_back_and_forth_for_ever_are_refused(config: RunConfig) -> None:
+    endless = config.lora.model_copy(update={"targets": ENDLESS})
+    with pytest.raises(UserError, match="takes more than 2 s to match"):
+        load(config.model_copy(update={"lora": endless}), torch.device("cpu"), None)
+
+
+def test_peft_is_handed_names_and_keeps_the_words_of_the_configuration(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft.tuners import tuners_utils
+    from peft.utils import save_and_load
+
+    def never(*given: object) -> None:
+        raise AssertionError("an expression was matched without a limit of time")
+
+    for place in (tuners_utils, save_and_load):
+        monkeypatch.setattr(place, "match_target_against_key", never)
+    loaded = load(config, torch.device("cpu"), None)
+    names = {name.split(".lora_")[0] for name in trainable(loaded.model) if ".lora_" in name}
+    assert names and all(re.fullmatch(f"base_model.model.{config.lora.targets}", name) for name in names)
+    save_adapter_config(loaded.model, tmp_path)
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"] == config.lora.targets
+    adapter_state(loaded.model)
