@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
 from cockpit.commands.opening import add_run, run_of
@@ -60,7 +61,7 @@ def _by_own_engine(options: argparse.Namespace, paths: RunPaths) -> int:
         command += ["--limit", str(options.limit)]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
-        return ended.returncode if ended.returncode > 0 else 1
+        return exit_code(ended.returncode)
     _show(json.loads(ended.stdout), options.json)
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cockpit.screens.brief import Brief
@@ -70,6 +71,7 @@ class RunsSource:
             row = self._read_row(paths)
         except UserError as error:
             row = RunRow(paths.name, trouble=str(error))
+        row = replace(row, linked=paths.root.is_symlink())
         self._rows[paths.name] = (token, row)
         return row
 

@@ -4,11 +4,9 @@ Same patients, seed, size and style: same bytes, whatever the number of workers.
 takes the files and gets the target's name only when all are there.
 """
 
-import glob
 import hashlib
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -19,8 +17,6 @@ from functools import partial
 from multiprocessing import connection
 from pathlib import Path
 
-import psutil
-
 from engine.data.phantom.ehr import Numbers, dictionaries, patient_record
 from engine.data.phantom.film_tables import film_path, patient_rows, study_folder, test_set_table
 from engine.data.phantom.image import Style, jpeg, render
@@ -29,6 +25,7 @@ from engine.data.phantom.sampling import sample_patients
 from engine.data.phantom.tables import TableWriter, make_directory, open_private, write_private
 from engine.data.phantom.truth import PatientTruth
 from engine.errors import UserError
+from engine.temporary import holder
 
 Progress = Callable[[int, int], None]
 
@@ -123,27 +120,14 @@ def _cores() -> int:
 @contextmanager
 def _put_in_place(out: Path) -> Iterator[Path]:
     """A fresh directory beside `out`, renamed to it on success and removed on any failure."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(out)
-    unfinished = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    unfinished.mkdir(mode=0o700)
-    try:
+    with holder(out.parent) as beside:
+        unfinished = beside.path / "content"
+        unfinished.mkdir(mode=0o700)
         yield unfinished
         try:
             unfinished.replace(out)  # an empty directory in its place gives way
         except OSError as error:
             raise UserError(f"{out} could not be put in place: {error.strerror}") from error
-    except BaseException:
-        shutil.rmtree(unfinished)
-        raise
-
-
-def _sweep(out: Path) -> None:
-    """Remove what killed processes left of the same data set; whoever had our own number has ended."""
-    for left in out.parent.glob(f"{glob.escape(out.name)}.partial-*"):
-        number = left.name.rpartition("-")[2]
-        if number.isdecimal() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
-            shutil.rmtree(left)
 
 
 def _in_chunks(

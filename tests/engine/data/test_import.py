@@ -1,6 +1,7 @@
 import csv
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +344,19 @@ def test_any_records_are_counted_and_what_is_written_can_be_read(
     good = {"image": IMAGE, "report": "Clear."}
     samples, report = imported(tmp_path, [good, *records])
     assert report.read == 1 + len(records) == len(samples) + sum(report.dropped.values())
+
+
+def test_what_a_killed_import_left_is_gone_after_the_next(
+    killed: Callable[..., None], tmp_path: Path
+) -> None:
+    source, out = tmp_path / "in.json", tmp_path / "out"
+    source.write_text(json.dumps([conversation()]))
+    script = (
+        "import os; from pathlib import Path; from engine.data.import_ import import_curriculum\n"
+        "os.fsync = here; import_curriculum([Path(sys.argv[1])], Path(sys.argv[2]))"
+    )
+    killed(script, source, out)
+    assert any(b"effusion" in path.read_bytes() for path in out.rglob("*") if path.is_file())
+    with pytest.raises(UserError):
+        import_curriculum([tmp_path / "none.json"], out)
+    assert list(out.iterdir()) == []
