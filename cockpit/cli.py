@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol, cast
 
 from engine.errors import UserError
 from engine.printable import one_line
+from engine.programs import leave_out_working_directory
 
 
 class Command(Protocol):
@@ -72,6 +73,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 well, 1 not well, 2 wrong usage or input."""
     os.umask(0o077)  # what is written may hold reports
+    leave_out_working_directory(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text that the terminal cannot show must not end a command
             stream.reconfigure(errors="backslashreplace")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.printable import one_line, printable
+from engine.programs import leave_out_working_directory
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
@@ -84,6 +85,7 @@ def main() -> int:
     options = parser.parse_args()
 
     os.umask(0o077)
+    leave_out_working_directory(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # text that the locale cannot spell must not end a command
             stream.reconfigure(errors="backslashreplace")

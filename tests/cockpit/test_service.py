@@ -129,6 +129,20 @@ def test_install_and_remove(
     assert main(["service", "night", "--remove", "--kind", "systemd"]) == 2
 
 
+def test_no_program_of_the_working_directory_runs(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "hostile"
+    place.mkdir()
+    for name in ("systemctl", "sh", "launchctl"):
+        (place / name).write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+        (place / name).chmod(0o700)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("PATH", f"{os.pathsep}.{os.pathsep}{tmp_path / 'none'}")
+    assert main(["service", "--install", "--kind", "systemd"]) == 1
+    assert "did not work" in capsys.readouterr().err and not (tmp_path / "ran").exists()
+
+
 def test_printing_changes_nothing(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("systemd", "launchd"):
         assert main(["service", "--kind", kind]) == 0

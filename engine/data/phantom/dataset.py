@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from engine.data.phantom.sampling import sample_patients
 from engine.data.phantom.tables import TableWriter, make_directory, open_private, write_private
 from engine.data.phantom.truth import PatientTruth
 from engine.errors import UserError
+from engine.programs import safe_python_children
 from engine.temporary import holder
 
 Progress = Callable[[int, int], None]
@@ -138,15 +140,20 @@ def _in_chunks(
     if workers == 1 or len(chunks) == 1:
         yield from map(draw, chunks)
         return
-    executor = ProcessPoolExecutor(
-        min(workers, len(chunks)), multiprocessing.get_context("spawn"), initializer=_begin_worker
-    )
-    try:
-        results = _submit(executor, draw, chunks)
-        for result in results:
-            yield result.result()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    with safe_python_children():
+        executor = ProcessPoolExecutor(
+            min(workers, len(chunks)), multiprocessing.get_context("spawn"), initializer=_begin_worker
+        )
+        try:
+            results = _submit(executor, draw, chunks)
+            for result in results:
+                yield result.result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that draws was killed; if memory ran out, draw with fewer of them (--workers 1)"
+            ) from None
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _submit(

@@ -2,6 +2,7 @@ import csv
 import gzip
 import hashlib
 import re
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from engine.data.labels import LABELS
 from engine.data.phantom.dataset import ED, EHR, IMAGES, REPORTS, Summary, write_dataset
 from engine.data.phantom.film_tables import study_time
+from engine.data.phantom.image import Style
 from engine.data.phantom.sampling import sample_patients
 from engine.data.phantom.tables import COLUMNS
 from engine.errors import UserError
@@ -168,6 +170,19 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, workers: int) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "out", _PATIENTS, _SEED, _SIZE, workers, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+class _Kills(Style):
+    """Kills the process that it arrives in."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+def test_a_worker_that_is_killed_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a process that draws was killed"):
+        write_dataset(tmp_path / "out", _PATIENTS, _SEED, _SIZE, 2, _Kills())
     assert list(tmp_path.iterdir()) == []
 
 
