@@ -12,7 +12,7 @@ from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
 from cockpit.commands.opening import add_run, run_of
-from engine.printable import one_line
+from engine.printable import message
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 
@@ -46,7 +46,7 @@ def _by_living_engine(options: argparse.Namespace, paths: RunPaths) -> int:
     arguments = {"checkpoint": options.checkpoint, "split": options.split, "limit": options.limit}
     outcome = ask(paths, "evaluate", arguments)
     if outcome is None or outcome.state != "done":
-        print(f"cxr-cockpit: evaluate: {one_line(outcome.text) if outcome else ''}", file=sys.stderr)
+        print(f"cxr-cockpit: evaluate: {message(outcome.text) if outcome else ''}", file=sys.stderr)
         return 1
     _show(json.loads(outcome.text), options.json)
     return 0
