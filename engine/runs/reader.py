@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Self
 
+from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.runs.rows import (
@@ -52,6 +53,8 @@ def status_of(paths: RunPaths) -> Status:
             return reader.status()
     except NotReady:
         return status_without_database(paths, lock_holder(paths))
+    except OSError as error:
+        raise UserError(f"{error.filename or paths.root}: {error.strerror}") from None
 
 
 class RunReader:
