@@ -190,7 +190,7 @@ def test_no_program_of_the_working_directory_runs(
     place = tmp_path / "hostile"
     place.mkdir()
     for name in ("systemctl", "sh", "launchctl"):
-        (place / name).write_text(f"#!/bin/sh\ntouch {tmp_path / 'ran'}\n")
+        (place / name).write_text(f"#!/bin/sh\n: > {tmp_path / 'ran'}\n")
         (place / name).chmod(0o700)
     monkeypatch.chdir(place)
     monkeypatch.setenv("PATH", f"{os.pathsep}.{os.pathsep}{tmp_path / 'none'}")

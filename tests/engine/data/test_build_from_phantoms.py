@@ -37,7 +37,7 @@ INSTANTS = {
         "from engine.data.mimic_tree import Tables; query = Tables.query\n"
         "def spills(tables, sql, **files):\n"
         "    (temporary,), = tables._connection.execute(\"SELECT current_setting('temp_directory')\").fetchall()\n"
-        "    Path(temporary).mkdir(); (Path(temporary) / 'spilled').write_text('Mrs X'); here()\n"
+        "    Path(temporary).mkdir(exist_ok=True); (Path(temporary) / 'spilled').write_text('Mrs X'); here()\n"
         "Tables.query = spills\n"
     ),
     "curriculum": "import os; os.fsync = here\n",
