@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from engine.errors import UserError
-from engine.printable import one_line
+from engine.printable import message
+from engine.programs import leave_out_working_directory
+from engine.standard_streams import open_missing, printable_streams
 
 
 class Command(Protocol):
@@ -72,16 +74,22 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 well, 1 not well, 2 wrong usage or input."""
     os.umask(0o077)  # what is written may hold reports
+    leave_out_working_directory(os.environ)
+    open_missing()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text that the terminal cannot show must not end a command
             stream.reconfigure(errors="backslashreplace")
+    with printable_streams():
+        return _carried_out(arguments)
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
         code = int(options.run_command(options))
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except UserError as error:
-        print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         _forget_output()  # the reader has gone
@@ -89,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             _forget_output()
-        print(f"cxr-cockpit: {one_line(_refused(error))}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(_refused(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -156,16 +164,16 @@ def _open_app(options: argparse.Namespace) -> int:
     return open_app(options)
 
 
-def _friendlier(message: str) -> str:
+def _friendlier(words: str) -> str:
     """argparse's words for a wrong choice, with what was probably meant."""
-    choice = re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message, re.DOTALL)
+    choice = re.match(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", words, re.DOTALL)
     if not choice:
-        return one_line(message)
+        return message(words)
     what, given, known = choice.groups()
     names = re.findall(r"[\w-]+", known)
     near = difflib.get_close_matches(given, names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
-    return one_line(f"{'command' if what == 'COMMAND' else what} {given!r} is not known: {hint}")
+    return message(f"{'command' if what == 'COMMAND' else what} {given!r} is not known: {hint}")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.printable import one_line, printable
+from engine.printable import message, printable
+from engine.programs import leave_out_working_directory
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import OneLine, be_patient
 from engine.sizes import GIB
+from engine.standard_streams import open_missing, printable_streams
 from engine.training.device_environment import prepare_environment
 
 
@@ -82,8 +84,9 @@ def main() -> int:
     random_base.add_argument("parameters", type=float)
     random_base.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
-
+    open_missing()
     os.umask(0o077)
+    leave_out_working_directory(os.environ)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # text that the locale cannot spell must not end a command
             stream.reconfigure(errors="backslashreplace")
@@ -93,6 +96,11 @@ def main() -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if options.verb == "run":
         be_patient()
+    with printable_streams():
+        return _carried_out(options)
+
+
+def _carried_out(options: argparse.Namespace) -> int:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -103,11 +111,11 @@ def main() -> int:
     try:
         return _VERBS[options.verb](options)
     except UserError as error:
-        print(f"cxr-cockpit: {one_line(str(error))}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"cxr-cockpit: {one_line(where + (error.strerror or str(error)))}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(where + (error.strerror or str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -28,6 +28,7 @@ from engine.errors import UserError
 from engine.pattern import refuse_unreadable
 from engine.printable import one_line
 from engine.runs.layout import expanded
+from engine.temporary import write_private
 
 StageName = Literal["stage_a", "stage_b"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -258,17 +259,7 @@ class _Loader(yaml.SafeLoader):
 def freeze(config: RunConfig, path: Path) -> None:
     """Write the resolved configuration, readable by its owner only."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    partial = path.with_name(
-        f".{path.name}.partial"
-    )  # a death in the midst must not leave half a configuration
-    partial.unlink(missing_ok=True)  # whatever it is: nothing is written through a link
-    with os.fdopen(
-        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
+    write_private(path, [text])  # a death in the midst must not leave half a configuration
 
 
 def left_to_defaults(section: Section) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 from engine.durations import duration
+from engine.printable import as_line
+from engine.standard_streams import beneath
 
 #: Seconds between two lines where none can be redrawn, and between two drawings where they can.
 SPARSE_SECONDS = 10.0
@@ -17,7 +19,7 @@ class Progress:
     """Called with what is done, how much of it and of how much; 0 of 0 where that is not known."""
 
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = beneath(stream or sys.stderr)
         self._clock = clock
         self._terminal = self._stream.isatty()
         self._what = ""
@@ -35,7 +37,7 @@ class Progress:
         if not due:
             return
         self._told = now
-        line = progress_line(what, done, total, now - self._began)
+        line = as_line(progress_line(what, done, total, now - self._began))
         if self._terminal:  # in the last column it would begin another line
             line = f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}"
         self._stream.write(line if self._terminal else f"{line}\n")

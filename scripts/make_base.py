@@ -54,6 +54,7 @@ from engine.model.checkpoint_files import _original_name as original_name
 from engine.model.image_processor import CLIP_MEAN, CLIP_STD, ImageProcessor
 from engine.model.llava_mistral import read_config
 from engine.model.tokenizer import load_tokenizer
+from engine.programs import safe_python_children
 
 SEED = 90210  # far from the small seeds people give to demo and data phantom
 IMAGE, PATCH = 160, 16
@@ -256,7 +257,7 @@ def draw_films(
     if not stored.is_file():
         begun = time.monotonic()
         people = sample_patients(patients, SEED)
-        with multiprocessing.get_context("spawn").Pool() as pool:
+        with safe_python_children(), multiprocessing.get_context("spawn").Pool() as pool:
             drawn = pool.map(functools.partial(_draw_patient, size), people, chunksize=32)
         flat = [film for of_patient in drawn for film in of_patient]
         np.savez(

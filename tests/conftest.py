@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +23,37 @@ Fault = Callable[[BaseHTTPRequestHandler, bytes], None]
 def ctrl_c() -> None:
     """As in a terminal: a shell starts what it puts into the background with Ctrl-C ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+#: A child calls `here()` at the instant at which it is killed.
+_HERE = """
+import sys
+def here(*_arguments, **_options):
+    sys.stdout.write("here\\n"); sys.stdout.flush()
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def killed() -> Callable[..., None]:
+    """Run a script with these arguments and SIGKILL it, alone, when it calls `here`."""
+
+    def kill(script: str, *arguments: object) -> None:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", _HERE + script, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdin and child.stdout and child.stderr
+        with child.stdin, child.stdout, child.stderr:
+            told = iter(child.stdout.readline, "")
+            assert "here\n" in told, child.stderr.read()
+            child.kill()
+            child.wait()
+
+    return kill
 
 
 def cut_after(count: int) -> Fault:

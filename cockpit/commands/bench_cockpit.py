@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +18,7 @@ from engine.progress import Progress
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import RunWriter, open_writer
+from engine.temporary import holder
 
 BARS = {
     "sent": 0.8,  # kB/s
@@ -68,10 +68,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     with (
-        tempfile.TemporaryDirectory(prefix="cxr-bench-") as directory,
+        holder() as directory,
         closing(Progress()) as progress,
     ):
-        figures = measure(Path(directory), Plan(), progress)
+        figures = measure(directory.path, Plan(), progress)
     return print_figures("cockpit", figures, options.json)
 
 

@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from cockpit.commands.bench_figures import Figure, print_figures
 from engine.errors import UserError
 from engine.progress import Progress
+from engine.temporary import holder
 
 BAR = 15.0  # % of what was measured
 #: Parameters from which the bar holds: below, the interpreter's own comings and goings weigh as much as the tensors.
@@ -40,10 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place, closing(Progress()) as progress:
+    with holder() as place, closing(Progress()) as progress:
         for number, millions in enumerate(options.millions):
             progress(f"a model of {millions:g} M", number, len(options.millions))
-            home = Path(place) / f"model-{number}"
+            home = place.path / f"model-{number}"
             figures += _measure(home, millions, options.micro_batch, options.precision)
     return print_figures("plan", figures, options.json)
 

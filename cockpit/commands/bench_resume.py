@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store import RunReader, open_reader, status_of
+from engine.temporary import holder
 
 if TYPE_CHECKING:
     from engine.config import RunConfig
@@ -88,10 +88,10 @@ def run(options: argparse.Namespace) -> int:
     if options.kills < 1:
         raise UserError(f"--kills {options.kills}: at least 1")
     with (
-        tempfile.TemporaryDirectory(prefix="cxr-bench-") as directory,
+        holder() as directory,
         closing(Progress()) as progress,
     ):
-        found = measure(Path(directory), options.kills, options.size, options.seed, progress)
+        found = measure(directory.path, options.kills, options.size, options.seed, progress)
     print_json(as_json(found)) if options.json else print("\n".join(lines(found)))
     return 0 if found.ok else 1
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import STAGE, TAGS, add_step, record_long_run
@@ -16,6 +14,7 @@ from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import RunWriter, open_reader, open_writer
+from engine.temporary import holder
 
 STEP_BAR = 1.0  # ms
 OPEN_BAR = 1.0  # s
@@ -32,10 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="cxr-bench-") as place:
+    with holder() as place:
         steps = max(1, options.scalars // len(TAGS))
         began = time.perf_counter()
-        paths = record_long_run(Path(place), "long", steps)
+        paths = record_long_run(place.path, "long", steps)
         told = f"{steps * len(TAGS):,} scalars, {paths.db.stat().st_size / 1e6:,.0f} MB"
         if not options.json:
             print(one_line(f"recorded {told} in {time.perf_counter() - began:.0f} s"), flush=True)

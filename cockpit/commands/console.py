@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from engine.printable import as_line
+from engine.standard_streams import beneath
+
 SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
 
 
@@ -31,7 +34,7 @@ def without_nan(value: Any) -> Any:
 
 def table(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
     """Rows as lines with aligned columns; the columns in `right` are flush right."""
-    cells = [list(row) for row in rows]
+    cells = [[as_line(cell) for cell in row] for row in rows]
     if not cells:
         return []
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
@@ -48,7 +51,7 @@ class LiveLines:
     """A few lines that are redrawn in place on a terminal, and printed when they change elsewhere."""
 
     def __init__(self, stream: TextIO | None = None, sparse_seconds: float = 0.0) -> None:
-        self._stream = stream or sys.stdout
+        self._stream = beneath(stream or sys.stdout)
         self.on_terminal = self._stream.isatty()
         self._sparse_seconds = sparse_seconds
         self._drawn = 0
@@ -57,8 +60,9 @@ class LiveLines:
 
     def show(self, lines: Sequence[str]) -> None:
         """Draw the lines where the last ones were."""
+        lines = [as_line(line) for line in lines]
         if self.on_terminal:
-            if self._drawn and list(lines) == self._shown:
+            if self._drawn and lines == self._shown:
                 return
             cut = [line[: self.columns] for line in lines]
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
@@ -66,9 +70,9 @@ class LiveLines:
             self._drawn = len(cut)  # before: a signal may end this at any moment, and `close` must know
             self._stream.write(drawing)
             self._stream.flush()
-        elif list(lines) != self._shown and time.monotonic() - self._printed >= self._sparse_seconds:
+        elif lines != self._shown and time.monotonic() - self._printed >= self._sparse_seconds:
             self._say(lines)
-        self._shown = list(lines)
+        self._shown = lines
 
     @property
     def columns(self) -> int:
@@ -77,6 +81,7 @@ class LiveLines:
 
     def tell(self, line: str) -> None:
         """A line that stays, above the live ones."""
+        line = as_line(line)
         if self.on_terminal and self._drawn:
             up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
             self._stream.write(f"\r{up}\x1b[J{line}\n")

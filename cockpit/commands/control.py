@@ -9,7 +9,7 @@ from typing import Any
 
 from cockpit.commands.describing import how_to_go_on
 from cockpit.commands.opening import add_run, run_of
-from engine.printable import one_line
+from engine.printable import message
 from engine.runs.layout import RunPaths
 from engine.runs.rows import Outcome
 from engine.runs.store import NoEngine, NotReady, open_reader, status_of
@@ -33,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"asked for {options.verb}")
         return 0
     if outcome.state == "done":
-        print(one_line(outcome.text))
+        print(message(outcome.text))
         return 0
-    print(f"cxr-cockpit: {options.verb}: {one_line(outcome.text)}", file=sys.stderr)
+    print(f"cxr-cockpit: {options.verb}: {message(outcome.text)}", file=sys.stderr)
     return 1
 
 

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from typing import Any
 
+from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
 from cockpit.commands.opening import add_run, run_of
-from engine.printable import one_line
+from engine.printable import message
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 
@@ -45,7 +46,7 @@ def _by_living_engine(options: argparse.Namespace, paths: RunPaths) -> int:
     arguments = {"checkpoint": options.checkpoint, "split": options.split, "limit": options.limit}
     outcome = ask(paths, "evaluate", arguments)
     if outcome is None or outcome.state != "done":
-        print(f"cxr-cockpit: evaluate: {one_line(outcome.text) if outcome else ''}", file=sys.stderr)
+        print(f"cxr-cockpit: evaluate: {message(outcome.text) if outcome else ''}", file=sys.stderr)
         return 1
     _show(json.loads(outcome.text), options.json)
     return 0
@@ -60,7 +61,7 @@ def _by_own_engine(options: argparse.Namespace, paths: RunPaths) -> int:
         command += ["--limit", str(options.limit)]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
-        return ended.returncode if ended.returncode > 0 else 1
+        return exit_code(ended.returncode)
     _show(json.loads(ended.stdout), options.json)
     return 0
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cockpit.commands.child import exit_code
 from cockpit.commands.opening import add_run, run_of
+from engine.temporary import sweep
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
     command += ["--checkpoint", options.checkpoint] if options.checkpoint else []
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
-        return ended.returncode if ended.returncode > 0 else 1
+        sweep(options.to.parent)
+        return exit_code(ended.returncode)
     if options.json:
         print(ended.stdout, end="")
         return 0

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from cockpit.commands import model_fetch
+from cockpit.commands.child import exit_code
+from engine.temporary import sweep
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,4 +43,6 @@ def run(options: argparse.Namespace) -> int:
     elif options.json:
         command.append("--json")
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    return ended if ended >= 0 else 1
+    if ended and options.kind == "convert":
+        sweep(options.to.parent)
+    return exit_code(ended)

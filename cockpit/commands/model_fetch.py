@@ -9,7 +9,7 @@ from pathlib import Path
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines
 from cockpit.commands.headless import Interrupts, interrupts
 from cockpit.widgets.download_lines import progress_lines
-from engine.printable import one_line
+from engine.printable import message, one_line
 from engine.runs.layout import expanded
 from engine.setup_check.model_download import (
     DEFAULT_REPO,
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{directory}: {download.message}\nnext: cxr-cockpit model inspect {directory}")
         return 0
     if download.state == "failed":
-        print(f"cxr-cockpit: {one_line(download.message)}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(download.message)}", file=sys.stderr)
         return 2 if download.usage else 1
     done = f"{on_disk(download.done)} of {on_disk(download.total)} are here; " if download.total else ""
     print(f"{download.state}: {done}go on with {_again(download)}")

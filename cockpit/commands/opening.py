@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from engine.runs.layout import RunPaths, resolve_run, runs_dir
+from engine.temporary import sweep
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +27,17 @@ def add_run(parser: argparse.ArgumentParser, optional: bool = False) -> None:
 
 
 def runs_of(options: argparse.Namespace) -> Path:
-    return runs_dir(options.runs)
+    """The directory of runs, without what killed processes have left in it."""
+    runs = runs_dir(options.runs)
+    sweep(runs)
+    return runs
 
 
 def run_of(options: argparse.Namespace) -> RunPaths:
     """The run that was named. UserError if there is none."""
-    return resolve_run(options.run, runs_of(options))
+    paths = resolve_run(options.run, runs_of(options))
+    sweep(paths.root.parent)  # which may be elsewhere
+    return paths
 
 
 def is_terminal() -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cockpit.commands.child import exit_code
 from cockpit.commands.opening import add_runs, runs_of
 
 
@@ -56,4 +57,4 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         command.append("--json")
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    return ended if ended >= 0 else 1
+    return exit_code(ended)

@@ -11,10 +11,10 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json
-from cockpit.commands.opening import add_runs
+from cockpit.commands.opening import add_runs, run_of
 from engine.printable import one_line, printable
-from engine.runs.layout import resolve_run, runs_dir
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    paths = resolve_run(options.run, runs_dir(options.runs))
+    paths = run_of(options)
     command = [sys.executable, "-P", "-m", "engine", "report", str(paths.root), *map(str, options.images)]
     command += ["--ehr", str(options.ehr)] if options.ehr else []
     command += ["--checkpoint", options.checkpoint] if options.checkpoint else []
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
                 print_json(report)
             else:
                 print("\n".join(report_lines(report, _width())), end="\n\n", flush=True)
-    return child.returncode if child.returncode >= 0 else 1
+    return exit_code(child.returncode)
 
 
 def _width() -> int:

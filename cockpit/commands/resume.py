@@ -10,7 +10,7 @@ from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
 from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
-from engine.printable import one_line
+from engine.printable import message
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
@@ -77,9 +77,9 @@ def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
     if status.state == "holding":
         outcome = ask(paths, "continue")
         if outcome and outcome.state != "done":
-            print(f"cxr-cockpit: continue: {one_line(outcome.text)}", file=sys.stderr)
+            print(f"cxr-cockpit: continue: {message(outcome.text)}", file=sys.stderr)
             return 1
-        print(f"{paths.name}: {one_line(outcome.text) if outcome else 'going on'}", flush=True)
+        print(f"{paths.name}: {message(outcome.text) if outcome else 'going on'}", flush=True)
     else:
         print(f"{paths.name} is {status.state} already (pid {status.pid})", flush=True)
     if options.headless:

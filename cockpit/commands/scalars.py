@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_run, run_of
 from engine.errors import UserError
+from engine.printable import one_line
 from engine.runs.rows import Scalar
 from engine.runs.store import NotReady, open_reader
 
@@ -76,7 +77,8 @@ def _print(rows: Iterable[Scalar], form: str) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["stage", "step", "tag", "value", "wall_time", "attempt"])
     writer.writerows(
-        (row.stage, row.step, row.tag, repr(row.value), repr(row.wall_time), row.attempt) for row in rows
+        (one_line(row.stage), row.step, one_line(row.tag), repr(row.value), repr(row.wall_time), row.attempt)
+        for row in rows
     )
 
 

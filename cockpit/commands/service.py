@@ -8,13 +8,14 @@ import plistlib
 import re
 import subprocess
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from cockpit.commands.headless import follow, interrupts
 from cockpit.commands.opening import add_run, run_of, runs_of
 from engine.errors import UserError
-from engine.printable import one_line
+from engine.printable import message, one_line
 from engine.runs.layout import RunPaths, expanded, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
@@ -75,15 +76,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(kind: str, runs: Path, name: str | None, home: Path) -> Service:
-    """The file for that kind of system; `name` None means whichever run was interrupted last."""
+    """The file for that kind of system; `name` None means whichever run was interrupted last.
+
+    Raises UserError where a name or path has what no such file can hold.
+    """
     # a directory may be called what no unit may be
     label = f"cxr-cockpit-{re.sub(r'[^A-Za-z0-9._-]', '-', name)}" if name else "cxr-cockpit"
     command = [sys.executable, "-P", "-m", "cockpit.cli", "service", "--continue", "--runs", str(runs)]
     command += [name] if name else []
+    for word in (*command, str(home), os.environ.get("XDG_CONFIG_HOME", "")):
+        _refuse_control(word)
     return _launchd(label, command, runs, home) if kind == "launchd" else _systemd(label, command, home)
 
 
+def _refuse_control(word: str) -> None:
+    """A line end would begin a directive of its own in a unit, and some other characters end a line or a file there."""
+    odd = next((one for one in word if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if odd is not None:
+        kind = "bytes that are not UTF-8" if unicodedata.category(odd) == "Cs" else "a control character"
+        raise UserError(f"{one_line(word)}: has {kind} in it, which no service may; rename it")
+
+
 def _systemd(label: str, command: list[str], home: Path) -> Service:
+    if set(command[0]) & set("\\\"'"):
+        raise UserError(f"{command[0]}: systemd runs no program with quotes or backslashes in its path")
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     unit = f"{label}.service"
     text = f"""\
@@ -92,7 +108,7 @@ Description=Go on with a cxr-cockpit run that a crash or a shutdown interrupted
 
 [Service]
 Type=exec
-ExecStart={" ".join(_quoted(word) for word in command)}
+ExecStart={" ".join((_quoted(command[0], program=True), *map(_quoted, command[1:])))}
 # The engine outlives this service; at shutdown it gets its own SIGTERM and parks.
 KillMode=process
 # 1: the run has ended otherwise than finished.
@@ -136,10 +152,10 @@ def _launchd(label: str, command: list[str], runs: Path, home: Path) -> Service:
     )
 
 
-def _quoted(word: str) -> str:
-    """A word as ExecStart= wants it."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"'
+def _quoted(word: str, program: bool = False) -> str:
+    """A word as ExecStart= wants it; in the program's own path, its first, no variable is looked for."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped if program else escaped.replace("$", "$$")}"'
 
 
 def _install(service: Service) -> int:
@@ -182,7 +198,7 @@ def _carry_out(commands: tuple[tuple[str, ...], ...]) -> bool:
         except subprocess.TimeoutExpired:
             said = f"no answer within {COMMAND_SECONDS:.0f} s"
         if said:
-            print(f"cxr-cockpit: `{' '.join(command)}` did not work: {one_line(said)}", file=sys.stderr)
+            print(f"cxr-cockpit: `{' '.join(command)}` did not work: {message(said)}", file=sys.stderr)
             return False
     return True
 
@@ -215,5 +231,5 @@ def _status(paths: RunPaths) -> Status | None:
     try:
         return status_of(paths)
     except UserError as error:
-        print(f"cxr-cockpit: {paths.name}: {one_line(str(error))}", file=sys.stderr)
+        print(f"cxr-cockpit: {paths.name}: {message(str(error))}", file=sys.stderr)
         return None

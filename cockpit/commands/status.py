@@ -13,7 +13,7 @@ from cockpit.commands.describing import overview, progress_line, status_lines
 from cockpit.commands.opening import add_run, run_of, runs_of
 from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
 from engine.errors import UserError
-from engine.printable import one_line
+from engine.printable import message, one_line
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.status import Status
@@ -110,7 +110,7 @@ def _overview(directory: Path) -> list[str]:
         try:
             statuses.append(status_of(paths))
         except UserError as error:
-            unreadable.append(f"{paths.name}: {one_line(str(error))}")
+            unreadable.append(f"{paths.name}: {message(str(error))}")
     if not statuses and not unreadable:
         return [f"no runs in {one_line(str(directory))}: `cxr-cockpit demo` makes one"]
     return [*overview(statuses), *unreadable]
@@ -122,4 +122,4 @@ def _or_unreadable(paths: RunPaths) -> dict[str, Any]:
         return status_of(paths).as_json()
     except UserError as error:
         nothing = dict.fromkeys(Status(paths.name, "").as_json())
-        return nothing | {"run": paths.name, "stalled": False, "error": one_line(str(error))}
+        return nothing | {"run": paths.name, "stalled": False, "error": message(str(error))}

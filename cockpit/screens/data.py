@@ -22,7 +22,6 @@ from cockpit.screens.choose import Choose
 from cockpit.screens.data_source import DataBackground, DataSource
 from cockpit.screens.data_state import Counted, DataState, DataView
 from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.opening import open_file
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
 from cockpit.widgets.curves import stage_letter
@@ -138,9 +137,7 @@ class Data(RunScreen[DataSource]):
             )
         elif action is keys.PATH and view.shown is not None:
             shown = view.shown
-            self.background.do(
-                lambda source: self.background.answer(True, open_file(source.film_path(shown)))
-            )
+            self.background.do(lambda source: self.background.answer(True, source.open_film(shown)))
         elif action is keys.MISSING:
             self._list_missing()
         elif action is keys.CHECK:

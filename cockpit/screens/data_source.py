@@ -17,6 +17,7 @@ from cockpit.screens.background import Background
 from cockpit.screens.brief import brief_of
 from cockpit.screens.data_state import Counted, DataState, Fact, Films, Lengths, Share
 from cockpit.screens.flight_state import Thumbnail
+from cockpit.screens.opening import open_film
 from engine.data.curriculum import Sample, read_curriculum
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
@@ -108,8 +109,9 @@ class DataSource:
 
         return counted(self._encoder, sample.prompt, sample.target)
 
-    def film_path(self, sample: Sample) -> Path:
-        return self._image_root / sample.image
+    def open_film(self, sample: Sample) -> str:
+        """Hand the sample's film to the desktop; a sentence about it. UserError if it is no picture."""
+        return open_film(self._image_root, sample.image)
 
     # --- inside -----------------------------------------------------------------------------------------
 

@@ -222,6 +222,8 @@ class Runs(RunScreen[RunsSource]):
 
 def deletion_question(row: RunRow) -> tuple[str, ...]:
     """What is lost."""
+    if row.linked:
+        return (f"{clean(row.name)} is a link: the link goes,", "the run that it points to stays as it is.")
     noun = "checkpoint" if row.checkpoints == 1 else "checkpoints"
     return (
         f"{clean(row.name)}, {size_words(row.bytes)} with {row.checkpoints} {noun},",

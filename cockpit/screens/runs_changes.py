@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, check_name
-from engine.runs.lock import EngineLock
+from engine.runs.lock import EngineLock, lock_holder
+from engine.temporary import holder
 
 RETRY_SECONDS = 0.5
 Difference = tuple[str, str, str]
@@ -33,17 +33,29 @@ def rename(paths: RunPaths, name: str) -> RunPaths:
 
 
 def delete(paths: RunPaths) -> None:
-    """Delete the run with everything in it. UserError if an engine lives in it."""
+    """Delete the run with everything in it; of a link, the link alone. UserError if an engine lives in it."""
+    if paths.root.is_symlink():
+        _unlink(paths)
+        return
     lock = EngineLock.take(paths, RETRY_SECONDS)
     try:
         # Out of sight in one step: a run half deleted must never look like a run.
-        doomed = paths.root.with_name(f".{paths.name}.deleted")
-        os.rename(paths.root, doomed)
-        shutil.rmtree(doomed)
+        with holder(paths.root.parent) as doomed:
+            os.rename(paths.root, doomed.path / "content")
     except OSError as error:
         raise UserError(f"cannot delete {paths.root}: {error.strerror}") from None
     finally:
         lock.close()
+
+
+def _unlink(paths: RunPaths) -> None:
+    """What the link points to is not touched, not even to take its lock."""
+    if lock_holder(paths) is not None:
+        raise UserError(f"run {paths.name!r} is in use by an engine; park or stop it first")
+    try:
+        paths.root.unlink()
+    except OSError as error:
+        raise UserError(f"cannot delete {paths.root}: {error.strerror}") from None
 
 
 def differences(first: RunPaths, second: RunPaths) -> list[Difference]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cockpit.screens.brief import Brief
@@ -70,6 +71,9 @@ class RunsSource:
             row = self._read_row(paths)
         except UserError as error:
             row = RunRow(paths.name, trouble=str(error))
+        except OSError as error:
+            row = RunRow(paths.name, trouble=f"{error.filename}: {error.strerror}")
+        row = replace(row, linked=paths.root.is_symlink())
         self._rows[paths.name] = (token, row)
         return row
 
@@ -173,7 +177,15 @@ def _curves(reader: RunReader) -> tuple[StageCurve, ...]:
 def _token(paths: RunPaths) -> Token:
     """Changes whenever the run does, but not because it is read."""
     written = (_stamp(path) for path in (paths.db, _wal(paths), paths.checkpoints))
-    return (*written, lock_holder(paths) is not None)
+    return (*written, _is_held(paths))
+
+
+def _is_held(paths: RunPaths) -> bool | None:
+    """None where nobody can tell; the row says why."""
+    try:
+        return lock_holder(paths) is not None
+    except UserError:
+        return None
 
 
 def _wal(paths: RunPaths) -> Path:

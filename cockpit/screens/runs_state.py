@@ -16,7 +16,8 @@ MOST_MARKED = 4
 class RunRow:
     """A run in the table. `f1` and `icd_f1` are its best validation scores, `written` when it last changed.
 
-    `trouble` is why it cannot be read; then only its name is known.
+    `linked`: the directory of runs has only a link to it. `trouble` is why it cannot be read; then only its name is
+    known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RunRow:
     bytes: int = 0
     checkpoints: int = 0
     written: float = 0.0
+    linked: bool = False
     trouble: str = ""
 
     @property

@@ -19,7 +19,6 @@ from cockpit.screens import samples_choice as choices
 from cockpit.screens.base import RunScreen
 from cockpit.screens.choose import Choose
 from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.opening import open_file
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
 from cockpit.screens.samples_choice import Choice, SamplesView
@@ -206,7 +205,7 @@ class Samples(RunScreen[SamplesSource]):
         shown = self.view.shown
         if shown is not None:
             name = shown.case.image
-            self.background.do(lambda source: self.background.answer(True, open_file(source.film_path(name))))
+            self.background.do(lambda source: self.background.answer(True, source.open_film(name)))
 
     def _want_film(self) -> None:
         """Show the case's film if it is known; else read it once the case is looked at for a moment."""

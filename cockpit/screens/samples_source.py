@@ -10,6 +10,7 @@ from typing import Any
 from cockpit.screens.brief import Brief, brief_of
 from cockpit.screens.flight_state import Thumbnail
 from cockpit.screens.image_root import image_root_of
+from cockpit.screens.opening import open_film
 from cockpit.screens.reduce import positives
 from cockpit.screens.samples_state import SampleBook, SampleCase, Weights, Written, writers_of
 from engine.data.icd import dotted
@@ -65,11 +66,11 @@ class SamplesSource:
             self._image_root = image_root_of(self._paths)
         return film_or_reason(self._image_root, name, FILM_SIDE)
 
-    def film_path(self, name: str) -> Path:
-        """Where the case's film lies."""
+    def open_film(self, name: str) -> str:
+        """Hand the case's film to the desktop; a sentence about it. UserError if it is no picture."""
         if self._image_root is None:
             self._image_root = image_root_of(self._paths)
-        return self._image_root / name
+        return open_film(self._image_root, name)
 
     def close(self) -> None:
         if self._reader is not None:

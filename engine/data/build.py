@@ -1,18 +1,18 @@
 """From MIMIC trees, or a phantom tree in their layout, to the two-stage curriculum."""
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.data.build_report import BuildReport, coverage
-from engine.data.curriculum import SPLITS, Sample, write_curriculum, write_private
+from engine.data.curriculum import SPLITS, Sample, write_curriculum
 from engine.data.mimic_tree import find_roots, open_tables
 from engine.data.reasoning import reasoning
 from engine.data.studies import Progress, Study, chance, read_studies
 from engine.data.targets import icd_line, label_line
 from engine.errors import UserError
+from engine.temporary import holder, write_private
 
 PROMPT_A = "Write the impression of this chest X-ray and list the CheXpert labels."
 PROMPT_B = "Clinical context: {ehr}\nGive the clinical reasoning and the ICD diagnoses."
@@ -45,11 +45,8 @@ def build_curriculum(
     roots = find_roots(source, jpg=jpg_root, reports=reports_root, hosp=hosp_root, ed=ed_root)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     dropped: Counter[str] = Counter()
-    # The scratch directory is as private as the curriculum: it may hold rows of the tables.
-    with (
-        tempfile.TemporaryDirectory(dir=out, prefix=".scratch-") as scratch,
-        open_tables(Path(scratch)) as tables,
-    ):
+    # Scratch is as private as the curriculum: it may hold rows of the tables.
+    with holder(out) as scratch, open_tables(scratch.path / "tables") as tables:
         studies = read_studies(roots, tables, seed, limit, dropped, say)
     samples = _samples(studies, seed, stage_a_fraction)
     if not samples:

@@ -1,10 +1,8 @@
 """The curriculum file: one JSON line a sample, checked so that everything behind it can trust it."""
 
 import json
-import os
 import re
 import reprlib
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
@@ -14,6 +12,7 @@ from engine.data.icd import is_icd
 from engine.data.labels import LABELS
 from engine.errors import UserError
 from engine.plain_file import open_plain
+from engine.temporary import sweep, write_private
 
 STAGES = ("stage_a", "stage_b")
 SPLITS = ("train", "val", "test")
@@ -140,7 +139,11 @@ def _icd(value: Any) -> tuple[str, ...]:
 
 
 def read_curriculum(path: Path) -> list[Sample]:
-    """All samples of the file, in its order. Raises UserError with file, line number and reason."""
+    """All samples of the file, in its order. Raises UserError with file, line number and reason.
+
+    What a killed writer of it has left beside it is removed.
+    """
+    sweep(path.parent)
     samples: list[Sample] = []
     seen: dict[str, int] = {}
     number = 0
@@ -197,22 +200,6 @@ def sample_to_json(sample: Sample) -> str:
 def write_curriculum(path: Path, samples: Iterable[Sample]) -> None:
     """Writes the file in one step, readable by its owner only: never half of it is there."""
     write_private(path, (sample_to_json(sample) + "\n" for sample in samples))
-
-
-def write_private(path: Path, lines: Iterable[str]) -> None:
-    """Writes text beside `path` with mode 0600, flushes it to disk and renames it into place."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp opens with mode 0600 whatever the umask.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def without_ehr(sample: Sample) -> Sample:

@@ -8,12 +8,13 @@ from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
-from engine.data.curriculum import Sample, write_curriculum, write_private
+from engine.data.curriculum import Sample, write_curriculum
 from engine.data.import_fields import read_mapping
 from engine.data.import_formats import read_records
 from engine.data.import_report import ImportReport
 from engine.data.import_sample import Importer, Unusable
 from engine.errors import UserError
+from engine.temporary import sweep, write_private
 
 _VAL_SHARE = 0.1
 
@@ -29,6 +30,7 @@ def import_curriculum(
     with it every image is looked for, and absolute paths become relative to it. Raises UserError if a file or the
     mapping cannot be read, or if no record becomes a sample.
     """
+    sweep(out)
     if image_root is not None and not image_root.is_dir():
         raise UserError(f"{image_root}: no such image directory")
     field_map = read_mapping(mapping)

@@ -7,7 +7,6 @@ vision tower in older ones without an error.
 import contextlib
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -22,8 +21,9 @@ from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 from engine.model.new_directory import new_directory, refuse_existing
-from engine.model.odd_files import refuse_odd_files
+from engine.model.rest import FILES, TOKENIZER_FILES, copy_files
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
+from engine.temporary import holder
 
 #: Output shards stay below this, so that no more than one is in memory at a time.
 SHARD_BYTES = 4 * 2**30
@@ -53,11 +53,8 @@ def write_rest(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:
 
 def copy_rest(source: Path, out: Path, dtype: torch.dtype) -> None:
     """The same from a directory that has it already, a converted one; `dtype` is that of the weights in `out`."""
-    for file in sorted(source.iterdir()):
-        plain = file.suffix in (".json", ".model", ".jinja", ".txt") and not file.name.startswith(".")
-        if plain and file.is_file() and not file.name.endswith(".index.json"):
-            shutil.copyfile(file, out / file.name)
-    config = read_object(source / "config.json")
+    copy_files(source, FILES, out)
+    config = read_object(out / "config.json")
     for section in (config, config.get("text_config", {}), config.get("vision_config", {})):
         for key in ("dtype", "torch_dtype"):
             if key in section:
@@ -164,9 +161,10 @@ def _write_processor(original: OriginalConfig, out: Path) -> None:
 def _write_tokenizer(original: OriginalConfig, out: Path) -> None:
     if not any((original.directory / name).is_file() for name in ("tokenizer.json", "tokenizer.model")):
         return  # a checkpoint without a tokenizer still converts; loading it for training will ask for one
-    refuse_odd_files(original.directory)
-    with contextlib.redirect_stderr(io.StringIO()):
-        tokenizer = LlamaTokenizer.from_pretrained(str(original.directory))
+    with holder(out) as own:  # transformers would follow links, and take files that it finds below
+        copy_files(original.directory, TOKENIZER_FILES, own.path)
+        with contextlib.redirect_stderr(io.StringIO()):
+            tokenizer = LlamaTokenizer.from_pretrained(str(own.path))
     # in this order: they take the two ids behind the vocabulary
     tokenizer.add_tokens([AddedToken(IMAGE_TOKEN, special=True, normalized=False)], special_tokens=True)
     tokenizer.add_special_tokens({"pad_token": AddedToken(PAD_TOKEN, special=True, normalized=False)})

@@ -4,7 +4,6 @@ Nothing leaves the run before it is shown to answer as the run's own model does:
 loaded by the plain library and their logits held against those of base plus adapter.
 """
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, PeftModel
 from PIL import Image
+from safetensors.torch import save_file
 from transformers import LlavaForConditionalGeneration
 
 from engine.data.build import PROMPT_A, PROMPT_B
@@ -26,7 +26,7 @@ from engine.model.checkpoint_files import legacy_name
 from engine.model.convert import copy_rest, write_rest, write_shards
 from engine.model.llava_mistral import read_config
 from engine.model.loading import Base, model_type_of
-from engine.model.lora import save_adapter_config
+from engine.model.lora import adapter_state, save_adapter_config
 from engine.model.new_directory import new_directory, refuse_existing
 from engine.model.trained import Trained, load_trained
 from engine.runs.layout import RunPaths
@@ -128,8 +128,11 @@ def _tolerance(trained: Trained) -> float:
 
 
 def _write_adapter(trained: Trained, out: Path, probes: list[_Probe], tell: Tell) -> np.ndarray[Any, Any]:
-    """PEFT's own two files; the logits that plain PEFT gives with them."""
-    shutil.copyfile(trained.checkpoint / "adapter_model.safetensors", out / "adapter_model.safetensors")
+    """PEFT's own two files, from what was loaded: the run may be a stranger's, and its files links to anything.
+
+    Returns the logits that plain PEFT gives with them.
+    """
+    save_file(adapter_state(trained.model), out / "adapter_model.safetensors", metadata={"format": "pt"})
     # a path on the machine it was trained on says nothing elsewhere
     save_adapter_config(trained.model, out, trained.config.base_directory.name)
     tell("loading it again, to check what it answers", 0, 0)

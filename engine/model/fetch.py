@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 from engine.errors import UserError
 from engine.model.hub import Hub, HubFile, Lost
 from engine.plain_file import open_plain
+from engine.printable import message
 from engine.setup_check.model_download import (
     Download,
     FileProgress,
@@ -80,11 +81,11 @@ def fetch_model(repo: str, revision: str, directory: Path) -> int:
         fetch.end("stopped", "what is here stays")
     except UserError as error:
         fetch.end("failed", str(error), usage=True)
-        print(f"cxr-cockpit: {error}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(str(error))}", file=sys.stderr)
         return 2
     except (Lost, OSError) as error:
         fetch.end("failed", _words(error, directory))
-        print(f"cxr-cockpit: {_words(error, directory)}", file=sys.stderr)
+        print(f"cxr-cockpit: {message(_words(error, directory))}", file=sys.stderr)
     else:
         return 0
     finally:

@@ -1,7 +1,6 @@
 """A directory that appears whole or not at all."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors import SafetensorError
 from engine.errors import UserError
 from engine.free_space import free_space
 from engine.sizes import on_disk
+from engine.temporary import holder, sweep
 
 
 def refuse_existing(target: Path) -> None:
@@ -27,18 +27,16 @@ def new_directory(target: Path, needed: float) -> Iterator[Path]:
     something cannot be written; then nothing stays.
     """
     refuse_existing(target)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
+        sweep(target.parent)  # before the room is measured
         free = free_space(target.parent)
         if free < needed * 1.02:
             raise UserError(f"{target}: needs {on_disk(needed)}, the disk has {on_disk(free)} free")
-        partial.mkdir(parents=True, mode=0o700)
-        yield partial
-        partial.rename(target)
+        with holder(target.parent) as beside:
+            made = beside.path / "content"
+            made.mkdir(mode=0o700)
+            yield made
+            made.rename(target)
     except (OSError, SafetensorError) as error:
-        shutil.rmtree(partial, ignore_errors=True)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UserError(f"{target}: cannot be made: {reason}") from None
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise

@@ -1,7 +1,6 @@
 """The adapted model without its weights: every shape is the real one, nothing is read but config.json."""
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from engine.model.converted import read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
 from engine.model.lora import add_adapter
+from engine.temporary import holder
 
 #: config.json of the model the project is for: what it takes can be said before it is fetched.
 #: Source: https://huggingface.co/microsoft/llava-med-v1.5-mistral-7b/blob/main/config.json
@@ -113,9 +113,9 @@ def _placeholder_mask(
 
 
 def _known(name: str) -> Shapes:
-    with tempfile.TemporaryDirectory() as place:
-        (Path(place) / "config.json").write_text(json.dumps(KNOWN[name]), encoding="utf-8")
-        original = read_config(Path(place))
+    with holder() as place:
+        (place.path / "config.json").write_text(json.dumps(KNOWN[name]), encoding="utf-8")
+        original = read_config(place.path)
     return Shapes(name, original.llava, original.vocabulary, torch.bfloat16, 5 * 10**9, fetched=False)
 
 

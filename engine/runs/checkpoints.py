@@ -11,8 +11,7 @@ from typing import Literal
 
 from engine.errors import UserError
 from engine.json_file import read_json
-from engine.plain_file import kind_of, open_descriptor
-from engine.removal import remove
+from engine.plain_file import NotPlain, kind_of, open_descriptor, open_plain
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
 Ended = Literal["", "finished", "stopped"]
@@ -94,18 +93,23 @@ def _is_whole(found: Standing) -> bool:
 def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str:
     """Put a whole copy of a checkpoint (the newest, without a name) into another run; returns its name.
 
-    Raises UserError if there is none, or if what arrives is not what its manifest names.
+    Raises UserError if there is none, if it holds anything but plain files (the run may be a stranger's, and a link
+    lead anywhere), or if what arrives is not what its manifest names.
     """
     chosen = named_checkpoint(source, name) if name else newest_checkpoint(source)
     if chosen is None:
         raise UserError(f"run {source.name!r} has no checkpoint yet")
     partial = target.checkpoints / f".{chosen.name}.partial"
     try:
-        remove(partial)
-        shutil.copytree(chosen, partial, symlinks=True)
+        partial.mkdir(mode=0o700)
+        for file in chosen.iterdir():
+            with open_plain(file, "rb", links=False) as theirs, (partial / file.name).open("xb") as ours:
+                shutil.copyfileobj(theirs, ours)
         if wrong := flaw(partial):
             raise UserError(f"{chosen}: not a whole checkpoint ({wrong}); choose another")
         partial.rename(target.checkpoints / chosen.name)
+    except NotPlain as error:
+        raise UserError(f"{error.filename}: {error.strerror}; nothing is copied") from None
     except OSError as error:
         raise UserError(f"cannot copy checkpoint {chosen.name} of {source.name!r}: {error}") from None
     return chosen.name

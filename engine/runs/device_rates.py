@@ -1,11 +1,11 @@
 """How fast this machine's device multiplies matrices, kept beside the runs: what a plan reckons its hours from."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.json_file import read_json
+from engine.temporary import write_private
 
 FILE = ".device.json"
 
@@ -23,12 +23,8 @@ class DeviceRates:
 
 def write_device_rates(runs: Path, rates: DeviceRates) -> Path:
     """Keep `rates` in the directory of runs, which is made if it is not there; only the owner may read them."""
-    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path, partial = runs / FILE, runs / f"{FILE}.partial"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(rates)) + "\n")
-    partial.replace(path)
+    path = runs / FILE
+    write_private(path, [json.dumps(asdict(rates)) + "\n"])
     return path
 
 

@@ -65,9 +65,13 @@ class RunPaths:
         return f"cxr-cockpit resume {self.name}{where}"
 
     def is_run(self) -> bool:
-        """Whether the directory holds a run: an engine was started in it, or is about to be."""
+        """Whether the directory holds a run: an engine was started in it, or is about to be.
+
+        One that may not be looked into counts: whoever looks is told why, rather than nothing.
+        """
         # os.path's: the one of a Path raises where the name is longer than a name may be
-        return any(os.path.exists(path) for path in (self.db, self.lock, self.config))
+        closed = os.path.isdir(self.root) and not os.access(self.root, os.X_OK)
+        return closed or any(os.path.exists(path) for path in (self.db, self.lock, self.config))
 
 
 def runs_dir(option: str | os.PathLike[str] | None = None) -> Path:

@@ -78,6 +78,8 @@ def status_of(paths: RunPaths) -> Status:
             return reader.status()
     except NotReady:
         return status_without_database(paths, lock_holder(paths))
+    except OSError as error:
+        raise UserError(f"{error.filename or paths.root}: {error.strerror}") from None
 
 
 class RunReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -85,6 +86,8 @@ class Installer:
                 text=True,
                 timeout=DRY_RUN_SECONDS,
                 check=False,
+                env=os.environ
+                | {"PYTHONSAFEPATH": "1"},  # what lies in the working directory is no part of pip
             )
         except subprocess.TimeoutExpired:
             raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None

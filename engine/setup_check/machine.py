@@ -183,7 +183,7 @@ def _wired_limit(config: RunConfig | None) -> Iterator[Finding]:
 
 
 def _said(*command: str) -> str | None:
-    path = shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
+    path = shutil.which(command[0], path=os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/usr/bin")))
     if path is None:
         return None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ def _run(command: tuple[str, ...], say: Callable[[str], None], log: Path) -> int
             stdout=writing,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=os.environ | {"PYTHONSAFEPATH": "1"},  # what lies in the working directory is no part of pip
         )
         try:
             rest = ""

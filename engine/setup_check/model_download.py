@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import UserError
-from engine.json_file import read_json
 from engine.plain_file import open_descriptor
 
 #: The base model that the project is about.
@@ -96,20 +95,26 @@ def workplace(directory: Path) -> Path:
 
 def read_download(directory: Path) -> Download | None:
     """How the download into `directory` stands; None where none was ever begun. Never blocks."""
-    try:
-        raw = read_json(workplace(directory) / "state.json")
-        known = _from_json(raw, directory)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    if known.live and not _held(directory):
-        return replace(known, state="interrupted", pid=None, bytes_per_second=None, seconds_left=None)
+    known = _written(directory)
+    if known and known.live and not _held(directory):
+        known = _written(directory)  # its last word may have come in between
+        if known and known.live:
+            return replace(known, state="interrupted", pid=None, bytes_per_second=None, seconds_left=None)
     return known
 
 
+def _written(directory: Path) -> Download | None:
+    """What the state file says; None where there is none, or no such thing."""
+    try:
+        return _from_json(read_json(workplace(directory) / "state.json"), directory)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
 def write_download(download: Download) -> None:
-    """Replace the state file. Raises OSError, the old one in place."""
+    """Replace the state file, as the holder of the download's lock. Raises OSError, the old one in place."""
     place = workplace(download.directory)
-    partial = place / f"state.json.{os.getpid()}"
+    partial = place / "state.json.partial"  # by one name: what a death leaves is written over
     text = json.dumps(asdict(download) | {"directory": None})
     try:
         partial.write_text(text, encoding="utf-8")

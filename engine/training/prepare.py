@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
 from engine.plain_file import open_plain
+from engine.temporary import holder
 
 #: Called with a line about what is under way.
 Note = Callable[[str], None]
@@ -45,11 +45,11 @@ def _make_phantoms(phantom: PhantomSection, curriculum: Path, note: Note, poll: 
 
     with _alone(home, poll):
         if not home.exists():
-            making = home.with_name(f"{home.name}.making")
-            shutil.rmtree(making, ignore_errors=True)
-            write_dataset(making, phantom.patients, phantom.seed, phantom.size, progress=progress)
-            (making / stamp.name).write_text(phantom.model_dump_json() + "\n", encoding="utf-8")
-            making.rename(home)
+            with holder(home.parent) as beside:
+                making = beside.path / "content"
+                write_dataset(making, phantom.patients, phantom.seed, phantom.size, progress=progress)
+                (making / stamp.name).write_text(phantom.model_dump_json() + "\n", encoding="utf-8")
+                making.rename(home)
         if not stamp.is_file() or json.loads(stamp.read_text(encoding="utf-8")) != phantom.model_dump():
             raise UserError(
                 f"{home}: holds other phantoms than data.phantom asks for; remove it or name another directory"

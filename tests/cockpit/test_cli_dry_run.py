@@ -1,5 +1,6 @@
 """`train --dry-run` from the outside: whatever becomes of the trial, nothing of it stays."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import main
-from cockpit.commands.dry_run import PREFIX, sweep
 from engine.config import demo_config_path
 
 #: In the engine's place: told where to work, it leaves a file there, as a checkpoint would be.
@@ -70,16 +70,29 @@ def test_a_trial_that_does_not_listen_is_killed(
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_a_killed_trial_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    for pid in (dead.pid, os.getpid()):
-        (tmp_path / f"{PREFIX}{pid}").mkdir()
-    (tmp_path / f"{PREFIX}notes").mkdir()
-    sweep(tmp_path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(
-        [f"{PREFIX}{os.getpid()}", f"{PREFIX}notes"]
+def test_what_a_killed_trial_left_is_swept_when_its_child_has_ended_too(
+    killed: Callable[..., None], tmp_path: Path
+) -> None:
+    child, waits, lives, runs = (tmp_path / name for name in ("child", "waits", "lives", "runs"))
+    os.mkfifo(waits)
+    os.mkfifo(lives)
+    child.write_text(f'#!/bin/sh\ntouch "$5/left"\necho > {lives}\nread line < {waits}\n')
+    child.chmod(0o700)
+    script = (
+        "import subprocess, threading; from cockpit.cli import main; from cockpit.commands import dry_run\n"
+        "threading.Thread(target=lambda: here(open(sys.argv[2]).read()), daemon=True).start()\n"
+        "dry_run.sys.executable = sys.argv[1]; main(sys.argv[3:])"
     )
+    config = [f"--set=data.curriculum={tmp_path}/none.jsonl", f"--set=data.image_root={tmp_path}"]
+    train = ["train", demo_config_path(), "--dry-run", "--runs", runs, *config]
+    killed(script, child, lives, *train)
+    with waits.open("w"):
+        assert main(["status", "--runs", str(runs)]) == 0
+        (left,) = runs.rglob("left")
+    with (left.parent / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # when the child has ended
+    assert main(["status", "--runs", str(runs)]) == 0
+    assert list(runs.iterdir()) == []
 
 
 def test_a_base_that_is_not_there_is_one_line(

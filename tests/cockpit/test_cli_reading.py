@@ -7,13 +7,16 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cockpit.cli import main
+from cockpit.screens.runs_source import RunsSource
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.rows import SAMPLE_KEYS
@@ -56,6 +59,46 @@ def training(paths: RunPaths, writer: RunWriter) -> Iterator[EngineLock]:
         writer.progress("stage_a", 2, 40, 0.05, 1.25, 2.0, 120.0, 4.0, 3 << 30)
         writer.checkpoint("stage_a-000002", "stage_a", 2, 10, kept=False)
         yield lock
+
+
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Without the right to look into what is closed, which root has."""
+    if os.getuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_run_that_may_not_be_looked_into_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        runs = Path(place)
+        closed = create_run(runs, "closed")
+        create_run(runs, "open").config.touch()
+        (runs / "notes").mkdir(mode=0o755)  # no run, and nobody forbids to see that
+        for path in (runs, *runs.rglob("*")):
+            path.chmod(0o755)
+        closed.root.chmod(0)
+        main(["status", "--runs", place])  # what is imported on use may lie where only its owner can read
+        capsys.readouterr()
+        with as_somebody_else():
+            codes = [main(["status", *more, "--runs", place]) for more in ([], ["--json"], ["closed"])]
+            rows = RunsSource(runs, closed).read().rows
+        closed.root.chmod(0o700)
+    said = capsys.readouterr()
+    assert said.out, said.err
+    listed, as_json = said.out.splitlines()[:-1], json.loads(said.out.splitlines()[-1])
+    assert codes == [0, 0, 2]
+    assert any(line.startswith("closed: ") and "Permission denied" in line for line in listed)
+    assert {one["run"]: "Permission denied" in (one["error"] or "") for one in as_json} == {
+        "closed": True, "open": False,
+    }  # fmt: skip
+    assert "Permission denied" in said.err and said.err.count("\n") == 1
+    assert {row.name: "Permission denied" in row.trouble for row in rows} == {"closed": True, "open": False}
 
 
 def sample(**changes: object) -> dict[str, object]:

@@ -66,3 +66,34 @@ def test_any_report_survives_the_store(
         writer.sample(sample(text, 1))
     assert main(["samples", "night", "--runs", str(home), "--format", "jsonl"]) == 0
     assert json.loads(capsys.readouterr().out)["generated"] == text
+
+
+def test_a_long_complaint_is_short_and_says_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["status", "x" * 390_000], ["status", "--" + "x" * 390_000], ["x" * 390_000]):
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        said = capsys.readouterr().err
+        assert code == 2 and said.count("\n") == 1
+        assert len(said) < 2_300 and "characters left out" in said
+
+
+def test_names_in_the_tables_of_a_run_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = "train/\x1b[31m\nstage_a,9,forged"
+    paths = create_run(tmp_path, "night")
+    with open_writer(paths) as writer:
+        writer.open_attempt()
+        writer.begin_attempt(odd, 0, {})
+        writer.plan([{"stage": odd, "steps": 9}])
+        writer.state("training")
+        writer.scalars(odd, 3, {odd: 1.0})
+    paths.root.rename(tmp_path / "night\x1b[2J")
+    for command in (["scalars", "night\x1b[2J"], ["status", "night\x1b[2J"], ["status"]):
+        assert main([*command, "--runs", str(tmp_path)]) == 0
+        said = capsys.readouterr().out
+        assert said and not [one for one in said if not one.isprintable() and one != "\n"], said
+        if command[0] == "scalars":
+            assert said.count("\n") == 2

@@ -14,6 +14,8 @@ import pytest
 from cockpit.cli import main
 from cockpit.commands import service
 from cockpit.commands.service import describe, was_interrupted
+from engine.errors import UserError
+from engine.printable import message
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store import open_writer, status_of
 
@@ -127,6 +129,73 @@ def test_install_and_remove(
     assert main(["service", "night", "--remove", "--kind", "systemd"]) == (0 if works else 1)
     assert not unit.exists()
     assert main(["service", "night", "--remove", "--kind", "systemd"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["systemd", "launchd"])
+@pytest.mark.parametrize("odd", ["\n", "\r", "\x1b", "\x00", "\x85", "\u2028", "\udcff"])
+@pytest.mark.parametrize("place", ["runs", "name", "home", "config", "python"])
+def test_no_name_or_path_adds_a_line_to_a_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, odd: str, place: str
+) -> None:
+    bad = f"x{odd}ExecStartPre=touch owned"
+    runs, name, home = tmp_path / "runs", "night", tmp_path / "home"
+    if place == "config" and odd in "\x00\udcff":
+        pytest.skip("no variable can hold it")
+    if place == "runs":
+        runs = tmp_path / bad
+    elif place == "name":
+        name = bad
+    elif place == "home":
+        home = tmp_path / bad
+    elif place == "config":
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / bad))
+    else:
+        monkeypatch.setattr(service.sys, "executable", f"/opt/{bad}/python")
+    with pytest.raises(UserError, match="no service may") as refused:
+        describe(kind, runs, name, home)
+    assert message(str(refused.value)) == str(refused.value)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
+def test_systemd_reads_the_words_that_were_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By systemd itself: what it would run is the program of that very path."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    place = tmp_path / "a $HOME $$ %h ; c"
+    place.mkdir()
+    (place / "python").write_text("#!/bin/sh\n")
+    (place / "python").chmod(0o700)
+    monkeypatch.setattr(service.sys, "executable", str(place / "python"))
+    made = describe("systemd", place, "night", tmp_path)
+    unit = tmp_path / made.path.name
+    unit.write_text(made.text)
+    checked = subprocess.run(
+        ["systemd-analyze", "--user", "verify", str(unit)], capture_output=True, text=True
+    )
+    assert (checked.returncode, unit.name in checked.stderr) == (0, False), checked.stderr
+
+
+@pytest.mark.parametrize("odd", ["'", '"', "\\"])
+def test_a_program_that_systemd_would_not_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    monkeypatch.setattr(service.sys, "executable", f"/opt/{odd}/python")
+    with pytest.raises(UserError, match="systemd runs no program"):
+        describe("systemd", tmp_path, "night", tmp_path)
+    assert describe("launchd", tmp_path, "night", tmp_path).text
+
+
+def test_no_program_of_the_working_directory_runs(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "hostile"
+    place.mkdir()
+    for name in ("systemctl", "sh", "launchctl"):
+        (place / name).write_text(f"#!/bin/sh\n: > {tmp_path / 'ran'}\n")
+        (place / name).chmod(0o700)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("PATH", f"{os.pathsep}.{os.pathsep}{tmp_path / 'none'}")
+    assert main(["service", "--install", "--kind", "systemd"]) == 1
+    assert "did not work" in capsys.readouterr().err and not (tmp_path / "ran").exists()
 
 
 def test_printing_changes_nothing(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

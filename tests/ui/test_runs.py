@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -11,9 +12,10 @@ import pytest
 import yaml
 
 from cockpit.actions import runs as keys
+from cockpit.cli import main
 from cockpit.screens.brief import Brief
 from cockpit.screens.confirm import Confirm
-from cockpit.screens.runs import Runs
+from cockpit.screens.runs import Runs, deletion_question
 from cockpit.screens.runs_changes import delete, differences, rename
 from cockpit.screens.runs_source import RunsSource, flown_seconds
 from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
@@ -118,6 +120,43 @@ def test_renaming_and_deleting_need_a_run_without_engine(two) -> None:
     assert renamed.is_run() and not first.root.exists()
     delete(second)
     assert [path.name for path in renamed.root.parent.iterdir()] == ["new"]
+
+
+def test_a_run_half_deleted_goes_with_the_next_command(
+    two, killed: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = two
+    script = (
+        "import shutil; from pathlib import Path; from cockpit.screens.runs_changes import delete\n"
+        "from engine.runs.layout import RunPaths\n"
+        "shutil.rmtree = here; delete(RunPaths(Path(sys.argv[1])))"
+    )
+    killed(script, first.root)
+    runs = second.root.parent
+    assert not first.root.exists() and len(list(runs.iterdir())) == 2
+    assert main(["status", "--runs", str(runs)]) == 0
+    assert [path.name for path in runs.iterdir()] == ["second"]
+    first.root.mkdir()
+    first.config.touch()
+    delete(first)  # one of the same name is no obstacle
+    assert [path.name for path in runs.iterdir()] == ["second"]
+
+
+def test_of_a_linked_run_the_link_goes(two) -> None:
+    first, second = two
+    aside = first.root.parent.parent / "elsewhere"
+    os.rename(first.root, aside)
+    first.root.symlink_to(aside)
+    with EngineLock.take(RunPaths(aside)), pytest.raises(UserError, match="in use"):
+        delete(first)
+    aside.joinpath("engine.lock").unlink()
+    state = RunsSource(first.root.parent, second).read()
+    (row,) = [row for row in state.rows if row.name == "first"]
+    assert row.linked and "link goes" in deletion_question(row)[0]
+    before = {path: path.read_bytes() for path in aside.rglob("*") if path.is_file()}
+    delete(first)
+    assert [path.name for path in first.root.parent.iterdir()] == ["second"]
+    assert {path: path.read_bytes() for path in aside.rglob("*") if path.is_file()} == before
 
 
 def test_configurations_are_held_against_each_other_key_by_key(two) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from cockpit.screens.brief import Brief
-from cockpit.screens.opening import desktop_command
+from cockpit.screens.opening import desktop_command, open_film
 from cockpit.screens.samples import Samples
 from cockpit.screens.samples_choice import (
     ORDERS,
@@ -29,6 +32,7 @@ from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.label_table import label_marks, titles_of
 from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.samples_board import samples_frame
+from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import open_writer
@@ -194,6 +198,31 @@ def test_a_desktop_is_used_only_where_there_is_one() -> None:
     assert desktop_command({"SSH_CONNECTION": "x", "DISPLAY": ":0"}, "linux") is None
     assert desktop_command({}, "linux") is None and desktop_command({}, "darwin") == "open"
     assert desktop_command({"DISPLAY": ":0"}, "linux") == "xdg-open"
+
+
+def test_the_desktop_is_handed_pictures_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    handed = tmp_path / "handed"
+    os.mkfifo(handed)
+    place, root = tmp_path / "bin", tmp_path / "films"
+    place.mkdir()
+    root.mkdir()
+    (place / "xdg-open").write_text(f'#!/bin/sh\nprintf %s "$*" > {handed}\n')
+    (place / "xdg-open").chmod(0o700)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    (root / "a.desktop").write_text("[Desktop Entry]\nExec=sh\n")
+    (root / "b.jpg").write_text("<html><script>")
+    (tmp_path / "outside.png").touch()
+    (root / "c.png").symlink_to(tmp_path / "outside.png")
+    Image.new("L", (8, 8)).save(root / "d.html", "GIF")  # a picture, and what a browser runs
+    for name in ("a.desktop", "b.jpg", "c.png", "d.html", "none.png", "../outside.png", "/etc/passwd"):
+        with pytest.raises(UserError):
+            open_film(root, name)
+    Image.new("L", (8, 8)).save(root / "e.PNG")
+    assert open_film(root, "e.PNG") == f"opening {root / 'e.PNG'}"
+    assert handed.read_text() == str(root / "e.PNG")  # waits for it, and nothing came before
 
 
 @pytest.fixture

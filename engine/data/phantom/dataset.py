@@ -4,22 +4,19 @@ Same patients, seed, size and style: same bytes, whatever the number of workers.
 takes the files and gets the target's name only when all are there.
 """
 
-import glob
 import hashlib
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
-
-import psutil
 
 from engine.data.phantom.ehr import Numbers, dictionaries, patient_record
 from engine.data.phantom.film_tables import film_path, patient_rows, study_folder, test_set_table
@@ -29,6 +26,8 @@ from engine.data.phantom.sampling import sample_patients
 from engine.data.phantom.tables import TableWriter, make_directory, open_private, write_private
 from engine.data.phantom.truth import PatientTruth
 from engine.errors import UserError
+from engine.programs import safe_python_children
+from engine.temporary import holder
 
 Progress = Callable[[int, int], None]
 
@@ -123,27 +122,14 @@ def _cores() -> int:
 @contextmanager
 def _put_in_place(out: Path) -> Iterator[Path]:
     """A fresh directory beside `out`, renamed to it on success and removed on any failure."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(out)
-    unfinished = out.with_name(f"{out.name}.partial-{os.getpid()}")
-    unfinished.mkdir(mode=0o700)
-    try:
+    with holder(out.parent) as beside:
+        unfinished = beside.path / "content"
+        unfinished.mkdir(mode=0o700)
         yield unfinished
         try:
             unfinished.replace(out)  # an empty directory in its place gives way
         except OSError as error:
             raise UserError(f"{out} could not be put in place: {error.strerror}") from error
-    except BaseException:
-        shutil.rmtree(unfinished)
-        raise
-
-
-def _sweep(out: Path) -> None:
-    """Remove what killed processes left of the same data set; whoever had our own number has ended."""
-    for left in out.parent.glob(f"{glob.escape(out.name)}.partial-*"):
-        number = left.name.rpartition("-")[2]
-        if number.isdecimal() and (int(number) == os.getpid() or not psutil.pid_exists(int(number))):
-            shutil.rmtree(left)
 
 
 def _in_chunks(
@@ -154,15 +140,20 @@ def _in_chunks(
     if workers == 1 or len(chunks) == 1:
         yield from map(draw, chunks)
         return
-    executor = ProcessPoolExecutor(
-        min(workers, len(chunks)), multiprocessing.get_context("spawn"), initializer=_begin_worker
-    )
-    try:
-        results = _submit(executor, draw, chunks)
-        for result in results:
-            yield result.result()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    with safe_python_children():
+        executor = ProcessPoolExecutor(
+            min(workers, len(chunks)), multiprocessing.get_context("spawn"), initializer=_begin_worker
+        )
+        try:
+            results = _submit(executor, draw, chunks)
+            for result in results:
+                yield result.result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a process that draws was killed; if memory ran out, draw with fewer of them (--workers 1)"
+            ) from None
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _submit(

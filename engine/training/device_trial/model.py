@@ -1,6 +1,5 @@
 """The bundled base with an adapter, four samples and the steps that training takes: the same on every device."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from engine.data.curriculum import Sample
 from engine.data.prompt import IGNORED_LABEL
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, trainable
+from engine.temporary import holder
 from engine.training.batches import Batch, Collator, encode_all
 from engine.training.device import Device
 from engine.training.randomness import seed_for
@@ -185,9 +185,9 @@ def next_logits(trial: TrialModel, row: int, answered: torch.Tensor) -> torch.Te
 
 
 def _batches(base: Base) -> tuple[Batch, Batch]:
-    with tempfile.TemporaryDirectory() as folder:
-        samples = [_sample(Path(folder), number) for number in range(len(_SAID))]
-        collator = Collator(Path(folder), base.image_processor, base.pad_id, LENGTH_MULTIPLE)
+    with holder() as folder:
+        samples = [_sample(folder.path, number) for number in range(len(_SAID))]
+        collator = Collator(folder.path, base.image_processor, base.pad_id, LENGTH_MULTIPLE)
         encoded = encode_all(samples, base.encoder, 4096)
         return collator.training(encoded[:LEARNED]), collator.prompts(samples, base.encoder)
 

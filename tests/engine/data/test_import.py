@@ -1,6 +1,7 @@
 import csv
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -352,3 +353,19 @@ def test_a_record_that_is_nested_without_end_is_dropped(tmp_path: Path) -> None:
     path.write_text(json.dumps(whole) + "\n" + deep + "\n")
     report = import_curriculum([path], tmp_path / "out")
     assert dict(report.dropped) == {"nested too deeply": 1} and len(report.samples) == 1
+
+
+def test_what_a_killed_import_left_is_gone_after_the_next(
+    killed: Callable[..., None], tmp_path: Path
+) -> None:
+    source, out = tmp_path / "in.json", tmp_path / "out"
+    source.write_text(json.dumps([conversation()]))
+    script = (
+        "import os; from pathlib import Path; from engine.data.import_ import import_curriculum\n"
+        "os.fsync = here; import_curriculum([Path(sys.argv[1])], Path(sys.argv[2]))"
+    )
+    killed(script, source, out)
+    assert any(b"effusion" in path.read_bytes() for path in out.rglob("*") if path.is_file())
+    with pytest.raises(UserError):
+        import_curriculum([tmp_path / "none.json"], out)
+    assert list(out.iterdir()) == []

@@ -1,8 +1,11 @@
 """An export answers as the run's model does when plain PEFT and plain transformers load it, or is refused."""
 
 import dataclasses
+import hashlib
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,8 +30,9 @@ from engine.model.convert import convert
 from engine.model.export import export
 from engine.model.loading import load_base
 from engine.model.lora import add_adapter
+from engine.model.rest import copy_files
 from engine.model.trained import choose_checkpoint, load_trained
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import Standing, digest
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store import open_writer
 from engine.training.checkpoint import write_checkpoint
@@ -148,6 +152,87 @@ def test_a_converted_base_and_bfloat16_export_too(make_run: MakeRun, tmp_path: P
     assert checked.error <= checked.tolerance == 5e-2
     assert LlavaForConditionalGeneration.from_pretrained(tmp_path / "merged").dtype == torch.bfloat16
     assert AutoProcessor.from_pretrained(tmp_path / "merged").patch_size
+
+
+def in_hub_cache(base: Path, cache: Path) -> Path:
+    """The model as the hub's cache has it: files by their hashes, and links to them by their names."""
+    snapshot = cache / "models--some--base" / "snapshots" / "c0ffee"
+    blobs = cache / "models--some--base" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    for file in base.iterdir():
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        file.rename(blobs / digest)
+        (snapshot / file.name).symlink_to(Path("../../blobs") / digest)
+    return snapshot
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_nothing_from_outside_the_base_is_exported(make_run: MakeRun, tmp_path: Path, cached: bool) -> None:
+    convert(BUNDLED_BASE, tmp_path / "converted")
+    base = in_hub_cache(tmp_path / "converted", tmp_path / "cache") if cached else tmp_path / "converted"
+    secret = tmp_path / "curriculum.jsonl"
+    secret.write_text("Mrs X has pneumonia")
+    paths = make_run(**{"model.base": str(base)})
+    (base / "notes.txt").symlink_to(secret)  # a name that no model has
+    (base / "LICENSE").write_text("free")
+    export(paths, tmp_path / "merged", merged=True, checkpoint=None)
+    assert not [file for file in (tmp_path / "merged").rglob("*") if b"Mrs X" in file.read_bytes()]
+    assert not any(file.is_symlink() for file in (tmp_path / "merged").iterdir())
+    assert AutoProcessor.from_pretrained(tmp_path / "merged").patch_size
+    assert (tmp_path / "merged" / "LICENSE").read_text() == "free"
+
+    (tmp_path / "data").symlink_to(tmp_path)
+    for way_out in (secret, os.path.relpath(secret, base), tmp_path / "data" / "curriculum.jsonl"):
+        (base / "LICENSE.txt").symlink_to(way_out)
+        with pytest.raises(UserError, match=r"LICENSE\.txt: leads out of the model's directory"):
+            export(paths, tmp_path / "again", merged=True, checkpoint=None)
+        (base / "LICENSE.txt").unlink()
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_cache_whose_blobs_lie_elsewhere_is_none(tmp_path: Path) -> None:
+    snapshot = tmp_path / "model" / "snapshots" / "x"
+    snapshot.mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "curriculum.jsonl").write_text("Mrs X")
+    (tmp_path / "model" / "blobs").symlink_to(tmp_path / "data")
+    (snapshot / "LICENSE").symlink_to("../../blobs/curriculum.jsonl")
+    with pytest.raises(UserError, match="leads out"):
+        copy_files(snapshot, ["LICENSE"], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["chat_template.jinja", "tokenizer_config.json"])
+def test_nothing_from_outside_the_base_is_converted(tmp_path: Path, name: str) -> None:
+    """transformers reads a template next to the tokenizer whatever it is, and saves it with the tokenizer."""
+    shutil.copytree(BUNDLED_BASE, tmp_path / "base")
+    (tmp_path / "secret").write_text('{"text": "Mrs X has pneumonia"}')
+    (tmp_path / "base" / name).unlink(missing_ok=True)
+    (tmp_path / "base" / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match=f"{name}: leads out of the model's directory"):
+        convert(tmp_path / "base", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "secret"]
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '{"peft_type": "X", "note": "Mrs X"}', None])
+def test_an_adapter_config_from_a_stranger_is_not_believed(
+    make_run: MakeRun, tmp_path: Path, content: str | None
+) -> None:
+    paths = make_run()
+    place = paths.checkpoints / "stage_b-000009"
+    config = place / "adapter_config.json"
+    config.unlink()
+    if content is None:
+        (tmp_path / "secret.json").write_text('{"note": "Mrs X"}')
+        config.symlink_to(tmp_path / "secret.json")
+    else:
+        config.write_text(content)
+    manifest = json.loads((place / "manifest.json").read_text())
+    about = {"bytes": config.stat().st_size, "blake2b": digest(config)}
+    (place / "manifest.json").write_text(json.dumps(manifest | {"adapter_config.json": about}))
+    export(paths, tmp_path / "adapter", merged=False, checkpoint=None)
+    written = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    assert written["peft_type"] == "LORA" and "note" not in written
 
 
 @pytest.mark.parametrize("merged", [False, True])

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -113,6 +114,23 @@ def test_files_nested_without_end_are_judged(paths: RunPaths) -> None:
         (place / name).write_text("[" * 200_000)
     assert standing(place) is None
     assert flaw(place) == "manifest.json is damaged"
+
+
+def test_no_link_is_copied(paths: RunPaths, tmp_path: Path) -> None:
+    put(paths, "stage_a-000001")
+    place, secret = paths.checkpoints / "stage_a-000001", tmp_path / "curriculum.jsonl"
+    secret.write_bytes(b"weights")
+    target = create_run(paths.root.parent, "target")
+    for name in ("adapter.bin", "notes.txt"):
+        kept = (place / name).read_bytes() if (place / name).exists() else None
+        (place / name).unlink(missing_ok=True)
+        (place / name).symlink_to(secret)
+        with pytest.raises(UserError, match=f"{name}: is a link, not a plain file"):
+            copy_checkpoint(paths, None, create_run(paths.root.parent, f"target-{name}"))
+        (place / name).unlink()
+        if kept is not None:
+            (place / name).write_bytes(kept)
+    assert copy_checkpoint(paths, None, target) == "stage_a-000001"
 
 
 def test_copy_is_whole_or_not_there(paths: RunPaths) -> None:

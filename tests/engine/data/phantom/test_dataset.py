@@ -1,11 +1,10 @@
 import csv
 import gzip
 import hashlib
-import os
 import re
+import signal
 import stat
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from PIL import Image
 from engine.data.labels import LABELS
 from engine.data.phantom.dataset import ED, EHR, IMAGES, REPORTS, Summary, write_dataset
 from engine.data.phantom.film_tables import study_time
+from engine.data.phantom.image import Style
 from engine.data.phantom.sampling import sample_patients
 from engine.data.phantom.tables import COLUMNS
 from engine.errors import UserError
@@ -149,13 +149,18 @@ def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
 
 
-def test_what_a_killed_process_left_is_swept_up_and_a_living_one_spared(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for pid in (ended.pid, os.getpid(), os.getppid()):
-        (tmp_path / f"out.partial-{pid}" / "mimiciv").mkdir(parents=True)
-    write_dataset(tmp_path / "out", 1, 1, _SIZE, 1)
-    assert {path.name for path in tmp_path.iterdir()} == {"out", f"out.partial-{os.getppid()}"}
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_killed_process_left_is_swept_up(
+    killed: Callable[..., None], tmp_path: Path, workers: int
+) -> None:
+    script = (
+        "from pathlib import Path; from engine.data.phantom.dataset import write_dataset\n"
+        "write_dataset(Path(sys.argv[1]), 12, 5, 64, int(sys.argv[2]), progress=here)"
+    )
+    killed(script, tmp_path / "out", workers)
+    assert list(tmp_path.rglob("*.jpg"))
+    write_dataset(tmp_path / "other", 1, 1, _SIZE, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -165,6 +170,19 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, workers: int) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "out", _PATIENTS, _SEED, _SIZE, workers, progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+class _Kills(Style):
+    """Kills the process that it arrives in."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+def test_a_worker_that_is_killed_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a process that draws was killed"):
+        write_dataset(tmp_path / "out", _PATIENTS, _SEED, _SIZE, 2, _Kills())
     assert list(tmp_path.iterdir()) == []
 
 

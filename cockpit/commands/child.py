@@ -1,0 +1,27 @@
+"""How a child of the command line ended: its own exit code, or a word where it could say none."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+
+def exit_code(returncode: int, what: str = "the engine") -> int:
+    """The exit code to end with. A child that a signal ended said nothing itself, so that is told here.
+
+    what: the child, in words.
+    """
+    if returncode >= 0:
+        return returncode
+    hint = "; if memory ran out, `cxr-cockpit plan` tells what fits" if -returncode == signal.SIGKILL else ""
+    print(
+        f"cxr-cockpit: {what} was ended by signal {-returncode} ({_name(-returncode)}){hint}", file=sys.stderr
+    )
+    return 1
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return "unnamed"
