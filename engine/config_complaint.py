@@ -76,7 +76,7 @@ def _plain(kind: str, message: str, context: dict[str, Any]) -> str:
     }
     if kind in bounds:
         key, words = bounds[kind]
-        return f"must be {words} {context[key]:g}"
+        return f"must be {words} {context[key]:,.12g}"
     return message.removeprefix("Value error, ")
 
 

@@ -8,6 +8,7 @@ import textwrap
 from typing import Any
 
 from cockpit.commands.console import print_json
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
 from engine.printable import one_line, printable
 from engine.runs.store import NotReady, open_reader
@@ -16,7 +17,7 @@ from engine.runs.store import NotReady, open_reader
 def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--stage", metavar="S", choices=["stage_a", "stage_b"], help="stage_a or stage_b")
-    parser.add_argument("--step", metavar="N", type=int)
+    parser.add_argument("--step", metavar="N", type=whole_number(0))
     parser.add_argument("--purpose", metavar="P", help="case, evaluation or baseline:NAME")
     parser.add_argument("--format", choices=["jsonl", "text"], default="jsonl")
     parser.description = "Generated samples of the attempt that counts, by stage, step, purpose and case."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.commands.headless import follow, interrupts, keep_watch
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import is_terminal, open_app
 from engine.errors import UserError
 from engine.printable import one_line
@@ -35,17 +36,10 @@ def add_auto_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--auto-resume",
         metavar="N",
-        type=restarts,
+        type=whole_number(0, 1000),
         default=0,
         help="start a crashed engine again, up to N times, if it wrote a checkpoint since (default: 0)",
     )
-
-
-def restarts(words: str) -> int:
-    """A number of times, 0 or more."""
-    if not words.isdecimal():
-        raise argparse.ArgumentTypeError(f"{words!r} is no number of times")
-    return int(words)
 
 
 def start_run(

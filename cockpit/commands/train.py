@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_runs, runs_of
 from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
 from engine.errors import UserError
@@ -24,7 +25,9 @@ STAGES = ("stage_a", "stage_b")
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", type=Path, help="a YAML file, as in configs/")
     parser.add_argument("--stage", choices=[*STAGES, "all"], help="what to train (default: both stages)")
-    parser.add_argument("--epochs", metavar="N", type=_epoch_count, help="epochs of each stage to train")
+    parser.add_argument(
+        "--epochs", metavar="N", type=whole_number(1, 100_000), help="epochs of each stage to train"
+    )
     parser.add_argument(
         "--run", metavar="NAME", help="name of the run (default: from CONFIG's, the next free)"
     )
@@ -90,12 +93,6 @@ def parse_origin(words: str, directory: Path) -> Origin:
         if not colon:
             raise
         return resolve_run(name, directory), checkpoint
-
-
-def _epoch_count(words: str) -> int:
-    if not words.isdecimal() or not int(words):
-        raise argparse.ArgumentTypeError(f"{words!r} is no number of epochs")
-    return int(words)
 
 
 def _epochs(options: argparse.Namespace) -> list[str]:

@@ -28,7 +28,7 @@ from engine.training import device as devices
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.evaluation import Evaluator
 from engine.training.loaded import Loaded, load
-from engine.training.loop import StageTrainer
+from engine.training.loop import NonFinite, StageTrainer
 from engine.training.out_of_memory import is_out_of_memory
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.schedule import StageSchedule
@@ -75,6 +75,9 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     device = devices.choose_device(config.model.device)
     try:
         trial, encoded = _tried(config, device, place, stages)
+    except NonFinite as odd:
+        _say(f"the run would not train: {odd}")
+        return 1
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -1,13 +1,18 @@
 """Wrong usage: one line on standard error, exit code 2, no traceback."""
 
+import argparse
+import contextlib
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cockpit.cli import COMMANDS, main
+from cockpit.cli import COMMANDS, _parser, main
 from engine.runs.layout import create_run
 from engine.runs.store import open_writer
 
@@ -34,7 +39,7 @@ def call(*arguments: str) -> int:
         (["train"], "required: CONFIG"),
         (["train", "absent.yaml"], "absent.yaml: no such configuration"),
         (["train", "absent.yaml", "--stage", "stage_c"], "--stage 'stage_c' is not known"),
-        (["train", "absent.yaml", "--epochs", "two"], "'two' is no number of epochs"),
+        (["train", "absent.yaml", "--epochs", "two"], "'two' is not a whole number"),
         (["status", "night"], "no run 'night'"),
         (["status", "--bogus"], "unrecognized arguments: --bogus"),
         (["status", "no/such/run"], "no run at no/such/run"),
@@ -42,16 +47,24 @@ def call(*arguments: str) -> int:
         (["hold", "night"], "no run 'night'"),
         (["resume", "night"], "no run 'night'"),
         (["scalars", "night"], "no run 'night'"),
-        (["samples", "night", "--step", "x"], "invalid int value"),
+        (["samples", "night", "--step", "x"], "'x' is not a whole number"),
+        (["samples", "night", "--step", "9" * 30], "out of range: say 0 to 1,000,000,000"),
         (["evaluate", "night"], "no run 'night'"),
         (["data"], "required: KIND"),
         (["data", "phantom"], "--out, --patients, --seed"),
-        (["data", "phantom", "--out", "x", "--patients", "0", "--seed", "1"], "at least one patient"),
+        (["data", "phantom", "--out", "x", "--patients", "0", "--seed", "1"], "0 is out of range: say 1 to"),
         (["data", "build", "nowhere", "--out", "x"], "nowhere"),
         (["data", "import", "nowhere.json", "--out", "x"], "nowhere.json"),
         (["model", "shrink"], "'shrink' is not known"),
         (["demo", "--run", "a/b", "--headless"], "run name 'a/b' cannot be used"),
-        (["demo", "--seed", "x"], "invalid int value"),
+        (["demo", "--seed", "x"], "'x' is not a whole number"),
+        (["demo", "--seed", "9" * 5000], "…' is not a whole number"),
+        (["evaluate", "night", "--limit", "0"], "argument --limit: 0 is out of range: say 1 to"),
+        (["evaluate", "night", "--limit", "-1"], "-1 is out of range"),
+        (
+            ["data", "build", "x", "--out", "y", "--stage-a-fraction", "nan"],
+            "nan is out of range: say 0 to 1",
+        ),
         (["--runs"], "expected one argument"),
         (["--theme"], "expected one argument"),
     ],
@@ -62,6 +75,34 @@ def test_one_line_and_exit_2(arguments: list[str], words: str, capsys: pytest.Ca
     assert printed.out == ""
     assert printed.err.startswith("cxr-cockpit: ") and printed.err.count("\n") == 1
     assert words in printed.err
+
+
+@pytest.mark.parametrize("words", ["", "x", "0", "-1", "nan", "inf", "-inf", "1e400", "9" * 30, "9" * 5000])
+def test_every_number_has_a_range(words: str) -> None:
+    """Nothing beyond reason gets as far as a table, a tensor or a loop."""
+    numeric = [one for one in every_option() if one.type in NUMBERS or one.type not in (None, str, Path)]
+    assert {one.dest for one in numeric} >= {"limit", "step", "epochs", "seed", "patients", "memory", "kills"}
+    for option in numeric:
+        assert option.type not in NUMBERS, option.option_strings
+        with contextlib.suppress(argparse.ArgumentTypeError):
+            assert abs(option.type(words)) <= 2**63, option.option_strings
+
+
+NUMBERS = (int, float)
+
+
+def every_option() -> Iterator[Any]:
+    """The options of every command."""
+    waiting = [_parser()]
+    while waiting:
+        parser = waiting.pop()
+        with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+            parser.parse_known_args(["--help"])  # a command's options are there once they are needed
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                waiting += action.choices.values()
+            else:
+                yield action
 
 
 def test_what_a_name_holds_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,32 @@ def test_a_directory_and_a_pipe_s_end_are_no_configurations(tmp_path: Path) -> N
         load_config(tmp_path / "loop")
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "seed",
+        "model.threads",
+        "data.phantom.patients",
+        "data.max_length",
+        "lora.rank",
+        "stages.stage_a.epochs",
+        "stages.stage_b.batch_size",
+        "stages.stage_b.accumulation",
+        "stages.stage_a.learning_rate",
+        "evaluation.cases",
+        "evaluation.max_new_tokens",
+        "cadence.checkpoint",
+    ],
+)
+@pytest.mark.parametrize("words", ["9" * 30, "9" * 5000, "1e300", ".nan", "-.inf", f'"{"9" * 400} steps"'])
+def test_a_number_beyond_reason_is_refused_with_its_key(tmp_path: Path, key: str, words: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(DEMO)
+    with pytest.raises(UserError) as refused:
+        load_config(path, [f"{key}={words}"])
+    assert str(refused.value).startswith(f"--set {key}=")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates(),
     lambda inner: (
