@@ -53,6 +53,7 @@ from cockpit.widgets.lines import clean
 from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
+from engine.nearest import did_you_mean
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
 
@@ -284,7 +285,7 @@ class CockpitApp(AnsweringApp):
         wanted = {"dark": DARK.name, "light": LIGHT.name}.get(name, name)
         if wanted not in self.available_themes:
             raise UserError(
-                f"no theme {name!r}: there are dark, light, {', '.join(sorted(self.available_themes))}"
+                f"no theme {name!r}: {did_you_mean(name, ['dark', 'light', *sorted(self.available_themes)])}"
             )
         return wanted
 

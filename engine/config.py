@@ -25,6 +25,7 @@ from pydantic import (
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
+from engine.nearest import nearest_file
 from engine.runs.layout import expanded
 
 StageName = Literal["stage_a", "stage_b"]
@@ -247,7 +248,9 @@ def _text(path: Path) -> str:
             raise UserError(f"{path}: more than {MAX_BYTES:,} bytes is no configuration")
         return content.decode("utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration; there are some to copy in {CONFIGS}") from None
+        near = nearest_file(path, ".yaml")
+        hint = f"did you mean {near}?" if near else f"there are some to copy in {CONFIGS}"
+        raise UserError(f"{path}: no such configuration; {hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a configuration ({error})") from None
 

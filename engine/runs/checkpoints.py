@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UserError
+from engine.nearest import nearest
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
 Ended = Literal["", "finished", "stopped"]
@@ -49,8 +50,10 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
     """The directory of that checkpoint, unverified. Raises UserError, naming those there are, if it is none of them."""
     there = checkpoint_names(paths)
     if name not in there:
+        near = nearest(name, there)
+        hint = f"; did you mean {near}?" if near else ""
         raise UserError(
-            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(there) or 'none'}"
+            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(there) or 'none'}{hint}"
         )
     return paths.checkpoints / name
 

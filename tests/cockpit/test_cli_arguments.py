@@ -41,7 +41,15 @@ def call(*arguments: str) -> int:
         (["train", "absent.yaml", "--stage", "stage_c"], "--stage 'stage_c' is not known"),
         (["train", "absent.yaml", "--epochs", "two"], "'two' is not a whole number"),
         (["status", "night"], "no run 'night'"),
-        (["status", "--bogus"], "unrecognized arguments: --bogus"),
+        (["status", "--bogus"], "option --bogus is not known: choose from --help, "),
+        (["status", "--jsn"], "did you mean --json? (see `cxr-cockpit status --help`)"),
+        (["ls", "--wacht"], "did you mean --watch? (see `cxr-cockpit status --help`)"),
+        (["--theem", "dark"], "option --theem is not known: did you mean --theme?"),
+        (["status", "night", "--theme", "dark"], "--theme is for the app and stands before the command"),
+        (["status", "night", "day"], "unrecognized arguments: day (see `cxr-cockpit status --help`)"),
+        (["data", "phantom", "--ot", "x"], "did you mean --out? (see `cxr-cockpit data phantom --help`)"),
+        (["data", "phantm"], "kind 'phantm' is not known: did you mean phantom?"),
+        (["lst"], "did you mean list?"),
         (["status", "no/such/run"], "no run at no/such/run"),
         (["hold"], "required: RUN"),
         (["hold", "night"], "no run 'night'"),
@@ -214,3 +222,29 @@ def test_a_path_that_is_too_long_is_one_line(tmp_path: Path, capsys: pytest.Capt
     for arguments in (["status", "x" * 300], ["status", "--runs", "x" * 300], ["train", "x" * 300]):
         assert call(*arguments) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["status", "ls", "list", "runs"])
+def test_a_list_of_runs_by_any_name(tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_writer(create_run(tmp_path / "runs", "night")) as writer:
+        writer.state("parked")
+    assert call(verb) == 0
+    assert "night" in capsys.readouterr().out
+    assert call(verb, "night", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "parked"
+
+
+def test_a_misspelt_file_or_value_is_told_what_is_near(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "night.yaml").write_text("")
+    with open_writer(create_run(tmp_path / "runs", "night")) as writer:
+        writer.state("parked")
+    for arguments, near in [
+        (["train", "nihgt.yaml"], "did you mean night.yaml?"),
+        (["check", "--config", "nihgt.yaml"], "did you mean night.yaml?"),
+        (["samples", "night", "--purpose", "evalution"], "did you mean evaluation?"),
+        (["scalars", "night", "--tag", "Train/Los"], "did you mean train/loss?"),
+    ]:
+        assert call(*arguments) == 2
+        assert near in capsys.readouterr().err

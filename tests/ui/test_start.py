@@ -105,3 +105,5 @@ def test_a_terminal_is_needed_for_reading_and_for_drawing(monkeypatch, missing: 
 def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
     with pytest.raises(UserError, match="no theme 'purple'"):
         kit.app_on(None, theme="purple")
+    with pytest.raises(UserError, match=r"no theme 'Drakula': did you mean dracula\?"):
+        kit.app_on(None, theme="Drakula")
