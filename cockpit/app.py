@@ -54,7 +54,7 @@ from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
 from engine.nearest import did_you_mean
-from engine.runs.layout import RunPaths, list_runs
+from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
 
 if TYPE_CHECKING:
@@ -310,7 +310,8 @@ def run_app(
     Raises UserError for what the app cannot do: another way of images, an unknown theme, no terminal.
     """
     if not is_terminal():
-        raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
+        watch = command_line("status", "RUN", "--watch", runs=runs)
+        raise UserError(f"the app needs a terminal; without one, use `{watch}`")
     move_keys(read_keymap(keymap_path()))
     ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
@@ -329,7 +330,7 @@ def run_app(
     app.run(mouse=mouse)
     if app.paths is not None and lock_holder(app.paths) is not None:
         with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
-            print("training continues; come back with: cxr-cockpit")
+            print(f"training continues; come back with: {command_line(runs=app.paths.root.parent)}")
     return app.return_code or 0
 
 

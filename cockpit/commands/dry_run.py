@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cockpit.commands.starting import check_inputs
 from engine.errors import UserError
+from engine.runs.layout import command_line
 
 if TYPE_CHECKING:
     from engine.config import RunConfig
@@ -21,8 +22,8 @@ PREFIX = ".dry-run-"
 PATIENCE = 10.0
 
 
-def dry_run(config: RunConfig, runs: Path, stage: str) -> int:
-    """Try `config` in a child; Ctrl-C ends both. Returns the exit code."""
+def dry_run(path: Path, config: RunConfig, runs: Path, stage: str) -> int:
+    """Try `config`, which was read from `path`, in a child; Ctrl-C ends both. Returns the exit code."""
     from engine.config import freeze
 
     check_inputs(config)
@@ -41,7 +42,7 @@ def dry_run(config: RunConfig, runs: Path, stage: str) -> int:
         ended = child.wait()
         if ended >= 0:
             return ended
-        hint = "if memory ran out, `cxr-cockpit plan` tells what fits"
+        hint = f"if memory ran out, `{command_line('plan', str(path), runs=runs)}` tells what fits"
         print(f"cxr-cockpit: the trial was ended by signal {-ended}; {hint}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -6,6 +6,7 @@ import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from cockpit.commands.headless import follow, interrupts, keep_watch
@@ -83,7 +84,9 @@ def check_inputs(config: RunConfig) -> None:
     """What can be seen to be missing before there is a run."""
     base, data = config.base_directory, config.data
     if not base.is_dir():
-        raise UserError(f"model.base: no directory {base}; `cxr-cockpit model fetch --to {base}` brings it")
+        raise UserError(
+            f"model.base: no directory {base}; `cxr-cockpit model fetch --to {quote(str(base))}` brings it"
+        )
     if data.phantom is None and not data.curriculum.is_file():
         raise UserError(f"data.curriculum: no file {data.curriculum}; see `cxr-cockpit data --help`")
     if data.phantom is None and not data.image_root.is_dir():

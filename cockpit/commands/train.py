@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         from cockpit.commands.dry_run import dry_run
 
-        return dry_run(config, directory, options.stage or "all")
+        return dry_run(options.config, config, directory, options.stage or "all")
     existing = RunPaths(directory / options.run) if options.run else None
     if existing and existing.is_run() and options.stage == "stage_b" and not options.origin:
         return fly(options, lambda: _go_on_with_stage_b(existing, config))
@@ -111,9 +111,7 @@ def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
     """Stage B in the run that did stage A. UserError if it did not, or under another configuration."""
     status = status_of(paths)
     if status.live:
-        raise UserError(
-            f"run {paths.name!r} is {status.state} already: see `cxr-cockpit status {paths.name}`"
-        )
+        raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
     reached = standing(newest) if newest else None
     if reached is None or (reached.stage == "stage_a" and not reached.ended):

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -66,9 +67,8 @@ def fetch_model(repo: str, revision: str, directory: Path) -> int:
     """The download's whole life, as its own process: 0 whole, 1 ended before that, 2 asked for what cannot be."""
     lock = take_lock(directory)
     if lock is None:
-        raise UserError(
-            f"{directory}: another download is under way there; see `cxr-cockpit model fetch --to`"
-        )
+        again = shlex.join(["cxr-cockpit", "model", "fetch", repo, "--to", str(directory)])
+        raise UserError(f"{directory}: another download is under way there; see `{again}`")
     logging.getLogger("httpx2").setLevel(
         logging.WARNING
     )  # it tells of every request, signed addresses included

@@ -81,7 +81,7 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        _say("out of memory: the run would not fit; `cxr-cockpit plan` tells which recipes do")
+        _say("out of memory: the run would not fit; `cxr-cockpit plan CONFIG` tells which recipes do")
         return 1
     lengths = lengths_of(encoded)
     plan = make_plan(config, runs, stages, compare=False, lengths=lengths)
@@ -290,7 +290,7 @@ def summary(plan: Plan, trial: Trial, whole: Plan) -> list[str]:
     )
     if plan.limit is not None and trial.peak > plan.limit:
         lines.append(
-            f"  ✖ more than the {in_memory(plan.limit)} there are: see `cxr-cockpit plan` for what fits"
+            f"  ✖ more than the {in_memory(plan.limit)} there are: see `cxr-cockpit plan CONFIG` for what fits"
         )
     return lines
 

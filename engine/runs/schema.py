@@ -244,7 +244,7 @@ def database_errors(path: Path) -> Iterator[None]:
     except BROKEN as error:
         if is_damage(error):
             raise Damaged(
-                f"{path} is damaged ({error}): `cxr-cockpit resume {path.parent.name}` keeps it aside, "
+                f"{path} is damaged ({error}): `{RunPaths(path.parent).resume_command}` keeps it aside, "
                 "recovers what can be read and goes on"
             ) from error
         if isinstance(error, sqlite3.OperationalError):

@@ -192,7 +192,7 @@ class _Session:
                 except Exception:
                     log.exception("the step done last could not be made safe")
                 raise OutOfMemory(
-                    training_words(self.config, self.paths.name, stage.name, loaded.model, evaluating)
+                    training_words(self.config, self.paths, stage.name, loaded.model, evaluating)
                 ) from error
 
     def _check_films(self, samples: Sequence[Sample], resumed: bool) -> None:

@@ -4,6 +4,8 @@ import argparse
 import contextlib
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 
 from cockpit.cli import COMMANDS, _parser, main
+from cockpit.commands.opening import runs_of
+from engine.config import demo_config_path, freeze, load_config
 from engine.runs.layout import create_run
 from engine.runs.store import open_writer
 
@@ -248,3 +252,49 @@ def test_a_misspelt_file_or_value_is_told_what_is_near(
     ]:
         assert call(*arguments) == 2
         assert near in capsys.readouterr().err
+
+
+def commands_in(text: str) -> list[list[str]]:
+    """What stands between backticks and can be pasted."""
+    return [shlex.split(one)[1:] for one in re.findall(r"`(cxr-cockpit [^`]*)`", text)]
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_what_is_told_to_be_typed_finds_the_same_run(
+    tmp_path: Path, by: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory of runs that is not the usual one, pasted where the variable is not set."""
+    runs = tmp_path / "two words"
+    for name, state in (("night", "parked"), ("day", "stopped"), ("week", "finished")):
+        paths = create_run(runs, name)
+        with open_writer(paths) as writer:
+            writer.plan([{"stage": "stage_a", "steps": 4, "epochs": 1, "bar": None, "title": ""}])
+            writer.state(state)
+        freeze(load_config(demo_config_path()), paths.config)
+    where = ["--runs", str(runs)] if by == "option" else []
+    if by == "environment":
+        monkeypatch.setenv("CXR_RUNS", str(runs))
+    said = []
+    for arguments in (
+        ["hold", "night"],
+        ["park", "day"],
+        ["resume", "week"],
+        ["demo", "--run", "night", "--headless"],
+        ["train", str(demo_config_path()), "--run", "night", "--stage", "stage_b", "--headless"],
+    ):
+        call(*arguments, *where)
+        printed = capsys.readouterr()
+        said.append(printed.out + printed.err)
+    monkeypatch.delenv("CXR_RUNS", raising=False)
+    for text in said:
+        [*_, words] = commands_in(text)
+        options = _parser().parse_args(words)
+        assert runs_of(options) == runs, text
+        if words[0] == "train":
+            assert options.config.is_file()
+
+
+def test_a_hint_without_a_run_keeps_the_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("ls", "--runs", str(tmp_path / "empty place")) == 0
+    [words] = commands_in(capsys.readouterr().out)
+    assert words == ["demo", "--runs", str(tmp_path / "empty place")]
