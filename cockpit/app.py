@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rich.console import RenderableType
 from textual import on
@@ -30,6 +31,7 @@ from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
 from cockpit.answering import AnsweringApp
+from cockpit.clipboard import Copied, copy
 from cockpit.commands.opening import is_terminal, writes_unicode
 from cockpit.crash import crash_note
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
@@ -181,6 +183,23 @@ class CockpitApp(AnsweringApp):
             self.notify(
                 clean(alert.text[:NOTIFIED]), title=alert.kind, severity="warning", timeout=8, markup=False
             )
+
+    def copy_text(self, text: str) -> None:
+        """Copy it, and say what became of it; a program that keeps the clipboard may take its time."""
+
+        def told(copied: Copied) -> None:
+            self._clipboard = text  # the app's own, for its fields
+            if copied.by_terminal:
+                self.copy_to_clipboard(text)
+            severity: Literal["information", "warning"] = (
+                "information" if copied.sure or copied.by_terminal else "warning"
+            )
+            self.notify(copied.words, severity=severity, timeout=6, markup=False)
+
+        def work() -> None:
+            self.call_from_thread(told, copy(text, os.environ, sys.platform))
+
+        self.run_worker(work, thread=True, exit_on_error=False)
 
     def show_alerts(self) -> None:
         """The list of alerts over the screen."""

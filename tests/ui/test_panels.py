@@ -252,3 +252,12 @@ def test_figures_keep_their_width() -> None:
 
 def test_a_rate_that_is_unknown_takes_no_line(kit: ModuleType) -> None:
     assert "samples/s" not in text(memory_line_frame(kit.a_state(pace=Pace()), 80, 1, UNICODE))
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 13), (80, 13), (80, 5)])
+def test_the_report_marks_what_was_invented_and_missed(kit: ModuleType, width: int, height: int) -> None:
+    case = replace(kit.a_state().case, generated="small left effusion", reference="small effusion, no edema")
+    frame = report_frame(kit.a_state(cases=(case,)), width, height, UNICODE)
+    roles = {part: role for line in frame for part, role in line}
+    assert roles["+left"] == "invented_word" and roles["−no"] == roles["−edema"] == "missed_word"
+    assert roles["small"] == "text"

@@ -146,7 +146,7 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await pilot.press("3")
         await checked()
         await walk.until(walk.points("peft cannot"))
-        await walk.take("setup.copy", walk.says("on its way to the clipboard"))
+        await walk.take("setup.copy", walk.says("paste to see"))
         assert app.clipboard == "pip install peft"
         await _list(
             walk, "setup", "finding", ["peft cannot", *(f"well {number:02d}" for number in range(14))]
