@@ -241,7 +241,7 @@ class CockpitApp(AnsweringApp):
         if name == "setup":
             self.switch_mode(name)  # the one screen that outlives the run that is shown
         elif self.paths is None:
-            self.notify(f"there is no run yet: {flight.DEMO.key_name} flies the demo", severity="warning")
+            self.notify(f"there is no run yet: {flight.DEMO.key_name} starts the demo", severity="warning")
         else:
             self.switch_mode(self._mode(name))
 

@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 _NAMELESS = {
-    errno.ENOSPC: "what is printed finds no room",
+    errno.ENOSPC: "there is no space left for the output",
     errno.ENOENT: "the directory you are in is gone",
 }
 """What the system means where it names no file."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cockpit.commands.console import print_json
 from cockpit.commands.numbers import real_number, seed_number, whole_number
+from engine.plural import counted
 from engine.printable import one_line, printable
 from engine.progress import Progress
 
@@ -53,7 +54,8 @@ def _phantom(options: argparse.Namespace) -> int:
             progress=partial(progress, "films"),
         )
     print(
-        f"{summary.patients:,} patients, {summary.studies:,} studies, {summary.admissions:,} admissions "
+        f"{counted(summary.patients, 'patient')}, {counted(summary.studies, 'study', 'studies')}, "
+        f"{counted(summary.admissions, 'admission')} "
         f"in {one_line(str(summary.root))}"
     )
     return 0

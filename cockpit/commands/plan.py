@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="bytes and seconds, as JSON")
     add_runs(parser)
     parser.epilog = (
-        "Exit code 1 if the run would not fit. `check --device` measures the rates that times are reckoned from.\n\n"
+        "Exit code 1 if the run would not fit. `check --device` measures the rates that times are computed from.\n\n"
         "example:\n  cxr-cockpit plan configs/llava_med_mps.yaml --what-if stages.stage_b.batch_size=8"
     )
 

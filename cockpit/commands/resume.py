@@ -91,7 +91,7 @@ def _finished_words(paths: RunPaths) -> str:
     if planned and planned[-1] == "stage_a":
         words = ["train", str(paths.config), "--stage", "stage_b", "--run", paths.name]
         return f"stage A is done; stage B: `{command_line(*words, runs=paths.root.parent)}`"
-    return "every asked stage is done"
+    return "all requested stages are done"
 
 
 def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:

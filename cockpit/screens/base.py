@@ -130,7 +130,7 @@ class FramedScreen(CockpitScreen):
         yield Notice(id="small")
 
     def on_mount(self) -> None:
-        self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
+        self.query_one("#small", Notice).say("the terminal is too small: it needs at least 60 x 20")
         cast(Any, self.app).alerts_changed.subscribe(self, lambda _alerts: self._draw())
 
     @property

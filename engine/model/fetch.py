@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 
 from engine.errors import UserError
 from engine.model.hub import Hub, HubFile, Lost
+from engine.plural import counted
 from engine.setup_check.model_download import (
     Download,
     FileProgress,
@@ -116,7 +117,7 @@ class Fetch:
         self._ask_disk(missing)
         for file in missing:
             self._fetch(hub, commit, file)
-        self.end("finished", f"{len(files)} files, every size and hash agrees")
+        self.end("finished", f"{counted(len(files), 'file')}, every size and hash agrees")
         return self._standing
 
     def end(self, state: State, message: str, usage: bool = False) -> None:

@@ -169,7 +169,7 @@ class _Session:
             if not self._run(stage, loaded):
                 return 1
             self.writer.event("note", f"{name} finished", stage=name, step=stage.step)
-        self.control.enter("finished", "every asked stage is done")
+        self.control.enter("finished", "all requested stages are done")
         return 0
 
     def _run(self, stage: StageRun, loaded: Loaded) -> bool:

@@ -208,7 +208,7 @@ COMMAND = f"{sys.executable} -P -m cockpit.cli"
 def test_no_room_for_what_is_printed_is_one_line(tmp_path: Path) -> None:
     ended = subprocess.run(f"{COMMAND} status > /dev/full", shell=True, capture_output=True, text=True)
     assert ended.returncode == 2
-    assert ended.stderr == "cxr-cockpit: what is printed finds no room: No space left on device\n"
+    assert ended.stderr == "cxr-cockpit: there is no space left for the output: No space left on device\n"
 
 
 def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def said(path: Path, text: str | bytes) -> str:
         ("  rank: 32", "  rank: yes", "lora.rank: true is not a value for it"),
         ("  rank: 32", "  rank: 0", "lora.rank: must be at least 1 (it is 0)"),
         ("  rank: 32", "  rank: {deep: 1}", "lora.rank: must be a whole number"),
-        ("  rank: 32", "  rank: 32\n  rank: 16", "the key 'rank' stands here twice"),
+        ("  rank: 32", "  rank: 32\n  rank: 16", "the key 'rank' appears twice"),
         ("  alpha: 32", "  alpha: .inf", "lora.alpha: must be a finite number (it is inf)"),
         ("  alpha: 32", "  alpha: .nan", "lora.alpha: must be a finite number"),
         ("  alpha: 32", "  targets: '('", "lora.targets: not a regular expression"),

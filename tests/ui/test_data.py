@@ -72,11 +72,11 @@ def test_counts_are_held_against_what_is_expected() -> None:
 
 
 def test_a_patient_on_both_sides_is_found() -> None:
-    assert verdicts(four())["on two sides"] == "ok"
+    assert verdicts(four())["overlap"] == "ok"
     shared = [*four(), sample(5, "val", subject_id="p1")]
-    assert verdicts(shared)["on two sides"] == "bad"
-    assert "1 patients, e.g. p1" in next(
-        fact.found for fact in data_facts.inventory(shared, {}) if fact.name == "on two sides"
+    assert verdicts(shared)["overlap"] == "bad"
+    assert "1 patient, e.g. p1" in next(
+        fact.found for fact in data_facts.inventory(shared, {}) if fact.name == "overlap"
     )
 
 
