@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rich.console import RenderableType
 from textual import on
@@ -30,6 +31,7 @@ from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
 from cockpit.alerts.record import Alert
 from cockpit.answering import AnsweringApp
+from cockpit.clipboard import Copied, copy
 from cockpit.commands.opening import is_terminal, writes_unicode
 from cockpit.crash import crash_note
 from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
@@ -53,7 +55,8 @@ from cockpit.widgets.lines import clean
 from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
-from engine.runs.layout import RunPaths, list_runs
+from engine.nearest import did_you_mean
+from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
 
 if TYPE_CHECKING:
@@ -181,6 +184,23 @@ class CockpitApp(AnsweringApp):
                 clean(alert.text[:NOTIFIED]), title=alert.kind, severity="warning", timeout=8, markup=False
             )
 
+    def copy_text(self, text: str) -> None:
+        """Copy it, and say what became of it; a program that keeps the clipboard may take its time."""
+
+        def told(copied: Copied) -> None:
+            self._clipboard = text  # the app's own, for its fields
+            if copied.by_terminal:
+                self.copy_to_clipboard(text)
+            severity: Literal["information", "warning"] = (
+                "information" if copied.sure or copied.by_terminal else "warning"
+            )
+            self.notify(copied.words, severity=severity, timeout=6, markup=False)
+
+        def work() -> None:
+            self.call_from_thread(told, copy(text, os.environ, sys.platform))
+
+        self.run_worker(work, thread=True, exit_on_error=False)
+
     def show_alerts(self) -> None:
         """The list of alerts over the screen."""
         keeper = self._keeper
@@ -221,7 +241,7 @@ class CockpitApp(AnsweringApp):
         if name == "setup":
             self.switch_mode(name)  # the one screen that outlives the run that is shown
         elif self.paths is None:
-            self.notify(f"there is no run yet: {flight.DEMO.key_name} flies the demo", severity="warning")
+            self.notify(f"there is no run yet: {flight.DEMO.key_name} starts the demo", severity="warning")
         else:
             self.switch_mode(self._mode(name))
 
@@ -284,7 +304,7 @@ class CockpitApp(AnsweringApp):
         wanted = {"dark": DARK.name, "light": LIGHT.name}.get(name, name)
         if wanted not in self.available_themes:
             raise UserError(
-                f"no theme {name!r}: there are dark, light, {', '.join(sorted(self.available_themes))}"
+                f"no theme {name!r}: {did_you_mean(name, ['dark', 'light', *sorted(self.available_themes)])}"
             )
         return wanted
 
@@ -309,7 +329,8 @@ def run_app(
     Raises UserError for what the app cannot do: another way of images, an unknown theme, no terminal.
     """
     if not is_terminal():
-        raise UserError("the app needs a terminal; without one, use `cxr-cockpit status RUN --watch`")
+        watch = command_line("status", "RUN", "--watch", runs=runs)
+        raise UserError(f"the app needs a terminal; without one, use `{watch}`")
     move_keys(read_keymap(keymap_path()))
     ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
@@ -328,7 +349,7 @@ def run_app(
     app.run(mouse=mouse)
     if app.paths is not None and lock_holder(app.paths) is not None:
         with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
-            print("training continues; come back with: cxr-cockpit")
+            print(f"training continues; come back with: {command_line(runs=app.paths.root.parent)}")
     return app.return_code or 0
 
 

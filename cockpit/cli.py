@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import importlib
 import os
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from engine.errors import UserError
+from engine.nearest import did_you_mean, nearest
 from engine.printable import message
 from engine.programs import leave_out_working_directory
 from engine.standard_streams import open_missing, printable_streams
@@ -48,7 +48,13 @@ COMMANDS = {
     "model": ("model", "fetch, inspect or convert a base model"),
     "plan": ("plan", "say what memory and time a run will take, and which recipes fit"),
     "bench": ("bench", "measure what this installation costs, each figure with its bar"),
+    "completion": ("completion", "print what makes bash, zsh or fish complete these commands"),
 }
+ALIASES = {"status": ("ls", "list", "runs")}
+"""What other programs call a verb."""
+
+
+APP_OPTIONS = ("--images", "--ascii", "--no-mouse", "--theme")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,13 +65,39 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**named)
         self._command = command
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def configured(self) -> None:
+        """Load the command's own module, once."""
         if self._command:
             module, self._command = self._command, ""
             command = cast(Command, importlib.import_module(f"cockpit.commands.{module}"))
             command.configure(self)
             self.set_defaults(run_command=command.run)
-        return super().parse_known_args(args, namespace)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.configured()
+        words = sys.argv[1:] if args is None else list(args)
+        self._refuse_unknown_option(words)
+        options, rest = super().parse_known_args(words, namespace)
+        if rest:  # told by the command that cannot use them, not by the one that it belongs to
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return options, rest
+
+    def _refuse_unknown_option(self, words: Sequence[str]) -> None:
+        """argparse would take the value of an option that it does not know for a command or a run."""
+        known = self._option_string_actions
+        value = False
+        for word in words:
+            if word == "--":
+                return
+            name, equals, _ = word.partition("=")
+            if value or not word.startswith("-") or word == "-":
+                if not value and self._subparsers is not None:
+                    return  # the rest is for the command to judge
+                value = False
+            elif name not in known:
+                self.error(_unknown_option(name, list(known)))
+            else:
+                value = known[name].nargs is None and not equals
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"cxr-cockpit: {_friendlier(message)} (see `{self.prog} --help`)\n")
@@ -105,7 +137,7 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
 
 
 _NAMELESS = {
-    errno.ENOSPC: "what is printed finds no room",
+    errno.ENOSPC: "there is no space left for the output",
     errno.ENOENT: "the directory you are in is gone",
 }
 """What the system means where it names no file."""
@@ -139,11 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ascii", action="store_true", help="draw the app with ASCII characters only")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--theme", metavar="NAME", help="colours of the app: dark, light or a Textual theme")
-    parser.set_defaults(run_command=_open_app)
+    parser.set_defaults(run_command=_open_app, parser=parser)
     verbs = parser.add_subparsers(metavar="COMMAND", title="commands", dest="verb", parser_class=_Parser)
     for verb, (module, summary) in COMMANDS.items():
         verbs.add_parser(
-            verb, command=module, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+            verb,
+            aliases=ALIASES.get(verb, ()),
+            command=module,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
         )
     return parser
 
@@ -170,10 +206,17 @@ def _friendlier(words: str) -> str:
     if not choice:
         return message(words)
     what, given, known = choice.groups()
-    names = re.findall(r"[\w-]+", known)
-    near = difflib.get_close_matches(given, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
-    return message(f"{'command' if what == 'COMMAND' else what} {given!r} is not known: {hint}")
+    hint = did_you_mean(given, re.findall(r"[\w-]+", known))
+    return message(f"{what.lower()} {given!r} is not known: {hint}")
+
+
+def _unknown_option(name: str, known: Sequence[str]) -> str:
+    if name in APP_OPTIONS:
+        return message(f"{name} is for the app and stands before the command")
+    full = [one.removeprefix("--") for one in known if one.startswith("--")]
+    near = nearest(name.lstrip("-"), full)
+    hint = f"did you mean --{near}?" if near else f"choose from {', '.join(f'--{one}' for one in full)}"
+    return message(f"option {name} is not known: {hint}")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ def crash_note() -> Text:
     return Text(
         "\n".join(
             (
-                f"The cockpit ended by a mistake of its own ({name}):",
+                f"The cockpit ended because of an error of its own ({name}):",
                 *places,
-                "An engine that was at work goes on; `cxr-cockpit` opens the app again.",
+                "A running engine goes on; `cxr-cockpit` opens the app again.",
             )
         )
     )

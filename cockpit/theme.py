@@ -55,7 +55,10 @@ ROLES = (
     "mean",
     "mark",
     "key",
-    "differs",
+    "invented",
+    "missed",
+    "invented_word",
+    "missed_word",
     "curve_1",
     "curve_2",
     "curve_3",
@@ -63,7 +66,8 @@ ROLES = (
 )
 """text and strong for what is read; dim for names of things, faint for rules and rails; accent for what goes
 on; warn and bad for what deserves a look and what needs a hand; raw, mean and mark for the curves; key for
-keys; differs for words that two texts do not share; curve_1 … curve_4 for runs beside each other, in hues that
+keys; invented and missed for what only the model or only the
+truth says, underlined where it is a word of a text; curve_1 … curve_4 for runs beside each other, in hues that
 colour-blind eyes tell apart."""
 
 _CURVES_DARK = ("#56b4e9", "#e69f00", "#cc79a7", "#f0e442")
@@ -95,6 +99,7 @@ def blended_palette(theme: Theme) -> dict[str, Style]:
     accent = Color.parse(generated["primary"])
     warn = Color.parse(generated["warning"])
     bad = Color.parse(generated["error"])
+    missed = Color.parse((_CURVES_DARK if theme.dark else _CURVES_LIGHT)[2])
 
     def style(colour: Color, bold: bool = False) -> Style:
         return Style(color=RichColor.from_rgb(*colour.rgb), bold=bold)
@@ -112,7 +117,10 @@ def blended_palette(theme: Theme) -> dict[str, Style]:
         "mean": style(accent, bold=True),
         "mark": style(ink, bold=True),
         "key": style(accent),
-        "differs": style(warn) + Style(underline=True),
+        "invented": style(warn),
+        "missed": style(missed),
+        "invented_word": style(warn) + Style(underline=True),
+        "missed_word": style(missed) + Style(underline=True),
         **{
             f"curve_{number}": style(Color.parse(colour), bold=True)
             for number, colour in enumerate(_CURVES_DARK if theme.dark else _CURVES_LIGHT, start=1)
@@ -131,7 +139,7 @@ def sixteen_palette(dark: bool) -> dict[str, Style]:
         role: Style(
             color=RichColor.from_rgb(*STANDARD_PALETTE[number]),
             bold=role in bold,
-            underline=role == "differs",
+            underline=role.endswith("_word"),
         )
         for role, number in numbers.items()
     }
@@ -142,10 +150,10 @@ _SIXTEEN_DARK = {
     "dim": 7,
     "faint": 8,
     **dict.fromkeys(("accent", "accent_strong", "mean", "key", "curve_1"), 14),
-    **dict.fromkeys(("warn", "differs", "curve_2"), 11),
+    **dict.fromkeys(("warn", "invented", "invented_word", "curve_2"), 11),
     "bad": 9,
     "raw": 6,
-    "curve_3": 13,
+    **dict.fromkeys(("missed", "missed_word", "curve_3"), 13),
     "curve_4": 10,
 }
 _SIXTEEN_LIGHT = {
@@ -153,10 +161,10 @@ _SIXTEEN_LIGHT = {
     "dim": 8,
     "faint": 7,
     **dict.fromkeys(("accent", "accent_strong", "mean", "key", "curve_1"), 4),
-    **dict.fromkeys(("warn", "differs", "curve_2"), 3),
+    **dict.fromkeys(("warn", "invented", "invented_word", "curve_2"), 3),
     "bad": 1,
     "raw": 6,
-    "curve_3": 5,
+    **dict.fromkeys(("missed", "missed_word", "curve_3"), 5),
     "curve_4": 2,
 }
 
@@ -176,7 +184,10 @@ def _ansi_palette() -> dict[str, Style]:
         "mean": Style.parse("bold cyan"),
         "mark": Style.parse("bold default"),
         "key": Style.parse("cyan"),
-        "differs": Style.parse("underline yellow"),
+        "invented": Style.parse("yellow"),
+        "missed": Style.parse("magenta"),
+        "invented_word": Style.parse("underline yellow"),
+        "missed_word": Style.parse("underline magenta"),
         "curve_1": Style.parse("bold cyan"),
         "curve_2": Style.parse("bold yellow"),
         "curve_3": Style.parse("bold magenta"),

@@ -24,7 +24,7 @@ class Cadence:
         """Raises `ValueError` with the ways to say it."""
         if words.strip() == "stage end":
             return cls()
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", words)
+        match = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([a-z]+)\s*", words)
         if not match or match[2] not in _UNITS or float(match[1]) <= 0:
             raise ValueError(f'cannot read {words!r}; say "200 steps", "10 minutes" or "stage end"')
         amount, unit = float(match[1]), match[2]

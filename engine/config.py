@@ -25,6 +25,7 @@ from engine import yaml_file
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
+from engine.nearest import nearest_file
 from engine.pattern import refuse_unreadable
 from engine.printable import one_line
 from engine.runs.layout import expanded
@@ -47,6 +48,7 @@ def _readable_pattern(words: str) -> str:
 RegularExpression = Annotated[str, AfterValidator(_readable_pattern)]
 CadenceWords = Annotated[str, AfterValidator(_readable_cadence)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 
 #: Where the model that ships with the project lies; `model.base: bundled` names it.
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
@@ -77,21 +79,21 @@ class ModelSection(Section):
     device: Literal["auto", "cpu", "mps", "cuda"] = "auto"
     activation_checkpointing: bool = False
     """Compute a layer's inner values a second time instead of keeping them: a third slower, far less memory."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=4096)
     """CPU threads; frozen at the first start, since sums depend on it."""
 
 
 class PhantomSection(Section):
-    patients: int = Field(ge=4)
-    seed: int = 0
+    patients: int = Field(ge=4, le=1_000_000)
+    seed: Seed = 0
     size: int = Field(512, ge=64, le=4096)
     """Longer side of a film in pixels."""
 
 
 class ExpectedCounts(Section):
-    images: int | None = None
-    train: int | None = None
-    validation: int | None = None
+    images: int | None = Field(None, ge=0)
+    train: int | None = Field(None, ge=0)
+    validation: int | None = Field(None, ge=0)
 
 
 class DataSection(Section):
@@ -103,16 +105,16 @@ class DataSection(Section):
     """Phantoms made before the first step, into the directory above the curriculum, if they are not there."""
     expected: ExpectedCounts = ExpectedCounts()
     """Counts that the setup check and the run hold the curriculum against."""
-    max_length: int = Field(2048, ge=64)
+    max_length: int = Field(2048, ge=64, le=1_000_000)
     """Longest sequence in tokens, image included; a longer sample is refused, never cut."""
-    length_multiple: int = Field(64, ge=1)
+    length_multiple: int = Field(64, ge=1, le=1_000_000)
     """Batches are padded to a multiple of this, so that few shapes occur."""
     workers: int = Field(2, ge=1, le=64)
     """Threads that decode images ahead of need."""
 
 
 class LoraSection(Section):
-    rank: int = Field(16, ge=1)
+    rank: int = Field(16, ge=1, le=65_536)
     alpha: float = Field(32, gt=0)
     dropout: Fraction = 0.05
     rslora: bool = False
@@ -124,15 +126,15 @@ class LoraSection(Section):
 
 
 class StageSection(Section):
-    epochs: int = Field(1, ge=1)
-    learning_rate: float = Field(gt=0)
+    epochs: int = Field(1, ge=1, le=100_000)
+    learning_rate: float = Field(gt=0, le=10)
     warmup: Fraction = 0.03
     """Share of the stage's steps in which the learning rate rises to its peak; a cosine falls to `final` after it."""
     final: Fraction = 0.0
     """Learning rate at the end, as a share of the peak."""
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(4, ge=1, le=65_536)
     """Samples in a micro-batch."""
-    accumulation: int = Field(1, ge=1)
+    accumulation: int = Field(1, ge=1, le=1_000_000)
     """Micro-batches in an optimizer step."""
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
@@ -154,7 +156,7 @@ class CadenceSection(Section):
 
 
 class CheckpointSection(Section):
-    keep: int = Field(3, ge=1)
+    keep: int = Field(3, ge=1, le=1_000_000)
     """Rolling checkpoints kept; those at the end of a stage stay beside them."""
     best: Literal["val/loss"] | None = "val/loss"
     """Also keep, of each stage, the checkpoint with the lowest value of this; null: none."""
@@ -163,23 +165,23 @@ class CheckpointSection(Section):
 class ToleranceSection(Section):
     """What a run bears before it holds and shows what is wrong; what it bears is told and counted."""
 
-    skipped_steps: int = Field(5, ge=0)
+    skipped_steps: int = Field(5, ge=0, le=1_000_000)
     """Steps a stage whose loss or gradient may be not finite; each leaves the weights as they were."""
-    lost_films: int = Field(20, ge=0)
+    lost_films: int = Field(20, ge=0, le=1_000_000)
     """Films a run that may fail after the first step; other samples of the stage take their place."""
 
 
 class EvaluationSection(Section):
-    cases: int = Field(16, ge=1)
+    cases: int = Field(16, ge=1, le=1_000_000)
     """Fixed validation samples a stage whose generations are followed."""
-    validation_limit: int | None = Field(None, ge=1)
+    validation_limit: int | None = Field(None, ge=1, le=1_000_000_000)
     """Validation samples a stage used for the loss and the scores; null: all."""
-    batch_size: int = Field(8, ge=1)
-    max_new_tokens: int = Field(256, ge=1)
+    batch_size: int = Field(8, ge=1, le=65_536)
+    max_new_tokens: int = Field(256, ge=1, le=1_000_000)
 
 
 class RunConfig(Section):
-    seed: int = 0
+    seed: Seed = 0
     stages: StagesSection
     data: DataSection
     model: ModelSection = ModelSection()
@@ -235,7 +237,9 @@ def _text(path: Path) -> str:
     try:
         return yaml_file.read_text(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration; there are some to copy in {CONFIGS}") from None
+        near = nearest_file(path, ".yaml")
+        hint = f"did you mean {near}?" if near else f"there are some to copy in {CONFIGS}"
+        raise UserError(f"{path}: no such configuration; {hint}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read as a configuration ({reason})") from None
@@ -249,7 +253,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands here twice", key.start_mark
+                    None, None, f"the key {key.value!r} appears twice", key.start_mark
                 )
             seen.add(str(key.value))
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
@@ -305,7 +309,7 @@ def _apply(raw: dict[str, Any], override: str, option: str) -> tuple[str, ...]:
         place = place[key]
     try:
         place[keys[-1]] = yaml_file.load(words)[0]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # as for a file
         raise UserError(f"{option} {override}: {words!r} is not a YAML value") from None
     return tuple(keys)
 

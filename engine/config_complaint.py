@@ -1,6 +1,5 @@
 """What is wrong with a configuration, in one line: where it was written, which key, and why."""
 
-import difflib
 import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,8 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+
+from engine.nearest import did_you_mean, nearest
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,20 @@ def complaint(error: ValidationError, places: Places, schema: type[BaseModel]) -
     dotted = ".".join(reprlib.repr(key)[1:-1] for key in keys)
     if first["type"] == "extra_forbidden":
         known = list(_keys_at(schema, keys[:-1]))
-        near = difflib.get_close_matches(keys[-1][:60], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return f"{where}: unknown key {dotted}; {hint}"
+        return f"{where}: unknown key {dotted}; {did_you_mean(keys[-1], known, 'known here:')}"
     if first["type"] == "missing":
         return f"{where}: {dotted} is missing"
     shown = (
         f" (it is {reprlib.repr(first['input'])})" if keys and not isinstance(first["input"], dict) else ""
     )
-    return f"{where}: {dotted + ': ' if keys else ''}{reason}{shown}"
+    near = (
+        nearest(str(first["input"]), re.findall(r"'([^']+)'", reason))
+        if first["type"] == "literal_error"
+        else ""
+    )
+    return (
+        f"{where}: {dotted + ': ' if keys else ''}{reason}{shown}{f'; did you mean {near}?' if near else ''}"
+    )
 
 
 def _plain(kind: str, message: str, context: dict[str, Any]) -> str:
@@ -76,7 +82,7 @@ def _plain(kind: str, message: str, context: dict[str, Any]) -> str:
     }
     if kind in bounds:
         key, words = bounds[kind]
-        return f"must be {words} {context[key]:g}"
+        return f"must be {words} {context[key]:,.12g}"
     return message.removeprefix("Value error, ")
 
 

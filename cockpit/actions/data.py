@@ -55,7 +55,7 @@ PART: DataAction = Action(
 SEARCH: DataAction = search("data", "Only samples with these words.", 5, _needs_samples)
 PATH: DataAction = open_film("data", 6, _needs_sample)
 MISSING: DataAction = Action(
-    "data.missing", "m", "missing", "The films that are missing or damaged.", 7, reason=_missing_reason
+    "data.missing", "m", "missing", "The films that are missing or damaged.", 2, reason=_missing_reason
 )
 CHECK: DataAction = Action(
     "data.check", "c", "check films", "Decode every film; tells the damaged ones.", 8, reason=_check_reason

@@ -25,7 +25,7 @@ def _needs_steps(what: str) -> Condition:
         if not state.live:
             return f"nothing to {what}: the run is {state.state}, {RESUME.key_name} resumes"
         if state.state == "stopping":
-            return f"cannot {what}: the engine is on its way out"
+            return f"cannot {what}: the engine is ending"
         if state.state in ("preparing", "starting", "loading"):
             return f"cannot {what} yet: still {state.state}"
         return ""
@@ -39,7 +39,7 @@ def _resume_reason(state: FlightState | None) -> str:
     if state.state == "finished":
         return FINISHED
     if state.state == "stopping":
-        return "the engine is on its way out; wait until it is gone"
+        return "the engine is ending; wait until it has ended"
     if state.live and state.state != "holding":
         return under_way(state.state)
     return ""
@@ -81,7 +81,7 @@ HOLD: FlightAction = Action(
     "hold",
     "space",
     "hold",
-    "Wait at the next step, model in memory; and go on.",
+    "Wait at the next step, model in memory; then go on.",
     0,
     verb="hold",
     reason=_needs_steps("hold"),
@@ -184,7 +184,7 @@ LAST = _on_chart("last", "end", "newest", "Chart: the newest step, and follow it
 FIRST = _on_chart("first", "home", "ends", "Chart: the first step; the newest, followed.", 5, LAST)
 WHOLE: FlightAction = Action("chart.whole", "0", "all", "Chart: all steps.", 5, reason=_chart_reason)
 SCALE: FlightAction = Action(
-    "chart.scale", "l", "log", "Chart: logarithmic, and even again.", 2, reason=_chart_reason
+    "chart.scale", "l", "log", "Chart: logarithmic, and linear again.", 2, reason=_chart_reason
 )
 METRIC: FlightAction = Action(
     "chart.metric", "m", "series", "Chart: loss, learning rate, gradient norm ...", 3, reason=_chart_reason

@@ -6,7 +6,6 @@ are read: `P`, `+`, `space`, `f5`, `ctrl+s`.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from cockpit.actions import GO, GROUPS, by_id, known_ids
 from cockpit.actions.common import BACK
 from cockpit.actions.keys import key_named, key_word
 from engine.errors import UserError
+from engine.nearest import nearest
 from engine.yaml_file import compose, read_text
 
 RESERVED = {
@@ -50,8 +50,8 @@ def read_keymap(path: Path) -> dict[str, str]:
     for line, id, words in _entries(text, path):
         where = f"{path}:{line}"
         if id not in known_ids():
-            near = difflib.get_close_matches(id, known_ids(), n=1)
-            hint = f"did you mean {near[0]}?" if near else "the README's key table names them all"
+            near = nearest(id, known_ids())
+            hint = f"did you mean {near}?" if near else "the README's key table names them all"
             raise UserError(f"{where}: no action {id!r}: {hint}")
         if id == BACK.id:
             raise UserError(

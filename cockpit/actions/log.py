@@ -19,7 +19,7 @@ def _needs_errors(state: LogState | None) -> str:
 
 def _follow_reason(state: LogState | None) -> str:
     if state and state.following:
-        return "the end is followed already"
+        return "already following the end"
     return _needs_lines(state)
 
 

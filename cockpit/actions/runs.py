@@ -41,7 +41,7 @@ def _resume_reason(view: RunsView) -> str:
 def _change_reason(view: RunsView) -> str:
     if view.row is None:
         return _needs_run(view)
-    return f"an engine lives in it ({view.row.state}): park or stop it first" if view.row.live else ""
+    return f"an engine is running in it ({view.row.state}): park or stop it first" if view.row.live else ""
 
 
 OPEN: RunsAction = Action(

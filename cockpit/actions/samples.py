@@ -126,6 +126,9 @@ BLANKED: SamplesAction = Action(
     label_now=_blank_label,
 )
 PATH: SamplesAction = open_film("samples", 12, _needs_case)
+COPY: SamplesAction = Action(
+    "samples.copy", "y", "copy", "Copy what the model wrote to the clipboard.", 8, reason=_needs_case
+)
 AWAY: SamplesAction = Action(
     "samples.away", "minus", "away", "Film: away.", 13, reason=_needs_open_film, companion=True
 )
@@ -205,6 +208,7 @@ SAMPLES_ACTIONS: tuple[SamplesAction, ...] = (
     STAGE,
     ORDER,
     PATH,
+    COPY,
     CLOSER,
     AWAY,
     INVERT,

@@ -46,7 +46,7 @@ def _download_reason(view: SetupView) -> str:
         return (
             "the base model of this configuration ships with the program"
             if view.state.python
-            else "not looked yet"
+            else "not checked yet"
         )
     finished = view.base.download is not None and view.base.download.state == "finished"
     missed = any(one.id == "base-model" for one in view.state.fails)

@@ -84,7 +84,7 @@ def _numbers(seen: Evidence) -> Iterator[Alert]:
         key = f"nonfinite-{seen.status.attempt}-{stage}-{tag}"
         if key not in known:  # a run that is lost would else tell it at every step
             known.add(key)
-            text = f"the {name} was no number at {_name(stage)} step {step:,}"
+            text = f"the {name} was not a number at {_name(stage)} step {step:,}"
             yield Alert(key, seen.now, "error", f"{name} not finite", text)
 
 
@@ -103,7 +103,7 @@ def _room(seen: Evidence) -> Iterator[Alert]:
             text = f"{name} memory is nearly full: {in_memory(used)} of {in_memory(total)}"
             yield Alert(f"memory-{seen.status.attempt}-{name}", seen.now, "error", "low memory", text)
     if seen.disk is not None and seen.disk < disk_wanted(seen.checkpoint):
-        text = f"{on_disk(seen.disk)} of disk left, {on_disk(disk_wanted(seen.checkpoint))} are wanted"
+        text = f"{on_disk(seen.disk)} of disk left, {on_disk(disk_wanted(seen.checkpoint))} are needed"
         yield Alert(f"disk-{seen.status.attempt}", seen.now, "error", "low disk", text)
 
 

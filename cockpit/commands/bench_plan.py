@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cockpit.commands.bench_figures import Figure, print_figures
+from cockpit.commands.numbers import real_number, whole_number
 from engine.errors import UserError
 from engine.progress import Progress
 from engine.temporary import holder
@@ -25,12 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--millions",
         metavar="N",
-        type=float,
+        type=real_number(1, 1_000_000),
         nargs="+",
         default=[5, 50, 200],
         help="parameters of the models, in millions (default: 5 50 200; above 30 the bar holds)",
     )
-    parser.add_argument("--micro-batch", metavar="N", type=int, default=2, help="samples (default: 2)")
+    parser.add_argument(
+        "--micro-batch", metavar="N", type=whole_number(1, 4096), default=2, help="samples (default: 2)"
+    )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--json", action="store_true", help="as JSON: the figures with their bars")
     parser.epilog = (

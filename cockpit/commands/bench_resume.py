@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cockpit.commands.console import print_json
+from cockpit.commands.numbers import seed_number, whole_number
 from cockpit.commands.starting import start_run
 from engine.errors import UserError
 from engine.progress import Progress
@@ -75,18 +76,20 @@ class Finding:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kills", metavar="N", type=int, default=50, help="deaths by SIGKILL (default: 50)")
+    parser.add_argument(
+        "--kills", metavar="N", type=whole_number(), default=50, help="deaths by SIGKILL (default: 50)"
+    )
     parser.add_argument(
         "--size", choices=SIZES, default="demo", help="the demo's pair of stages, or a small one"
     )
-    parser.add_argument("--seed", metavar="S", type=int, default=0, help="of the run and of the instants")
+    parser.add_argument(
+        "--seed", metavar="S", type=seed_number, default=0, help="of the run and of the instants"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.epilog = "example:\n  cxr-cockpit bench resume --kills 50"
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.kills < 1:
-        raise UserError(f"--kills {options.kills}: at least 1")
     with (
         holder() as directory,
         closing(Progress()) as progress,

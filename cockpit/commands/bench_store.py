@@ -10,6 +10,7 @@ from functools import partial
 
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import STAGE, TAGS, add_step, record_long_run
+from cockpit.commands.numbers import whole_number
 from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
@@ -23,9 +24,15 @@ LOOK_BAR = 50.0  # ms
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--scalars", metavar="N", type=int, default=10_000_000, help="in the run (default: 10,000,000)"
+        "--scalars",
+        metavar="N",
+        type=whole_number(),
+        default=10_000_000,
+        help="in the run (default: 10,000,000)",
     )
-    parser.add_argument("--steps", metavar="N", type=int, default=2000, help="steps timed (default: 2,000)")
+    parser.add_argument(
+        "--steps", metavar="N", type=whole_number(), default=2000, help="steps timed (default: 2,000)"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON: the figures with their bars")
     parser.epilog = "example:\n  cxr-cockpit bench store"
 

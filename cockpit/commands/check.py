@@ -13,6 +13,7 @@ from cockpit.commands.console import SPARSE_SECONDS, LiveLines, print_json
 from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
 from cockpit.commands.opening import add_runs, runs_of
 from engine.errors import UserError
+from engine.nearest import nearest_file
 from engine.printable import one_line
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     if options.device and (options.mend or options.undo):
         raise UserError("--device tries what is there: mend first, then try")
     if options.config and not options.config.exists():
-        raise UserError(f"{options.config}: no such configuration")
+        near = nearest_file(options.config, ".yaml")
+        hint = f"; did you mean {near}?" if near else ""
+        raise UserError(f"{options.config}: no such configuration{hint}")
     try:
         from engine.setup_check.check import Check
         from engine.setup_check.target import find_target

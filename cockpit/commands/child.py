@@ -6,14 +6,14 @@ import signal
 import sys
 
 
-def exit_code(returncode: int, what: str = "the engine") -> int:
+def exit_code(returncode: int, what: str = "the engine", plan: str = "cxr-cockpit plan CONFIG") -> int:
     """The exit code to end with. A child that a signal ended said nothing itself, so that is told here.
 
-    what: the child, in words.
+    what: the child, in words. plan: the command that tells what memory it takes.
     """
     if returncode >= 0:
         return returncode
-    hint = "; if memory ran out, `cxr-cockpit plan` tells what fits" if -returncode == signal.SIGKILL else ""
+    hint = f"; if memory ran out, `{plan}` tells what fits" if -returncode == signal.SIGKILL else ""
     print(
         f"cxr-cockpit: {what} was ended by signal {-returncode} ({_name(-returncode)}){hint}", file=sys.stderr
     )

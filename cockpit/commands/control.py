@@ -24,7 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--no-wait", action="store_true", help="ask, and do not wait for the outcome")
     verb = parser.prog.split()[-1]
-    parser.epilog = f"Exit code 1 if no engine lives or it could not.\n\nexample:\n  cxr-cockpit {verb} demo"
+    parser.epilog = (
+        f"Exit code 1 if no engine is running or it could not be done.\n\nexample:\n  cxr-cockpit {verb} demo"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

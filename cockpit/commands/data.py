@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from cockpit.commands.console import print_json
+from cockpit.commands.numbers import real_number, seed_number, whole_number
+from engine.plural import counted
 from engine.printable import one_line, printable
 from engine.progress import Progress
 
@@ -28,10 +30,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _configure_phantom(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="empty or not yet there")
-    parser.add_argument("--patients", metavar="N", type=int, required=True)
-    parser.add_argument("--seed", metavar="S", type=int, required=True, help="same seed, same bytes")
-    parser.add_argument("--size", metavar="PX", type=int, default=512, help="longer side (default: 512)")
-    parser.add_argument("--workers", metavar="W", type=int, help="processes (default: one a core)")
+    parser.add_argument("--patients", metavar="N", type=whole_number(1, 1_000_000), required=True)
+    parser.add_argument("--seed", metavar="S", type=seed_number, required=True, help="same seed, same bytes")
+    parser.add_argument(
+        "--size", metavar="PX", type=whole_number(64, 4096), default=512, help="longer side (default: 512)"
+    )
+    parser.add_argument(
+        "--workers", metavar="W", type=whole_number(1, 1024), help="processes (default: one a core)"
+    )
     parser.epilog = "example:\n  cxr-cockpit data phantom --out phantoms --patients 1000 --seed 1"
 
 
@@ -48,7 +54,8 @@ def _phantom(options: argparse.Namespace) -> int:
             progress=partial(progress, "films"),
         )
     print(
-        f"{summary.patients:,} patients, {summary.studies:,} studies, {summary.admissions:,} admissions "
+        f"{counted(summary.patients, 'patient')}, {counted(summary.studies, 'study', 'studies')}, "
+        f"{counted(summary.admissions, 'admission')} "
         f"in {one_line(str(summary.root))}"
     )
     return 0
@@ -59,10 +66,14 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         "source", metavar="SOURCE", type=Path, help="where the MIMIC trees lie, or a phantom tree"
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
-    parser.add_argument("--seed", metavar="S", type=int, default=0)
-    parser.add_argument("--limit", metavar="N", type=int, help="at most so many studies")
+    parser.add_argument("--seed", metavar="S", type=seed_number, default=0)
+    parser.add_argument("--limit", metavar="N", type=whole_number(), help="at most so many studies")
     parser.add_argument(
-        "--stage-a-fraction", metavar="F", type=float, default=0.35, help="share of stage A (default: 0.35)"
+        "--stage-a-fraction",
+        metavar="F",
+        type=real_number(0, 1),
+        default=0.35,
+        help="share of stage A (default: 0.35)",
     )
     for tree, name in (
         ("jpg", "MIMIC-CXR-JPG"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from cockpit.commands.numbers import seed_number
 from cockpit.commands.opening import add_runs, runs_of
 from cockpit.commands.starting import add_headless, fly, start_run
 from engine.runs.layout import RunPaths, next_free_name
@@ -12,7 +13,9 @@ from engine.runs.layout import RunPaths, next_free_name
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="NAME", help="name of the run (default: demo, demo-2, …)")
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of data and training (default: 0)")
+    parser.add_argument(
+        "--seed", metavar="N", type=seed_number, default=0, help="of data and training (default: 0)"
+    )
     add_headless(parser)
     add_runs(parser)
     parser.description = (

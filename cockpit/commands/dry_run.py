@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 
 
-def dry_run(config: RunConfig, runs: Path, stage: str) -> int:
-    """Try `config` in a child; Ctrl-C ends both. Returns the exit code."""
+def dry_run(path: Path, config: RunConfig, runs: Path, stage: str) -> int:
+    """Try `config`, which was read from `path`, in a child; Ctrl-C ends both. Returns the exit code."""
     check_inputs(config)
     there_before = runs.is_dir()
     before = {number: signal.signal(number, _interrupted) for number in (signal.SIGTERM, signal.SIGHUP)}
     before[signal.SIGINT] = signal.getsignal(signal.SIGINT)
     try:
         with holder(runs) as place:
-            return _tried(config, place, runs, stage, before)
+            return _tried(path, config, place, runs, stage, before)
     except OSError as error:
         raise UserError(f"{runs}: {error.strerror}") from None
     finally:
@@ -40,7 +40,9 @@ def dry_run(config: RunConfig, runs: Path, stage: str) -> int:
             signal.signal(number, handler)
 
 
-def _tried(config: RunConfig, place: Holder, runs: Path, stage: str, ended_by: Iterable[int]) -> int:
+def _tried(
+    path: Path, config: RunConfig, place: Holder, runs: Path, stage: str, ended_by: Iterable[int]
+) -> int:
     """The child's exit code. ended_by: the signals that end the trial, from the first on without effect."""
     from engine.config import freeze
 
@@ -51,7 +53,7 @@ def _tried(config: RunConfig, place: Holder, runs: Path, stage: str, ended_by: I
         command += ["--runs", str(runs), "--stage", stage]
         # The child may outlive this process: it holds the lock as well.
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(place.lock,))
-        return exit_code(child.wait(), "the trial")
+        return exit_code(child.wait(), "the trial", command_line("plan", str(path), runs=runs))
     finally:
         _ignore(ended_by)  # a second wish to end must not leave the directory behind
         if child:

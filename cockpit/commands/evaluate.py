@@ -11,6 +11,7 @@ from typing import Any
 from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
 from engine.printable import message
 from engine.runs.layout import RunPaths
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--checkpoint", metavar="C", help="as stage_b-000400 (default: the newest)")
     parser.add_argument("--split", choices=["train", "val", "test"], default="val")
-    parser.add_argument("--limit", metavar="N", type=int, help="at most so many samples a stage")
+    parser.add_argument("--limit", metavar="N", type=whole_number(), help="at most so many samples a stage")
     parser.add_argument("--json", action="store_true", help="every score, as JSON")
     parser.epilog = "example:\n  cxr-cockpit evaluate demo --json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"the download goes on; see it again with {_again(download)}")
         return 1
     if download.state == "finished":
-        print(f"{directory}: {download.message}\nnext: cxr-cockpit model inspect {directory}")
+        following = shlex.join(["cxr-cockpit", "model", "inspect", str(directory)])
+        print(f"{directory}: {download.message}\nnext: {following}")
         return 0
     if download.state == "failed":
         print(f"cxr-cockpit: {message(download.message)}", file=sys.stderr)
@@ -92,7 +94,8 @@ def _follow(directory: Path, download: Download, counter: Interrupts, own: bool)
 
 
 def _again(download: Download) -> str:
-    to = "" if download.directory == default_directory(download.repo) else f" --to {download.directory}"
-    repo = "" if download.repo == DEFAULT_REPO else f" {download.repo}"
-    revision = "" if download.revision == "main" else f" --revision {download.revision}"
-    return f"`cxr-cockpit model fetch{repo}{revision}{to}`"
+    words = [] if download.repo == DEFAULT_REPO else [download.repo]
+    words += [] if download.revision == "main" else ["--revision", download.revision]
+    own = download.directory == default_directory(download.repo)
+    words += [] if own else ["--to", str(download.directory)]
+    return f"`{shlex.join(['cxr-cockpit', 'model', 'fetch', *words])}`"

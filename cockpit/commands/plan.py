@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import math
 import subprocess
 import sys
 from pathlib import Path
 
 from cockpit.commands.child import exit_code
+from cockpit.commands.numbers import real_number
 from cockpit.commands.opening import add_runs, runs_of
 
 
@@ -25,26 +25,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         metavar="GIB",
-        type=_gib,
+        type=real_number(0.001, 1_000_000),
         help="what the device offers, for one that is not on this machine; a Mac's GPU is offered three quarters",
     )
     parser.add_argument("--json", action="store_true", help="bytes and seconds, as JSON")
     add_runs(parser)
     parser.epilog = (
-        "Exit code 1 if the run would not fit. `check --device` measures the rates that times are reckoned from.\n\n"
+        "Exit code 1 if the run would not fit. `check --device` measures the rates that times are computed from.\n\n"
         "example:\n  cxr-cockpit plan configs/llava_med_mps.yaml --what-if stages.stage_b.batch_size=8"
     )
-
-
-def _gib(words: str) -> float:
-    """A size of memory in GiB, more than nothing."""
-    try:
-        value = float(words)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{words!r} is no size of memory; say it in GiB, as in 384")
-    return value
 
 
 def run(options: argparse.Namespace) -> int:

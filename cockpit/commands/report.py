@@ -63,7 +63,7 @@ def report_lines(report: dict[str, Any], width: int) -> list[str]:
     paragraphs = [report["notice"]]
     if not report["prompt_known"]:
         paragraphs.append(
-            "The curriculum is not at hand: it was asked in this project's words, not those it learned."
+            "The curriculum was not found: the model was asked in this project's words, not those it learned."
         )
     paragraphs += ["", *printable(report["prose"]).splitlines(), "", _findings(report)]
     return [head, *(line for one in paragraphs for line in textwrap.wrap(one, width) or [""])]

@@ -12,7 +12,7 @@ from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
 from engine.printable import message
 from engine.runs.checkpoints import newest_checkpoint, standing
-from engine.runs.layout import RunPaths
+from engine.runs.layout import RunPaths, command_line
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
 from engine.runs.schema import Damaged
@@ -93,8 +93,9 @@ def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
 def _finished_words(paths: RunPaths) -> str:
     planned = _planned(paths)
     if planned and planned[-1] == "stage_a":
-        return f"stage A is done; stage B: `cxr-cockpit train CONFIG --stage stage_b --run {paths.name}`"
-    return "every asked stage is done"
+        words = ["train", str(paths.config), "--stage", "stage_b", "--run", paths.name]
+        return f"stage A is done; stage B: `{command_line(*words, runs=paths.root.parent)}`"
+    return "all requested stages are done"
 
 
 def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
+from itertools import chain
 from typing import Any
 
 from cockpit.commands.console import print_json
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
+from engine.errors import UserError
+from engine.nearest import did_you_mean
 from engine.printable import one_line, printable
 from engine.runs.store import NotReady, open_reader
+
+PURPOSES = (
+    "case",
+    "evaluation",
+    *(f"baseline:{name}" for name in ("constant", "shuffled", "blank_image", "blank_ehr", "base_model")),
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--stage", metavar="S", choices=["stage_a", "stage_b"], help="stage_a or stage_b")
-    parser.add_argument("--step", metavar="N", type=int)
+    parser.add_argument("--step", metavar="N", type=whole_number(0))
     parser.add_argument("--purpose", metavar="P", help="case, evaluation or baseline:NAME")
     parser.add_argument("--format", choices=["jsonl", "text"], default="jsonl")
     parser.description = "Generated samples of the attempt that counts, by stage, step, purpose and case."
@@ -29,7 +39,13 @@ def run(options: argparse.Namespace) -> int:
     except NotReady:
         return 0
     with reader:
-        for sample in reader.samples(options.stage, options.step, options.purpose):
+        found = iter(reader.samples(options.stage, options.step, options.purpose))
+        first = next(found, None)
+        if first is None and options.purpose and options.purpose not in PURPOSES:
+            raise UserError(
+                f"no samples of purpose {options.purpose!r}: {did_you_mean(options.purpose, PURPOSES)}"
+            )
+        for sample in chain([] if first is None else [first], found):
             if options.format == "jsonl":
                 print_json(sample)
             else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import difflib
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_run, run_of
 from engine.errors import UserError
+from engine.nearest import did_you_mean
 from engine.printable import one_line
 from engine.runs.rows import Scalar
 from engine.runs.store import NotReady, open_reader
@@ -64,9 +64,7 @@ def _check_tags(asked: Sequence[str], recorded: Sequence[str]) -> None:
     known = sorted({*KNOWN_TAGS, *recorded})
     for tag in asked:
         if tag not in known:
-            near = difflib.get_close_matches(tag, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise UserError(f"no series {tag!r}: {hint}")
+            raise UserError(f"no series {tag!r}: {did_you_mean(tag, known, 'there are')}")
 
 
 def _print(rows: Iterable[Scalar], form: str) -> None:

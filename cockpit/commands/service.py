@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--kind", choices=["systemd", "launchd"], default=kind, help=f"whose file (default here: {kind})"
     )
     parser.description = (
-        "Print the systemd user unit or launchd agent that goes on, after the machine was started anew, with a\n"
+        "Print the systemd user unit or launchd agent that goes on, after the machine has restarted, with a\n"
         "run that crashed or that a signal parked at shutdown. One that a person parked, held or stopped stays\n"
         "as it is. Without RUN: the one of all runs that was written last."
     )
@@ -123,7 +123,7 @@ WantedBy=default.target
         text,
         (("systemctl", "--user", "daemon-reload"), ("systemctl", "--user", "enable", unit)),
         (("systemctl", "--user", "disable", unit),),
-        "it starts when you log in; `loginctl enable-linger` makes that: when the machine starts",
+        "it starts when you log in; after `loginctl enable-linger`, when the machine starts",
     )
 
 
@@ -207,7 +207,7 @@ def _go_on(options: argparse.Namespace) -> int:
     runs = [run_of(options)] if options.run else list_runs(runs_of(options))
     found = [(paths, _status(paths)) for paths in runs]
     if any(status and status.live for _, status in found):
-        print("an engine is at work already")
+        print("an engine is already running")
         return 0
     interrupted = [paths for paths, status in found if status and was_interrupted(status)]
     if not interrupted:

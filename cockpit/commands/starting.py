@@ -6,9 +6,11 @@ import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from cockpit.commands.headless import follow, interrupts, keep_watch
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import is_terminal, open_app
 from engine.errors import UserError
 from engine.printable import one_line
@@ -35,17 +37,10 @@ def add_auto_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--auto-resume",
         metavar="N",
-        type=restarts,
+        type=whole_number(0, 1000),
         default=0,
         help="start a crashed engine again, up to N times, if it wrote a checkpoint since (default: 0)",
     )
-
-
-def restarts(words: str) -> int:
-    """A number of times, 0 or more."""
-    if not words.isdecimal():
-        raise argparse.ArgumentTypeError(f"{words!r} is no number of times")
-    return int(words)
 
 
 def start_run(
@@ -89,7 +84,9 @@ def check_inputs(config: RunConfig) -> None:
     """What can be seen to be missing before there is a run."""
     base, data = config.base_directory, config.data
     if not base.is_dir():
-        raise UserError(f"model.base: no directory {base}; `cxr-cockpit model fetch --to {base}` brings it")
+        raise UserError(
+            f"model.base: no directory {base}; `cxr-cockpit model fetch --to {quote(str(base))}` brings it"
+        )
     if data.phantom is None and not data.curriculum.is_file():
         raise UserError(f"data.curriculum: no file {data.curriculum}; see `cxr-cockpit data --help`")
     if data.phantom is None and not data.image_root.is_dir():

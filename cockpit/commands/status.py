@@ -15,7 +15,7 @@ from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watch
 from engine.errors import UserError
 from engine.printable import message, one_line
 from engine.runs.aftermath import aftermath
-from engine.runs.layout import RunPaths, list_runs
+from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.status import Status
 from engine.runs.store import status_of
 
@@ -112,7 +112,9 @@ def _overview(directory: Path) -> list[str]:
         except UserError as error:
             unreadable.append(f"{paths.name}: {message(str(error))}")
     if not statuses and not unreadable:
-        return [f"no runs in {one_line(str(directory))}: `cxr-cockpit demo` makes one"]
+        return [
+            f"no runs in {one_line(str(directory))}: `{one_line(command_line('demo', runs=directory))}` makes one"
+        ]
     return [*overview(statuses), *unreadable]
 
 

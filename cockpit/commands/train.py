@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_runs, runs_of
 from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
 from engine.errors import UserError
@@ -24,7 +25,9 @@ STAGES = ("stage_a", "stage_b")
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", type=Path, help="a YAML file, as in configs/")
     parser.add_argument("--stage", choices=[*STAGES, "all"], help="what to train (default: both stages)")
-    parser.add_argument("--epochs", metavar="N", type=_epoch_count, help="epochs of each stage to train")
+    parser.add_argument(
+        "--epochs", metavar="N", type=whole_number(1, 100_000), help="epochs of each stage to train"
+    )
     parser.add_argument(
         "--run", metavar="NAME", help="name of the run (default: from CONFIG's, the next free)"
     )
@@ -64,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         from cockpit.commands.dry_run import dry_run
 
-        return dry_run(config, directory, options.stage or "all")
+        return dry_run(options.config, config, directory, options.stage or "all")
     existing = RunPaths(directory / options.run) if options.run else None
     if existing and existing.is_run() and options.stage == "stage_b" and not options.origin:
         return fly(options, lambda: _go_on_with_stage_b(existing, config))
@@ -92,12 +95,6 @@ def parse_origin(words: str, directory: Path) -> Origin:
         return resolve_run(name, directory), checkpoint
 
 
-def _epoch_count(words: str) -> int:
-    if not words.isdecimal() or not int(words):
-        raise argparse.ArgumentTypeError(f"{words!r} is no number of epochs")
-    return int(words)
-
-
 def _epochs(options: argparse.Namespace) -> list[str]:
     if options.epochs is None:
         return []
@@ -114,9 +111,7 @@ def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
     """Stage B in the run that did stage A. UserError if it did not, or under another configuration."""
     status = status_of(paths)
     if status.live:
-        raise UserError(
-            f"run {paths.name!r} is {status.state} already: see `cxr-cockpit status {paths.name}`"
-        )
+        raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
     reached = standing(newest) if newest else None
     if reached is None or (reached.stage == "stage_a" and not reached.ended):

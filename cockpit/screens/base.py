@@ -18,6 +18,7 @@ from cockpit.actions.common import ALERTS, BACK, GO, HELP, LEAVE
 from cockpit.screens.background import Answered, Arrived, Background, Readable, Trouble
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.help import Help
+from cockpit.screens.reading import Reading
 from cockpit.screens.sizing import TerminalSized
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
@@ -129,7 +130,7 @@ class FramedScreen(CockpitScreen):
         yield Notice(id="small")
 
     def on_mount(self) -> None:
-        self.query_one("#small", Notice).say("the terminal is too small: 60 x 20 is the least")
+        self.query_one("#small", Notice).say("the terminal is too small: it needs at least 60 x 20")
         cast(Any, self.app).alerts_changed.subscribe(self, lambda _alerts: self._draw())
 
     @property
@@ -171,7 +172,8 @@ class RunScreen(FramedScreen, Generic[S]):
 
     @on(ScreenSuspend)
     def _hidden(self) -> None:
-        self.background.hide()
+        if not isinstance(self.app.screen, Reading):  # which leaves the header to be seen
+            self.background.hide()
 
     @on(ScreenResume)
     def _seen(self) -> None:

@@ -27,12 +27,12 @@ from cockpit.screens.reading import Reading
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.data_browser import browser_frame, data_text
 from cockpit.widgets.data_overview import overview_frame
-from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import Frame, clean, in_role, wrap
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_badge import RunHeader
+from engine.plural import counted
 
 REST_SECONDS = 0.12
 """A sample must be looked at so long before its film is read."""
@@ -174,7 +174,7 @@ class Data(RunScreen[DataSource]):
             "all" if part == ("", "") else f"stage {stage_letter(part[0])} {part[1]}": part
             for part, _ in parts
         }
-        options = [(name, f"{count(number)} samples") for name, (_, number) in zip(names, parts, strict=True)]
+        options = [(name, counted(number, "sample")) for name, (_, number) in zip(names, parts, strict=True)]
 
         def chosen(name: str | None) -> None:
             if name is not None:

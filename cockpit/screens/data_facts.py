@@ -10,6 +10,7 @@ from typing import Any
 from cockpit.screens.data_state import Fact, Share
 from engine.data.curriculum import SPLITS, Sample
 from engine.data.labels import LABELS
+from engine.plural import counted
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 
@@ -31,7 +32,7 @@ def inventory(samples: Sequence[Sample], expected: Mapping[str, Any]) -> tuple[F
     facts.append(Fact("stage B", f"{len(samples) - stage_a:,}"))
     studies = len({sample.study_id for sample in samples})
     patients = len({sample.subject_id for sample in samples})
-    facts.append(Fact("studies", f"{studies:,}", detail=f"{patients:,} patients"))
+    facts.append(Fact("studies", f"{studies:,}", detail=counted(patients, "patient")))
     return tuple(facts)
 
 
@@ -42,7 +43,7 @@ def images_read(samples: Iterable[Sample]) -> set[str]:
 
 def _counted(name: str, found: int, wanted: Any, own: Iterable[Sample] = ()) -> Fact:
     patients = len({sample.subject_id for sample in own})
-    detail = f"{patients:,} patients" if patients else ""
+    detail = counted(patients, "patient") if patients else ""
     if not isinstance(wanted, int):
         return Fact(name, f"{found:,}", detail=detail)
     return Fact(name, f"{found:,}", f"{wanted:,}", "ok" if wanted == found else "bad", detail)
@@ -54,8 +55,10 @@ def _overlap(samples: Iterable[Sample]) -> Fact:
     for sample in samples:
         splits.setdefault(sample.subject_id, set()).add(sample.split)
     shared = sorted(subject for subject, own in splits.items() if len(own) > 1)
-    found = "no patient" if not shared else f"{len(shared):,} patients, e.g. {shared[0]}"
-    return Fact("on two sides", found, "none", "ok" if not shared else "bad")
+    found = (
+        "no patient in two splits" if not shared else f"{counted(len(shared), 'patient')}, e.g. {shared[0]}"
+    )
+    return Fact("overlap", found, "none", "ok" if not shared else "bad")
 
 
 def prevalences(samples: Iterable[Sample]) -> tuple[Share, ...]:

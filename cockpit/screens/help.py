@@ -26,6 +26,7 @@ CLOSING = "escape,q,enter"
 WIDTH, MARGINS = 92, 4
 """Columns of the box, and how many of them are its margins."""
 LABEL = 12
+"""Columns of the labels, at least."""
 MOST = 3
 """Rows that one action may take."""
 AROUND = 5
@@ -75,14 +76,14 @@ def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = []
     keys = max((len(action.key_name) for action in actions if not action.companion), default=0)
-    room = max(1, width - keys - 2 - LABEL)
-    for action in actions:
-        if action.companion:
-            continue
+    shown = [action for action in actions if not action.companion]
+    label = max([LABEL, *(width_of([(one.label_for(state), "")]) + 2 for one in shown)])
+    room = max(1, width - keys - 2 - label)
+    for action in shown:
         reason = "" if works(action, state) else action.reason(state)
         head: Line = [
             (f"{action.key_name:>{keys}}  ", "faint" if reason else "key"),
-            (f"{action.label_for(state):<{LABEL}}", "dim" if reason else "text"),
+            (f"{action.label_for(state):<{label}}", "dim" if reason else "text"),
         ]
         for words in wrap(reason or action.help, room, MOST, glyphs.ellipsis):
             lines.append([*head, (words, "dim")])

@@ -86,7 +86,9 @@ class Log(RunScreen[LogSource]):
             self._ask(lambda source: source.choose(state.words, level))
         elif action is keys.READ and state is not None and state.line is not None:
             text = clean(state.line.text)
-            self.app.push_screen(Reading("training.log", lambda width: _wrapped(text, width), self.glyphs))
+            self.app.push_screen(
+                Reading("training.log", lambda width: _wrapped(text, width), self.glyphs, text)
+            )
         elif action is keys.FOLLOW:
             self._ask(lambda source: source.follow())
         elif action.id in _MOVES:  # reading and levels wait for the first lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,11 +12,30 @@ from textual.screen import ModalScreen
 from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
-from cockpit.widgets.lines import cut
+from cockpit.widgets.lines import Frame, cut
 from cockpit.widgets.lines_view import LinesView
 from cockpit.widgets.pager import Lines, Pager
+from cockpit.widgets.still import Still
 
-KEYS = (("j k", "line", 0), ("space", "page", 1), ("esc", "back", 2))
+KEYS = (("j k", "line", 0), ("space", "page", 1), ("y", "copy", 3), ("esc", "back", 2))
+LOOK_SECONDS = 0.5
+"""Between two looks at the header below."""
+
+
+class Above(Still):
+    """What the header of the screen below says, for as long as that is covered."""
+
+    DEFAULT_CSS = "Above { height: 2; }"
+
+    def __init__(self, header: Still) -> None:
+        super().__init__()
+        self._header = header
+
+    def on_mount(self) -> None:
+        self.set_interval(LOOK_SECONDS, self.redraw)
+
+    def frame(self, width: int, height: int) -> Frame:
+        return self._header.frame(width, height)
 
 
 class Reading(LeftOnce, ModalScreen[None]):
@@ -29,24 +48,29 @@ class Reading(LeftOnce, ModalScreen[None]):
         ("pageup,b", "page(-1)"),
         ("home,g", "move(-1000000)"),
         ("end,G", "move(1000000)"),
+        ("y", "copy"),
         ("escape,q,enter", "dismiss"),
     ]
 
-    def __init__(self, title: str, lines: Lines, glyphs: Glyphs) -> None:
-        """`title` and `lines` hold nothing that a terminal would obey."""
+    def __init__(self, title: str, lines: Lines, glyphs: Glyphs, copied: str = "") -> None:
+        """`title` and `lines` hold nothing that a terminal would obey. copied: what a key copies, if anything."""
         super().__init__(classes="reading")
         self._title = title
         self._text = lines
         self._glyphs = glyphs
+        self._copied = copied
 
     def compose(self) -> ComposeResult:
+        below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
+        for header in below.query("#header").results(Still):
+            yield Above(header)
         yield LinesView([[], []])
         yield Pager(self._text)
         yield KeyBar(self._glyphs)
 
     def on_mount(self) -> None:
         for bar in self.query(KeyBar):  # none, where it was left before it was there
-            bar.show(KEYS)
+            bar.show([key for key in KEYS if key[1] != "copy" or self._copied])
 
     def on_resize(self, event: Resize) -> None:
         title = cut(self._title, event.size.width - 2, self._glyphs.ellipsis)
@@ -59,3 +83,9 @@ class Reading(LeftOnce, ModalScreen[None]):
     def action_page(self, by: int) -> None:
         pager = self.query_one(Pager)
         pager.scroll_lines(by * max(1, pager.size.height - 2))
+
+    def action_copy(self) -> None:
+        if self._copied:
+            cast(Any, self.app).copy_text(self._copied)
+        else:
+            self.app.notify("there is nothing to copy here", severity="warning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.message import Message
@@ -134,6 +134,8 @@ class Samples(RunScreen[SamplesSource]):
             self._read()
         elif action is keys.PATH:
             self._open_file()
+        elif action is keys.COPY and view.shown is not None:
+            cast(Any, self.app).copy_text(view.shown.written.text)
         else:
             self._look_at_film(action)
 
@@ -199,7 +201,9 @@ class Samples(RunScreen[SamplesSource]):
         if shown is not None:
             title = f"{clean(shown.case.case)}   {clean(shown.case.image)}"
             view, glyphs = self.view, self.glyphs
-            self.app.push_screen(Reading(title, lambda width: full_text(view, width, glyphs), glyphs))
+            self.app.push_screen(
+                Reading(title, lambda width: full_text(view, width, glyphs), glyphs, shown.written.text)
+            )
 
     def _open_file(self) -> None:
         shown = self.view.shown

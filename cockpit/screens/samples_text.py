@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.screens.samples_choice import SamplesView
 from cockpit.widgets.case_texts import machine_part
-from cockpit.widgets.diff import marked_lines, word_difference
+from cockpit.widgets.diff import invented_lines, missed_lines, word_difference
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, clean, columns, in_role, wrap
 
@@ -22,11 +22,11 @@ def full_text(view: SamplesView, width: int, glyphs: Glyphs) -> Frame:
     half = (room - 4) // 2 if width >= SIDE_BY_SIDE else room
     said: Frame = [
         [("said (generated)", "dim")],
-        *marked_lines(ours, glyphs.invented, half, glyphs.ellipsis),
+        *invented_lines(ours, half, glyphs),
     ]
     wanted: Frame = [
         [("truth (reference)", "dim")],
-        *marked_lines(theirs, glyphs.lacking, half, glyphs.ellipsis),
+        *missed_lines(theirs, half, glyphs),
     ]
     frame = columns([(said, half), (wanted, half)], gap=4) if width >= SIDE_BY_SIDE else [*said, [], *wanted]
     frame += [[], *machine_part(shown, min(room, 76), glyphs, roomy=True)]

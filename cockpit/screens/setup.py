@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from textual.signal import Signal
 from textual.widget import Widget
@@ -96,8 +96,7 @@ class Setup(RunScreen[BaseModelSource]):
         elif action is keys.DOWNLOAD:
             self._download()
         elif action is keys.COPY and view.shown is not None:
-            self.app.copy_to_clipboard("\n".join(shlex.join(command) for command in view.shown.fix))
-            self.app.notify("the command is on its way to the clipboard (OSC 52)", timeout=3)
+            cast(Any, self.app).copy_text("\n".join(shlex.join(command) for command in view.shown.fix))
         elif action is keys.REPORT:
             preset = time.strftime("setup-%Y%m%d-%H%M%S.txt")
             self.app.push_screen(Prompt("Write the report to", preset, "writes"), self._write)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.screens import reduce
 from cockpit.screens.samples_choice import Listed, SamplesView
 from cockpit.widgets.curves import stage_letter
-from cockpit.widgets.diff import marked_lines, shortened, word_difference
+from cockpit.widgets.diff import invented_lines, missed_lines, shortened, word_difference
 from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.label_table import POLICY, POLICY_SHORT, code_lines, label_marks, label_table, titles_of
@@ -53,7 +53,7 @@ def case_texts(
     frame += known
     if roomy and not view.blanked and view.blank_text is not None and height - len(frame) > 3:
         said, _ = word_difference(view.blank_text, shown.written.prose)
-        lines = marked_lines(said, glyphs.invented, width, glyphs.ellipsis)
+        lines = invented_lines(said, width, glyphs)
         frame += [[], [("image blanked, against what it said", "dim")]]
         frame += shortened(lines, height - len(frame), width, glyphs.ellipsis)
     if record and height - len(frame) > 3:
@@ -80,8 +80,8 @@ def two_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> lis
     if view.blanked and view.blank_text is not None:
         other_name, other = "blank image", view.blank_text
     ours, theirs = word_difference(shown.written.prose, other)
-    mine = marked_lines(ours, glyphs.invented, width, glyphs.ellipsis)
-    wanted = marked_lines(theirs, glyphs.lacking, width, glyphs.ellipsis)
+    mine = invented_lines(ours, width, glyphs)
+    wanted = missed_lines(theirs, width, glyphs)
     top = min(len(mine), max(height - len(wanted), (height + 1) // 2))
     return [
         ("said (generated)", shortened(mine, top, width, glyphs.ellipsis) or [[("nothing", "dim")]]),
@@ -120,8 +120,8 @@ def _legend(name: str, width: int, glyphs: Glyphs) -> Line:
         (f"{name}   " if width >= ROOMY else "", "dim"),
         (glyphs.hit, "accent"),
         (" hit  ", "dim"),
-        (glyphs.missed, "warn"),
+        (glyphs.missed, "missed"),
         (" missed  ", "dim"),
-        (glyphs.invented, "warn"),
+        (glyphs.invented, "invented"),
         (" invented", "dim"),
     ]

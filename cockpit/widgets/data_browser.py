@@ -11,6 +11,7 @@ from cockpit.widgets.listing import first_seen
 from cockpit.widgets.samples_board import WIDE, film_columns, film_frame
 from engine.data.curriculum import Sample
 from engine.data.icd import dotted
+from engine.plural import counted
 
 LIST_WIDTH = 25
 
@@ -41,7 +42,7 @@ def browser_frame(view: DataView, width: int, height: int, glyphs: Glyphs) -> Fr
 def sample_list(view: DataView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """Stage, split and id."""
     total, shown = len(view.state.samples), len(view.listed)
-    name = f"{count(total)} samples" if total == shown else f"{count(shown)} of {count(total)}"
+    name = counted(total, "sample") if total == shown else f"{count(shown)} of {count(total)}"
     frame: Frame = [[(name, "strong")]]
     stage, split = view.part
     words = "  ".join(
@@ -117,7 +118,7 @@ def tokens_lines(view: DataView, width: int) -> Frame:
     if tokens is None:
         return [[]]
     whole = tokens.prompt + tokens.answer
-    first: Line = [(f"{count(whole)} tokens", "text")]
+    first: Line = [(counted(whole, "token"), "text")]
     if whole > limit > 0:
         first.append((f"   over {count(limit)}: refused", "bad"))
     parts = f"{count(tokens.prompt)} masked, {count(tokens.answer)} supervised"

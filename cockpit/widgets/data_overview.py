@@ -110,23 +110,36 @@ def lengths_lines(lengths: Lengths, width: int, height: int, glyphs: Glyphs) -> 
         return [*frame, [(cut(clean(lengths.reason), width, glyphs.ellipsis), "dim")]]
     if not lengths.counts:
         return frame
-    last = max(lengths.limit, lengths.longest, 1)
-    span = last * 1.04
-    heights = [0] * width
+    begin = min(number for number, _ in lengths.counts) * lengths.bin
+    last = max(lengths.limit, lengths.longest, begin + 1)
+    most = max(samples for _, samples in lengths.counts)
+    axis = len(count(most)) + 1
+    columns = max(1, width - axis)
+
+    def column_of(tokens: float) -> int:
+        return min(columns - 1, max(0, int((tokens - begin) / ((last - begin) * 1.04) * columns)))
+
+    heights = [0] * columns
     for number, samples in lengths.counts:
-        first = min(width - 1, int(number * lengths.bin / span * width))
-        behind = min(width, max(first + 1, int((number + 1) * lengths.bin / span * width)))
-        for column in range(first, behind):
-            heights[column] += samples
-    limit_at = min(width - 1, int(lengths.limit / span * width)) if lengths.limit else None
+        first = column_of(number * lengths.bin)
+        for column in range(first, max(first + 1, column_of((number + 1) * lengths.bin))):
+            heights[column] = max(heights[column], samples)
+    limit_at = column_of(lengths.limit) if lengths.limit else None
     rows = bar_rows(heights, max(1, height - 2), glyphs)
-    for row in rows:
-        frame.append(_bars(row, limit_at, glyphs))
-    return [*frame, _lengths_floor(lengths, width, limit_at, last)]
+    labels = {
+        0: most,
+        **({len(rows) // 2: most * (len(rows) - len(rows) // 2) // len(rows)} if len(rows) > 4 else {}),
+    }
+    for index, row in enumerate(rows):
+        mark = glyphs.axis_tick if index in labels else glyphs.axis
+        label = count(labels[index]) if index in labels else ""
+        frame.append([(f"{label:>{axis - 1}}{mark}", "dim"), *_bars(row, limit_at, glyphs)])
+    floor = _lengths_floor(lengths, columns, limit_at, begin, last)
+    return [*frame, [(f"{'0':>{axis - 1}}{glyphs.axis_corner}", "dim"), *floor]]
 
 
 def _lengths_heading(lengths: Lengths, width: int) -> Line:
-    line: Line = [("tokens", "strong")]
+    line: Line = [("samples by tokens", "strong")]
     told: Line = []
     if lengths.over:
         told.append((f"{count(lengths.over)} over the limit of {count(lengths.limit)}: refused", "bad"))
@@ -152,9 +165,9 @@ def _bars(row: str, limit_at: int | None, glyphs: Glyphs) -> Line:
     ]
 
 
-def _lengths_floor(lengths: Lengths, width: int, limit_at: int | None, last: int) -> Line:
+def _lengths_floor(lengths: Lengths, width: int, limit_at: int | None, begin: int, last: int) -> Line:
     if limit_at is None:
-        return [(f"0{last:>{width - 1},}", "dim")]
+        return [(f"{count(begin)}{last:>{max(0, width - len(count(begin)))},}", "dim")]
     label = f"limit {count(lengths.limit)}"
-    start = max(2, min(limit_at - len(label) // 2, width - len(label)))
-    return [("0" + " " * (start - 1), "dim"), (label, "warn")]
+    start = max(len(count(begin)) + 1, min(limit_at - len(label) // 2, width - len(label)))
+    return [(f"{count(begin):<{start}}", "dim"), (label, "warn")]

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
+from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, Span, clean, cut
 
 Word = tuple[str, bool]
@@ -43,24 +44,32 @@ def _bare(words: Sequence[str]) -> list[str]:
     return [_EDGES.sub("", word).casefold() or word for word in words]
 
 
-def marked_lines(words: Sequence[Word], mark: str, width: int, ellipsis: str = "…") -> Frame:
-    """The words wrapped to `width`; a stretch that differs begins with `mark` and is underlined."""
+def invented_lines(words: Sequence[Word], width: int, glyphs: Glyphs) -> Frame:
+    """The model's words, marked where the truth lacks them."""
+    return marked_lines(words, glyphs.invented, "invented_word", width, glyphs.ellipsis)
+
+
+def missed_lines(words: Sequence[Word], width: int, glyphs: Glyphs) -> Frame:
+    """The words of the truth, marked where the model lacks them."""
+    return marked_lines(words, glyphs.lacking, "missed_word", width, glyphs.ellipsis)
+
+
+def marked_lines(words: Sequence[Word], mark: str, role: str, width: int, ellipsis: str = "…") -> Frame:
+    """The words wrapped to `width`; each that differs begins with `mark`: without colours that alone tells it."""
     lines: Frame = []
     line: Line = []
     used = 0
-    before = False
     for word, differs in words:
-        shown = cut(mark + word if differs and not before else word, max(1, width), ellipsis)
+        shown = cut(mark + word if differs else word, max(1, width), ellipsis)
         gap = 1 if line else 0
         if line and used + gap + cell_len(shown) > width:
             lines.append(line)
             line, used, gap = [], 0, 0
         if gap:
-            line.append((" ", "differs" if differs and before else "text"))
-        span: Span = (shown, "differs" if differs else "text")
+            line.append((" ", "text"))
+        span: Span = (shown, role if differs else "text")
         line.append(span)
         used += gap + cell_len(shown)
-        before = differs
     return [*lines, line] if line else lines
 
 

@@ -31,7 +31,7 @@ def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) ->
 
 
 def planned_lines(state: FlightState) -> Frame:
-    """`plan         2.7 GiB, 98 % taken` and `pace       1.75 samples/s, 1.90 planned`, where there was a plan."""
+    """`plan         2.7 GiB, 98 % in use` and `pace       1.75 samples/s, 1.90 planned`, where there was a plan."""
     stage = state.stage_now
     if stage is None or stage.planned_bytes is None:
         return []
@@ -43,7 +43,7 @@ def planned_lines(state: FlightState) -> Frame:
     taken = state.memory.process if state.memory.device is None else state.memory.reserved
     if taken is not None:
         over = taken > OVER_PLAN * stage.planned_bytes
-        memory.append((f", {round(100 * taken / stage.planned_bytes)} % taken", "warn" if over else "dim"))
+        memory.append((f", {round(100 * taken / stage.planned_bytes)} % in use", "warn" if over else "dim"))
     pace = state.pace.samples_per_second
     if stage.planned_samples_per_second is None or pace is None:
         return [memory]

@@ -10,7 +10,7 @@ from cockpit.widgets.lines import Frame, Line, clean, columns, cut, pad
 POLICY = "uncertain (?) and blank count as negative; unreadable line: no labels"
 POLICY_SHORT = "uncertain (?) and blank count as negative"
 
-SIGNS = {"hit": "accent", "missed": "warn", "invented": "warn", "neither": "faint"}
+SIGNS = {"hit": "accent", "missed": "missed", "invented": "invented", "neither": "faint"}
 """The role of each mark; its glyph says the same without colour."""
 
 

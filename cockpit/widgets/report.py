@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from cockpit.actions.flight import SAMPLE
 from cockpit.screens.flight_state import CaseView, FlightState
 from cockpit.widgets.curves import stage_letter
+from cockpit.widgets.diff import invented_lines, missed_lines, shortened, word_difference
 from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, columns, cut, width_of, wrap
+from cockpit.widgets.lines import Frame, Line, clean, columns, cut, width_of
 from cockpit.widgets.xray import picture_frame
 
 Marks = Sequence[tuple[str, str]]
@@ -65,7 +66,9 @@ def title_line(case: CaseView, width: int, glyphs: Glyphs) -> Line:
 
 def spoken(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """What the model wrote, then its labels and codes with their marks."""
-    return _told("generated", case.generated, mark_lines(case, width, glyphs), width, height, glyphs)
+    words, _ = word_difference(case.generated, case.reference)
+    lines = invented_lines(words, width, glyphs)
+    return _told("generated", lines, mark_lines(case, width, glyphs), width, height, glyphs)
 
 
 def referred(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -76,13 +79,14 @@ def referred(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Frame:
         *_named("Labels", labels, width, glyphs, MARK_ROWS),
         *_named("ICD", codes, width, glyphs, MARK_ROWS),
     ]
-    return _told("reference", case.reference, known, width, height, glyphs)
+    _, words = word_difference(case.generated, case.reference)
+    return _told("reference", missed_lines(words, width, glyphs), known, width, height, glyphs)
 
 
-def _told(name: str, text: str, known: Frame, width: int, height: int, glyphs: Glyphs) -> Frame:
+def _told(name: str, text: Frame, known: Frame, width: int, height: int, glyphs: Glyphs) -> Frame:
     """A heading, the prose, and what is known about it; the prose gives way."""
-    prose = wrap(text, width, max(1, height - 1 - len(known)), glyphs.ellipsis)
-    frame: Frame = [[(name, "dim")], *_prose(prose), *known]
+    prose = shortened(text, max(1, height - 1 - len(known)), width, glyphs.ellipsis)
+    frame: Frame = [[(name, "dim")], *prose, *known]
     return frame[:height]
 
 
@@ -93,12 +97,13 @@ def compact_lines(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Fr
     rows = max(0, height - len(marks))
     said_rows = max(1, (rows + 1) // 2)
     frame: Frame = []
+    ours, theirs = word_difference(case.generated, case.reference)
     for name, text, share in (
-        ("said ", case.generated, said_rows),
-        ("truth", case.reference, rows - said_rows),
+        ("said ", invented_lines(ours, width - 9, glyphs), said_rows),
+        ("truth", missed_lines(theirs, width - 9, glyphs), rows - said_rows),
     ):
-        for index, line in enumerate(wrap(text, width - 9, share, glyphs.ellipsis)):
-            frame.append([(f" {name if index == 0 else '':<5}  ", "dim"), (line, "text")])
+        for index, line in enumerate(shortened(text, share, width - 9, glyphs.ellipsis)):
+            frame.append([(f" {name if index == 0 else '':<5}  ", "dim"), *line])
     return [*frame, *marks][:height]
 
 
@@ -115,8 +120,8 @@ def _marked(name: str, marks: Marks | None, width: int, glyphs: Glyphs, rows: in
         return [[(f"{name:<7}", "dim"), ("line not readable", "warn")]]
     signs = {
         "hit": (glyphs.hit, "accent"),
-        "missed": (glyphs.missed, "warn"),
-        "invented": (glyphs.invented, "warn"),
+        "missed": (glyphs.missed, "missed"),
+        "invented": (glyphs.invented, "invented"),
     }
     words = [(f"{signs[mark][0]} {label}", signs[mark][1]) for mark, label in marks]
     return _named(name, words, width, glyphs, rows)
@@ -140,10 +145,6 @@ def _named(name: str, words: Sequence[tuple[str, str]], width: int, glyphs: Glyp
             lines.append([(" " * 7, "text")])
         lines[-1].append((piece + "  ", role))
     return lines
-
-
-def _prose(lines: Sequence[str]) -> Frame:
-    return [[(line, "text")] for line in lines]
 
 
 def _picture(case: CaseView, width: int, height: int, glyphs: Glyphs) -> Frame:

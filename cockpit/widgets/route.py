@@ -70,8 +70,12 @@ def bar(stage: StageView, width: int, glyphs: Glyphs) -> Line:
 def figures_of(stage: StageView, state: FlightState, glyphs: Glyphs, digits: int) -> Line:
     """What there is to know about the stage, in columns that stay."""
     if stage.status == "ahead":
+        noun = "step" if stage.steps == 1 else "steps"
         return [
-            (f"{glyphs.neither} {figures.count(stage.steps):>{digits}} steps, {_epochs(stage.epochs)}", "dim")
+            (
+                f"{glyphs.neither} {figures.count(stage.steps):>{digits}} {noun}, {_epochs(stage.epochs)}",
+                "dim",
+            )
         ]
     if stage.status == "now":
         return _under_way(stage, state, glyphs, digits)

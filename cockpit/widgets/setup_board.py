@@ -13,6 +13,7 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import screens_line
 from cockpit.widgets.lines import Frame, Line, both_ends, clean, columns, cut, in_role, wrap
 from cockpit.widgets.listing import first_seen
+from engine.plural import counted
 from engine.setup_check.finding import Finding
 
 SIDE_BY_SIDE = 100
@@ -216,7 +217,7 @@ def plan_frame(view: SetupView, width: int, glyphs: Glyphs) -> Frame:
     for words in change_words(plan)[:8]:
         frame.append([(cut(clean(words.replace("→", arrow)), width, glyphs.ellipsis), "strong")])
     if len(plan.changes) > 8:
-        frame.append([(f"and {len(plan.changes) - 8} packages more", "strong")])
+        frame.append([(f"and {counted(len(plan.changes) - 8, 'more package')}", "strong")])
     frame += in_role(wrap(proof_words(plan), width, 3, glyphs.ellipsis), "dim")
     kept = "The files that change are kept first; u puts them back byte for byte."
     return [*frame, *in_role(wrap(kept, width, 2), "dim")]

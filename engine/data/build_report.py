@@ -8,6 +8,7 @@ from typing import Any
 from engine.data.curriculum import SPLITS, STAGES, Sample
 from engine.data.mimic_tree import MimicRoots
 from engine.data.studies import Study
+from engine.plural import counted
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class BuildReport:
     def lines(self) -> list[str]:
         """The same for people, without the paths."""
         counts = sample_counts(self.samples)
-        lines = [f"{len(self.samples):,} samples; stage A {counts['stage_a_fraction']:.1%}"]
+        lines = [f"{counted(len(self.samples), 'sample')}; stage A {counts['stage_a_fraction']:.1%}"]
         for split in SPLITS:
             own = counts["splits"][split]
             if own["samples"]:
@@ -49,7 +50,10 @@ class BuildReport:
                     f"{own['studies']:>7,} studies  {own['patients']:>7,} patients"
                 )
         lines.append(f"patients in more than one split: {patient_overlap(self.samples)}")
-        lines += [f"{number:>7,} studies: {what}" for what, number in self.coverage.items()]
+        lines += [
+            f"{number:>7,} {'study' if number == 1 else 'studies'}: {what}"
+            for what, number in self.coverage.items()
+        ]
         lines += [f"{number:>7,} left out: {why}" for why, number in self.dropped.items()]
         return lines
 

@@ -125,7 +125,7 @@ def _ehr(value: Any, prompt: str) -> dict[str, Any] | None:
     if not isinstance(text, str) or not text:
         raise ValueError("ehr.text is missing")
     if text not in prompt:
-        raise ValueError("ehr.text does not stand in the prompt word for word")
+        raise ValueError("ehr.text does not appear in the prompt word for word")
     return value
 
 

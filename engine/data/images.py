@@ -47,7 +47,7 @@ def open_image(root: Path, relative: str) -> Image.Image:
         with open_plain(path, "rb") as file, Image.open(file, formats=_FORMATS) as image:
             width, height = image.size
             if not width * height:
-                raise UserError(f"{path}: {width} x {height} pixels is no picture")
+                raise UserError(f"{path}: {width} x {height} pixels is not a picture")
             if width * height > MAX_PIXELS:
                 raise UserError(f"{path}: {width} x {height} pixels is more than the {MAX_PIXELS} allowed")
             if max(width, height) > MAX_SIDE:

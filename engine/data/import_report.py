@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.data.build_report import patient_overlap, sample_counts
 from engine.data.curriculum import SPLITS, Sample
+from engine.plural import counted
 
 _SHOWN = 12
 
@@ -48,7 +49,7 @@ class ImportReport:
         """The same for people, the most frequent first."""
         counts = sample_counts(self.samples)
         lines = [
-            f"{self.read:,} records read, {len(self.samples):,} samples written, "
+            f"{counted(self.read, 'record')} read, {counted(len(self.samples), 'sample')} written, "
             f"{sum(self.dropped.values()):,} left out; stage A {counts['stage_a_fraction']:.1%}"
         ]
         for split in SPLITS:
@@ -63,7 +64,7 @@ class ImportReport:
             for text, number in counter.most_common(_SHOWN):
                 lines.append(f"{title}: {number:,} x {text} (first: {self.first[text]})")
             if len(counter) > _SHOWN:
-                lines.append(f"{title}: {len(counter) - _SHOWN} kinds more, see import.json")
+                lines.append(f"{title}: {counted(len(counter) - _SHOWN, 'more kind')}, see import.json")
         if self.unknown_fields:
             names = ", ".join(f"{name} ({number:,})" for name, number in self.unknown_fields.most_common())
             lines.append(f"fields not understood: {names}")

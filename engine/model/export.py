@@ -81,7 +81,7 @@ def export(
         error, tolerance = distance(answers, adapted), _tolerance(trained)
         if error > tolerance or error > effect / 2:
             raise UserError(
-                f"{trained.checkpoint}: what was exported answers otherwise than the run's model (by {error:.1e} of "
+                f"{trained.checkpoint}: what was exported answers differently from the run's model (by {error:.1e} of "
                 f"the largest logit; allowed are {tolerance:.0e} and half of the adapter's effect, {effect / 2:.1e}); "
                 + ("export without --merged" if merged else "nothing was kept")
             )

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from typing import NoReturn, TypeVar
 from engine.errors import UserError
 from engine.model.hub import Hub, HubFile, Lost
 from engine.plain_file import open_plain
+from engine.plural import counted
 from engine.printable import message
 from engine.setup_check.model_download import (
     Download,
@@ -68,9 +70,8 @@ def fetch_model(repo: str, revision: str, directory: Path) -> int:
     """The download's whole life, as its own process: 0 whole, 1 ended before that, 2 asked for what cannot be."""
     lock = take_lock(directory)
     if lock is None:
-        raise UserError(
-            f"{directory}: another download is under way there; see `cxr-cockpit model fetch --to`"
-        )
+        again = shlex.join(["cxr-cockpit", "model", "fetch", repo, "--to", str(directory)])
+        raise UserError(f"{directory}: another download is under way there; see `{again}`")
     logging.getLogger("httpx2").setLevel(
         logging.WARNING
     )  # it tells of every request, signed addresses included
@@ -118,7 +119,7 @@ class Fetch:
         self._ask_disk(missing)
         for file in missing:
             self._fetch(hub, commit, file)
-        self.end("finished", f"{len(files)} files, every size and hash agrees")
+        self.end("finished", f"{counted(len(files), 'file')}, every size and hash agrees")
         return self._standing
 
     def end(self, state: State, message: str, usage: bool = False) -> None:

@@ -60,7 +60,7 @@ class Hub:
 
     def __init__(self, repo: str) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-            raise UserError(f"{repo!r} is no repository; it is written OWNER/NAME")
+            raise UserError(f"{repo!r} is not a repository; it is written OWNER/NAME")
         self.repo = repo
         self._base = constants.ENDPOINT
         self._host = urlsplit(self._base).hostname or self._base
@@ -119,7 +119,7 @@ class Hub:
         except OfflineModeIsEnabled:
             raise UserError("HF_HUB_OFFLINE is set; unset it to fetch a model") from None
         except httpx2.UnsupportedProtocol:
-            raise UserError(f"{self._base}: is no web address; is HF_ENDPOINT right?") from None
+            raise UserError(f"{self._base}: is not a web address; is HF_ENDPOINT right?") from None
         except httpx2.TransportError as error:
             raise Lost(f"{self._host}: {error or type(error).__name__}") from None
 

@@ -10,6 +10,7 @@ from engine.model.converted import audit_converted, read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 from engine.model.tokenizer import load_tokenizer
+from engine.plural import counted
 from engine.sizes import on_disk
 
 
@@ -114,16 +115,15 @@ def _files(directory: Path, layout: str, found: Audit) -> dict[str, Any]:
 
 def describe(found: dict[str, Any]) -> list[str]:
     """The audit as lines for a person."""
-    lines = [
-        f"{found['directory']}  ({found['format']}, {found['shards']} shards, {found['tensors']} tensors)"
-    ]
+    parts = [found["format"], counted(found["shards"], "shard"), counted(found["tensors"], "tensor")]
+    lines = [f"{found['directory']}  ({', '.join(parts)})"]
     image, text = found["image"], found["text"]
     lines += [
         f"  size     {found['parameters']:,} parameters, {on_disk(found['bytes'])}, "
         f"{', '.join(found['dtypes'])}",
         f"  image    {image['size']} px, patch {image['patch']}, {image['tokens']} tokens, "
         f"tower {image['tower']}",
-        f"  text     {text['num_hidden_layers']} layers of {text['hidden_size']}, "
+        f"  text     {counted(text['num_hidden_layers'], 'layer')} of {text['hidden_size']}, "
         f"vocabulary {found['vocabulary']}, "
         f"rope theta {text['rope_theta'] or 0:g}, eps {text['rms_norm_eps']:g}",
         f"  tokens   {', '.join(found['tokenizer']) or 'none'}",
@@ -133,6 +133,6 @@ def describe(found: dict[str, Any]) -> list[str]:
     for word in ("missing", "unexpected", "reshaped"):
         lines += [f"  ✖ {word}  {name}" for name in found[word]]
     lines += [f"  ✖ {finding}" for finding in found["findings"]]
-    whole = "the weights are whole" if found["tokenizer_flaw"] else "whole: it would load"
+    whole = "the weights are whole" if found["tokenizer_flaw"] else "complete: it would load"
     lines.append(f"  ✔ {whole}" if found["ok"] else "  ✖ it would be refused")
     return lines

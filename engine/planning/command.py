@@ -33,7 +33,7 @@ def plan(
             told["as_it_is"] = {"peak_bytes": before.peak.total, "seconds": total_seconds(before)}
         print(json.dumps(told, indent=2))
     else:
-        print(describe(found))
+        print(describe(found, runs))
         if before:
             print(compared(before, found, what_if))
     return 1 if found.fits is False else 0

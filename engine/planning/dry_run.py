@@ -28,7 +28,7 @@ from engine.training import device as devices
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.evaluation import Evaluator
 from engine.training.loaded import Loaded, load
-from engine.training.loop import StageTrainer
+from engine.training.loop import NonFinite, StageTrainer
 from engine.training.out_of_memory import is_out_of_memory
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.schedule import StageSchedule
@@ -75,10 +75,13 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     device = devices.choose_device(config.model.device)
     try:
         trial, encoded = _tried(config, device, place, stages)
+    except NonFinite as odd:
+        _say(f"the run would not train: {odd}")
+        return 1
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        _say("out of memory: the run would not fit; `cxr-cockpit plan` tells which recipes do")
+        _say("out of memory: the run would not fit; `cxr-cockpit plan CONFIG` tells which recipes do")
         return 1
     lengths = lengths_of(encoded)
     plan = make_plan(config, runs, stages, compare=False, lengths=lengths)
@@ -287,7 +290,7 @@ def summary(plan: Plan, trial: Trial, whole: Plan) -> list[str]:
     )
     if plan.limit is not None and trial.peak > plan.limit:
         lines.append(
-            f"  ✖ more than the {in_memory(plan.limit)} there are: see `cxr-cockpit plan` for what fits"
+            f"  ✖ more than the {in_memory(plan.limit)} there are: see `cxr-cockpit plan CONFIG` for what fits"
         )
     return lines
 

@@ -2,11 +2,13 @@
 
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.durations import duration
 from engine.planning.plan import Plan
 from engine.planning.recipes import Recipe, best
+from engine.runs.layout import command_line
 from engine.sizes import in_memory
 
 SHOWN = 8
@@ -78,8 +80,8 @@ def _recipe(one: Recipe) -> dict[str, Any]:
     }
 
 
-def describe(plan: Plan) -> str:
-    """At most 80 columns, but for a path that is longer."""
+def describe(plan: Plan, runs: Path) -> str:
+    """At most 80 columns, but for a path that is longer. runs: where measured rates are kept."""
     longest = plan.workload.longest
     here = "" if plan.here else " (not on this machine)"
     lines = [f"{plan.shapes.name}  {plan.config.model.precision} on {plan.device}{here}"]
@@ -99,13 +101,14 @@ def describe(plan: Plan) -> str:
     }
     lines.append(f"  {'peak':<17}{in_memory(plan.peak.total):>10}{verdict[plan.fits]}")
     others = ", ".join(f"{phase.phase} {in_memory(phase.total)}" for phase in plan.phases[1:])
-    lines += [f"  elsewhere: {others}", "", *_time_lines(plan)]
+    lines += [f"  elsewhere: {others}", "", *_time_lines(plan, runs)]
     return "\n".join([*lines, *_recipe_lines(plan)])
 
 
-def _time_lines(plan: Plan) -> list[str]:
+def _time_lines(plan: Plan, runs: Path) -> list[str]:
     if not plan.times:
-        return [f"time: the speed of {plan.device} is not known; `cxr-cockpit check --device` measures it"]
+        check = command_line("check", "--device", runs=runs)
+        return [f"time: the speed of {plan.device} is not known; `{check}` measures it"]
     assert plan.speed
     lines = ["time           steps   s a step   training  validation  answers     all"]
     for work in plan.workload.stages:

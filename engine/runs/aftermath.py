@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.plain_file import open_plain
+from engine.plural import counted
 from engine.runs import machine
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.failures import known_failure
@@ -53,16 +54,16 @@ def _silent_end(paths: RunPaths, status: Status) -> str:
     booted = before.get("booted")
     if booted and abs(machine.booted() - booted) > _BOOT_SLACK:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(machine.booted()))
-        return f"the machine was started anew ({when}) while the engine was at work"
+        return f"the machine restarted ({when}) while the engine was at work"
     kills = machine.oom_kills()
     if kills is not None and kills > before.get("oom_kills", kills):
-        return "the system killed processes for want of memory while the engine was at work, most likely this one"
+        return "memory ran out while the engine was at work and the system killed processes, most likely this one too"
     used, total = memory
     if total and used / total > _NEARLY_ALL:
-        return f"the memory was nearly used up ({in_memory(used)} of {in_memory(total)}): the system has killed it"
+        return f"memory was nearly full ({in_memory(used)} of {in_memory(total)}): the system killed it"
     if not status.error or "last line of" not in status.error:
         return (
-            "it left no word, as a process does that is killed: by the system for want of memory, or by hand"
+            "it ended without a message, so it was killed: by the system because memory ran out, or by hand"
         )
     return ""
 
@@ -83,11 +84,12 @@ def _safe(paths: RunPaths, status: Status) -> str:
     newest = newest_checkpoint(paths)
     reached = standing(newest) if newest else None
     if newest is None or reached is None:
-        return "no checkpoint was written yet: going on means from the beginning; the data stay as they are"
+        return "no checkpoint was written yet: it starts again from the beginning; the data are kept"
     place = f"checkpoint {newest.name}, step {reached.step:,} of {reached.steps:,}"
     if status.stage != reached.stage or status.step is None or status.step <= reached.step:
         return f"all of it: {place}"
-    return f"{place}; the {status.step - reached.step:,} steps after it are trained again"
+    after = status.step - reached.step
+    return f"{place}; the {counted(after, 'step')} after it {'is' if after == 1 else 'are'} trained again"
 
 
 def _last_lines(paths: RunPaths) -> tuple[str, ...]:

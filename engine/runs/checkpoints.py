@@ -11,6 +11,7 @@ from typing import Literal
 
 from engine.errors import UserError
 from engine.json_file import read_json
+from engine.nearest import nearest
 from engine.plain_file import NotPlain, kind_of, open_descriptor, open_plain
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 
@@ -64,8 +65,10 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
     """The directory of that checkpoint, unverified. Raises UserError, naming those there are, if it is none of them."""
     there = checkpoint_names(paths)
     if name not in there:
+        near = nearest(name, there)
+        hint = f"; did you mean {near}?" if near else ""
         raise UserError(
-            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(there) or 'none'}"
+            f"run {paths.name!r} has no checkpoint {name!r}; there are: {', '.join(there) or 'none'}{hint}"
         )
     return paths.checkpoints / name
 

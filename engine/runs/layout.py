@@ -59,10 +59,12 @@ class RunPaths:
 
     @property
     def resume_command(self) -> str:
-        """What a person types to go on with this run, from where they are now."""
-        directory = self.root.absolute().parent
-        where = "" if directory == runs_dir() else f" --runs {shlex.quote(str(directory))}"
-        return f"cxr-cockpit resume {self.name}{where}"
+        """What a person types to go on with this run."""
+        return self.command("resume")
+
+    def command(self, verb: str, *words: str) -> str:
+        """What a person types for this run: `cxr-cockpit VERB NAME`, then the words."""
+        return command_line(verb, self.name, *words, runs=self.root.parent)
 
     def is_run(self) -> bool:
         """Whether the directory holds a run: an engine was started in it, or is about to be.
@@ -77,6 +79,13 @@ class RunPaths:
 def runs_dir(option: str | os.PathLike[str] | None = None) -> Path:
     """The directory of runs: the option, else $CXR_RUNS, else ./runs. It need not exist."""
     return expanded(option or os.environ.get("CXR_RUNS") or "runs").absolute()
+
+
+def command_line(*words: str, runs: Path) -> str:
+    """What a person types, here or in another terminal; it names the directory of runs unless that is the usual one."""
+    usual = Path("runs").absolute()
+    named = [] if runs.absolute() == usual == runs_dir() else ["--runs", str(runs.absolute())]
+    return shlex.join(["cxr-cockpit", *words, *named])
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

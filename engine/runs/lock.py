@@ -218,4 +218,4 @@ def _checked_descriptor(paths: RunPaths, text: str) -> int:
 def _in_use(paths: RunPaths) -> str:
     holder = lock_holder(paths)
     who = f"pid {holder.pid}" if holder and holder.pid else "another process"
-    return f"run {paths.name!r} is already in use by {who}: see `cxr-cockpit status {paths.name}`"
+    return f"run {paths.name!r} is already in use by {who}: see `{paths.command('status')}`"

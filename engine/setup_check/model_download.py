@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import UserError
+from engine.json_file import read_json
 from engine.plain_file import open_descriptor
 
 #: The base model that the project is about.

@@ -12,6 +12,7 @@ import torch
 from engine.errors import UserError
 from engine.model.loading import Base
 from engine.model.lora import trainable
+from engine.plural import counted
 from engine.training.batches import Batch, Encoded
 
 #: LoRA's A has no gradient while B is still zero, so it moves one step later than B.
@@ -66,7 +67,7 @@ class MovementWatch:
             listed = ", ".join((still or odd)[:3])
             word = "has not moved" if still else "is not finite"
             raise AuditFailure(
-                f"after {self._steps} steps {len(still or odd)} of {len(now)} tensors: {listed} {word}"
+                f"after {counted(self._steps, 'step')} {len(still or odd)} of {len(now)} tensors: {listed} {word}"
             )
         return f"audit: all {len(now)} trainable tensors have moved and are finite"
 

@@ -11,6 +11,7 @@ from engine.config import RunConfig
 from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.lora import trainable
+from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.sizes import in_memory
 
 _BYTES = {"float32": 4, "bfloat16": 2}
@@ -46,14 +47,19 @@ def loading_words(config: RunConfig) -> str:
     )
 
 
-def training_words(config: RunConfig, run: str, stage: str, model: torch.nn.Module, evaluating: bool) -> str:
+def training_words(
+    config: RunConfig, paths: RunPaths, stage: str, model: torch.nn.Module, evaluating: bool
+) -> str:
     """For memory that ran out in a step, or while validating and generating."""
     adapter = sum(parameter.numel() for parameter in trainable(model).values()) * _BYTES_TRAINED
     doing = "while generating and scoring" if evaluating else "in a step"
+    runs = paths.root.parent
+    words = ["train", str(paths.config), "--from", paths.name, "--run", next_free_name(runs, paths.name)]
+    smaller = command_line(*words, *_smaller(config, stage, evaluating), runs=runs)
     return (
         f"out of memory {doing} of {stage}: base {_weights(config.base_directory, config.model.precision)}, adapter "
         f"with gradients and moments {in_memory(adapter)}, {_free()} are free without the step; go on in a new run "
-        f"with a smaller plan: train CONFIG --from {run} --run NAME {' '.join(_smaller(config, stage, evaluating))}"
+        f"with a smaller plan: `{smaller}`"
     )
 
 
@@ -61,14 +67,19 @@ def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
     """Settings that need less memory, those first that change no result."""
     section = config.stage(stage)
     if evaluating and config.evaluation.batch_size > 1:
-        return [f"--set evaluation.batch_size={config.evaluation.batch_size // 2}"]
+        return ["--set", f"evaluation.batch_size={config.evaluation.batch_size // 2}"]
     if section.batch_size > 1:
         batch = max(size for size in range(1, section.batch_size) if section.batch_size % size == 0)
         pieces = section.accumulation * (section.batch_size // batch)
-        return [f"--set stages.{stage}.batch_size={batch}", f"--set stages.{stage}.accumulation={pieces}"]
+        return [
+            "--set",
+            f"stages.{stage}.batch_size={batch}",
+            "--set",
+            f"stages.{stage}.accumulation={pieces}",
+        ]
     if config.model.precision == "float32":
-        return ["--set model.precision=bfloat16"]
-    return [f"--set data.max_length={config.data.max_length // 2}"]
+        return ["--set", "model.precision=bfloat16"]
+    return ["--set", f"data.max_length={config.data.max_length // 2}"]
 
 
 def _weights(base: Path, precision: str) -> str:

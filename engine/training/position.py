@@ -8,7 +8,7 @@ from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import flaw, named_checkpoint
-from engine.runs.layout import RunPaths
+from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.runs.store import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
@@ -54,9 +54,12 @@ def where_to_go_on(
 def refuse_if_there_were_some(paths: RunPaths, told: str | None) -> None:
     """Raises `UserError` where the database tells of a checkpoint and the directory, which is empty, does not."""
     if told:
+        runs = paths.root.parent
+        name = next_free_name(runs, paths.name)
+        anew = command_line("train", str(paths.config), "--run", name, runs=runs)
         raise UserError(
             f"{paths.checkpoints}: holds no checkpoint, but the run had written {told}: bring them back (is a disk "
-            "not mounted?), or begin anew under another name with `cxr-cockpit train`"
+            f"not mounted?), or begin anew under another name: `{anew}`"
         )
 
 

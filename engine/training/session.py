@@ -192,7 +192,7 @@ class _Session:
             if not self._run(stage, loaded):
                 return 1
             self.writer.event("note", f"{name} finished", stage=name, step=stage.step)
-        self.control.enter("finished", "every asked stage is done")
+        self.control.enter("finished", "all requested stages are done")
         return 0
 
     def _run(self, stage: StageRun, loaded: Loaded) -> bool:
@@ -215,7 +215,7 @@ class _Session:
                 except Exception:
                     log.exception("the step done last could not be made safe")
                 raise OutOfMemory(
-                    training_words(self.config, self.paths.name, stage.name, loaded.model, evaluating)
+                    training_words(self.config, self.paths, stage.name, loaded.model, evaluating)
                 ) from error
 
     def _check_films(self, samples: Sequence[Sample], resumed: bool) -> None:

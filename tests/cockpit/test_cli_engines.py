@@ -180,7 +180,7 @@ def test_ctrl_c_parks(engine: Becomes, runs: Path, capsys: pytest.CaptureFixture
     interrupting.join()
     lines = capsys.readouterr().out.splitlines()
     assert any("parking" in line and "cxr-cockpit resume demo" in line for line in lines)
-    assert lines[-1].startswith("demo parked: go on with `cxr-cockpit resume demo`")
+    assert lines[-1].startswith("demo parked: go on with `cxr-cockpit resume demo --runs ")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -286,7 +286,7 @@ def test_after_a_crash_all_there_is_to_say_is_said(
     last = capsys.readouterr().out.splitlines()[-1]
     assert "the GPU or its driver failed" in last and "nvidia-smi" in last
     assert "safe: all of it: checkpoint stage_a-000001, step 1 of 9" in last
-    assert last.endswith("go on from the last checkpoint with `cxr-cockpit resume demo`")
+    assert last.endswith(f"go on from the last checkpoint with `cxr-cockpit resume demo --runs {runs}`")
     assert main(["status", "demo"]) == 0
     told = capsys.readouterr().out
     for word in ("crashed", "why", "hint", "safe", "go on", "cxr-cockpit resume demo", "log"):
@@ -381,7 +381,7 @@ def test_resume_mends_a_database_that_cannot_be_read_at_all(
     paths.db.with_name("run.db-wal").unlink(missing_ok=True)
     paths.db.write_bytes(b"this is no database" * 300)
     assert main(["status", "demo"]) == 2
-    assert "`cxr-cockpit resume demo` keeps it aside" in capsys.readouterr().err
+    assert f"`cxr-cockpit resume demo --runs {runs}` keeps it aside" in capsys.readouterr().err
     with EngineLock.take(paths):
         assert main(["resume", "demo", "--headless"]) == 2, "its engine mends it"
     engine(FINISHES)

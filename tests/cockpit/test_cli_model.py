@@ -30,7 +30,7 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.Cap
 def test_a_whole_one_would_load(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "inspect", str(directory)]) == 0
     said = capsys.readouterr().out
-    assert "✔ whole: it would load" in said and "56 px, patch 14, 16 tokens" in said
+    assert "✔ complete: it would load" in said and "56 px, patch 14, 16 tokens" in said
     assert "3 layers of 64" in said and "BF16" in said
     assert main(["model", "inspect", str(directory), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

@@ -35,7 +35,7 @@ def said(path: Path, text: str | bytes) -> str:
         ("  rank: 32", "  rank: yes", "lora.rank: true is not a value for it"),
         ("  rank: 32", "  rank: 0", "lora.rank: must be at least 1 (it is 0)"),
         ("  rank: 32", "  rank: {deep: 1}", "lora.rank: must be a whole number"),
-        ("  rank: 32", "  rank: 32\n  rank: 16", "the key 'rank' stands here twice"),
+        ("  rank: 32", "  rank: 32\n  rank: 16", "the key 'rank' appears twice"),
         ("  alpha: 32", "  alpha: .inf", "lora.alpha: must be a finite number (it is inf)"),
         ("  alpha: 32", "  alpha: .nan", "lora.alpha: must be a finite number"),
         ("  alpha: 32", "  targets: '('", "lora.targets: not a regular expression"),
@@ -82,6 +82,32 @@ def test_a_directory_and_a_pipe_s_end_are_no_configurations(tmp_path: Path) -> N
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(UserError, match="cannot be read"):
         load_config(tmp_path / "loop")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "seed",
+        "model.threads",
+        "data.phantom.patients",
+        "data.max_length",
+        "lora.rank",
+        "stages.stage_a.epochs",
+        "stages.stage_b.batch_size",
+        "stages.stage_b.accumulation",
+        "stages.stage_a.learning_rate",
+        "evaluation.cases",
+        "evaluation.max_new_tokens",
+        "cadence.checkpoint",
+    ],
+)
+@pytest.mark.parametrize("words", ["9" * 30, "9" * 5000, "1e300", ".nan", "-.inf", f'"{"9" * 400} steps"'])
+def test_a_number_beyond_reason_is_refused_with_its_key(tmp_path: Path, key: str, words: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(DEMO)
+    with pytest.raises(UserError) as refused:
+        load_config(path, [f"{key}={words}"])
+    assert str(refused.value).startswith(f"--set {key}=")
 
 
 VALUES = st.recursive(

@@ -61,8 +61,8 @@ def test_a_calm_run_raises_nothing() -> None:
         ),
         (seen(training(), ended=[StageEnd("stage_a", 4, math.nan, 2.0)]), "loss above its bar", "nan"),
         (seen(training(), memory={"system": (7.9 * GIB, 8 * GIB)}), "low memory", "7.90 GiB of 8.00 GiB"),
-        (seen(training(), disk=GIB // 2), "low disk", "536.9 MB of disk left, 1.00 GB are wanted"),
-        (seen(training(), disk=5 * GIB, checkpoint=2 * GIB), "low disk", "6.44 GB are wanted"),
+        (seen(training(), disk=GIB // 2), "low disk", "536.9 MB of disk left, 1.00 GB are needed"),
+        (seen(training(), disk=5 * GIB, checkpoint=2 * GIB), "low disk", "6.44 GB are needed"),
     ],
 )
 def test_what_deserves_a_look(evidence: Evidence, kind: str, words: str) -> None:

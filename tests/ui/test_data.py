@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from cockpit.actions import DATA_ACTIONS, keys_that_work
 from cockpit.actions import data as keys
 from cockpit.screens import data_facts
 from cockpit.screens.brief import Brief
@@ -24,6 +25,7 @@ from cockpit.widgets.data_browser import browser_frame, data_text
 from cockpit.widgets.data_overview import lengths_lines, overview_frame, shares_lines
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.histogram import bar_rows
+from cockpit.widgets.keys import keys_line
 from cockpit.widgets.lines import Frame, width_of
 from engine.config import BUNDLED_BASE
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
@@ -70,11 +72,11 @@ def test_counts_are_held_against_what_is_expected() -> None:
 
 
 def test_a_patient_on_both_sides_is_found() -> None:
-    assert verdicts(four())["on two sides"] == "ok"
+    assert verdicts(four())["overlap"] == "ok"
     shared = [*four(), sample(5, "val", subject_id="p1")]
-    assert verdicts(shared)["on two sides"] == "bad"
-    assert "1 patients, e.g. p1" in next(
-        fact.found for fact in data_facts.inventory(shared, {}) if fact.name == "on two sides"
+    assert verdicts(shared)["overlap"] == "bad"
+    assert "1 patient, e.g. p1" in next(
+        fact.found for fact in data_facts.inventory(shared, {}) if fact.name == "overlap"
     )
 
 
@@ -122,6 +124,23 @@ def test_the_limit_is_drawn_into_the_histogram() -> None:
     frame = lengths_lines(lengths, 60, 6, UNICODE)
     assert "limit 100" in text(frame) and "1 over the limit of 100: refused" in text(frame)
     assert any(role == "bad" and part.strip() for line in frame[1:] for part, role in line)
+
+
+def test_the_histogram_has_two_axes_and_begins_where_its_samples_do() -> None:
+    lengths = Lengths(800, 16, ((40, 500), (41, 1000), (45, 20)), 1520, 1520, 730, "s1", 0)
+    lines = text(lengths_lines(lengths, 60, 10, UNICODE)).splitlines()
+    assert lines[0].startswith("samples by tokens")
+    assert lines[1].startswith("1,000┤") and lines[-1].startswith("    0└640 ")
+    assert "500┤" in "".join(lines[2:-1]), "a tick half way"
+    assert "limit 800" in lines[-1]
+    first = min(line.index("█") for line in lines[1:-1] if "█" in line)
+    assert first == 6, "the first bar stands at the axis"
+
+
+def test_missing_films_have_their_key_in_a_narrow_footer() -> None:
+    state = DataState(Brief("n"), samples=tuple(four()), films=Films(5, 5, ("a.png",), True, 3, ()))
+    shown = keys_line(keys_that_work(DATA_ACTIONS, DataView(state, listed=tuple(four()))), 80)
+    assert ("m", "key") in shown
 
 
 def test_bars_of_both_sides_have_one_scale() -> None:

@@ -318,3 +318,13 @@ async def test_no_color(kit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Non
         styles = [segment.style for strip in app.screen._compositor.render_strips() for segment in strip]
         colours = {style.color.triplet for style in styles if style and style.color and style.color.triplet}
         assert all(max(triplet) - min(triplet) <= 2 for triplet in colours)
+
+
+async def test_gauges_grow_with_the_terminal(kit: ModuleType) -> None:
+    widths = []
+    for size in ((100, 40), (120, 40), (200, 60)):
+        app = kit.app_on(kit.FakeSource(kit.a_state()))
+        async with app.run_test(size=size) as pilot:
+            await kit.until(pilot, lambda app=app: "process" in kit.shown(app))
+            widths.append(app.screen.query_one("#gauges").size.width)
+    assert widths[0] == widths[1] == 40 < widths[2] <= 72

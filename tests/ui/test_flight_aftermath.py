@@ -19,7 +19,7 @@ from engine.runs.status import NO_NOTICE
 OUT_OF_MEMORY = Aftermath(
     reason="the memory that the GPU may use was not enough",
     hint="a smaller batch_size with more accumulation takes less and trains the same; "
-    "`cxr-cockpit plan CONFIG` reckons it ahead",
+    "`cxr-cockpit plan CONFIG` tells it in advance",
     last_lines=("RuntimeError: MPS backend out of memory",),
     safe="checkpoint stage_b-000200, step 200 of 618; the 41 steps after it are trained again",
     command="cxr-cockpit resume night-run-3",
@@ -47,7 +47,7 @@ async def test_it_is_told_beside_chart_and_report(kit: ModuleType, size: tuple[i
         for words in ("s goes on from stage_b-000200", "step 300 / 618", "Moderate right", "raw"):
             assert words in shown
         if size[0] >= 80:
-            assert "`cxr-cockpit plan CONFIG` reckons it ahead" in " ".join(shown.split())
+            assert "`cxr-cockpit plan CONFIG` tells it in advance" in " ".join(shown.split())
         assert app.screen.query_one("#chart").size.height >= 4
 
 
@@ -74,7 +74,7 @@ def test_a_crash_is_read_from_the_run_directory(record: Callable[..., RunPaths])
     state = source.read()
     source.close()
     assert state.state == "crashed" and state.aftermath is not None
-    assert "it left no word" in state.aftermath.reason
+    assert "it ended without a message" in state.aftermath.reason
     assert "goes on" not in text(aftermath_frame(state, 80, 9, UNICODE))
 
 

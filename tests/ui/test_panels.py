@@ -145,10 +145,10 @@ def test_what_was_planned_stands_beside_what_is(kit: ModuleType) -> None:
     state = kit.a_state(memory=Memory(process=2 * GIB, used=3 * GIB, total=7.8 * GIB))
     assert "plan" not in text(gauges_frame(state, 40, 12, UNICODE))
     lines = text(gauges_frame(planned(state, 2.5 * GIB, 10.0), 40, 12, UNICODE)).split("\n")
-    assert lines[-2:] == ["plan        2.5 GiB, 80 % taken", "pace       12.3 samples/s, 10.0 planned"]
+    assert lines[-2:] == ["plan        2.5 GiB, 80 % in use", "pace       12.3 samples/s, 10.0 planned"]
     assert max(map(len, lines)) <= 40
     unpaced = text(gauges_frame(planned(state, 2.5 * GIB, None), 40, 12, UNICODE))
-    assert "80 % taken" in unpaced and "pace" not in unpaced
+    assert "80 % in use" in unpaced and "pace" not in unpaced
 
 
 def test_more_than_planned_is_a_warning_and_a_devices_memory_is_what_counts(kit: ModuleType) -> None:
@@ -252,3 +252,12 @@ def test_figures_keep_their_width() -> None:
 
 def test_a_rate_that_is_unknown_takes_no_line(kit: ModuleType) -> None:
     assert "samples/s" not in text(memory_line_frame(kit.a_state(pace=Pace()), 80, 1, UNICODE))
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 13), (80, 13), (80, 5)])
+def test_the_report_marks_what_was_invented_and_missed(kit: ModuleType, width: int, height: int) -> None:
+    case = replace(kit.a_state().case, generated="small left effusion", reference="small effusion, no edema")
+    frame = report_frame(kit.a_state(cases=(case,)), width, height, UNICODE)
+    roles = {part: role for line in frame for part, role in line}
+    assert roles["+left"] == "invented_word" and roles["−no"] == roles["−edema"] == "missed_word"
+    assert roles["small"] == "text"

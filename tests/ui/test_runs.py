@@ -345,7 +345,7 @@ async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleTy
         async with app.run_test(size=(120, 40)) as pilot:
             await open_runs(kit, pilot, app)
             await pilot.press("D", "r", "s")
-            reason = "an engine lives in it (training): park or stop it first"
+            reason = "an engine is running in it (training): park or stop it first"
             assert kit.said(app) == [reason, "already under way: training; enter opens it"]
 
 

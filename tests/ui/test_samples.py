@@ -26,7 +26,8 @@ from cockpit.screens.samples_choice import (
 )
 from cockpit.screens.samples_source import SamplesSource, cases_of, with_blanks
 from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.widgets.diff import marked_lines, shortened, word_difference
+from cockpit.theme import DARK, LIGHT, blended_palette, sixteen_palette
+from cockpit.widgets.diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
 from cockpit.widgets.film_view import FilmView
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.label_table import label_marks, titles_of
@@ -129,17 +130,17 @@ def test_word_differences_pass_over_case_and_punctuation() -> None:
     assert [word for word, differs in other if differs] == []
 
 
-def test_a_stretch_that_differs_is_marked_once_and_underlined() -> None:
+def test_every_word_that_differs_is_marked() -> None:
     ours, _ = word_difference("the left lower lobe is dark", "the lobe is dark")
-    (line,) = marked_lines(ours, "+", 80)
-    assert text([line]) == "the +left lower lobe is dark"
-    assert [part for part, role in line if role == "differs"] == ["+left", " ", "lower"]
+    (line,) = marked_lines(ours, "+", "invented_word", 80)
+    assert text([line]) == "the +left +lower lobe is dark"
+    assert [part for part, role in line if role == "invented_word"] == ["+left", "+lower"]
 
 
 @pytest.mark.parametrize("width", [1, 7, 20])
 def test_marked_lines_keep_their_width(width: int) -> None:
     ours, _ = word_difference("pneumonoultramicroscopic effusion of 心臓 size", "nothing")
-    assert all(width_of(line) <= width for line in marked_lines(ours, "+", width))
+    assert all(width_of(line) <= width for line in marked_lines(ours, "+", "invented_word", width))
 
 
 def test_what_is_cut_says_so() -> None:
@@ -365,3 +366,36 @@ def test_five_thousand_cases_are_listed() -> None:
 def test_the_record_of_stage_b_is_seen_at_every_size(size: tuple[int, int]) -> None:
     view = view_of(book([row("s1", 10, 0.5, "stage_b")]), Choice())
     assert "creatinine 2.4" in text(samples_frame(view, size[0], size[1] - 4, UNICODE))
+
+
+def test_invented_and_missed_have_each_a_sign_and_a_hue() -> None:
+    ours, theirs = word_difference("small left effusion", "small effusion, no edema")
+    said, wanted = invented_lines(ours, 80, UNICODE), missed_lines(theirs, 80, UNICODE)
+    assert text(said) == "small +left effusion"
+    assert text(wanted) == "small effusion, −no −edema"
+    for themed in (
+        blended_palette(DARK),
+        blended_palette(LIGHT),
+        sixteen_palette(True),
+        sixteen_palette(False),
+    ):
+        assert themed["invented_word"].color != themed["missed_word"].color
+        assert themed["invented"].color != themed["missed"].color
+
+
+async def test_the_reader_keeps_the_header_and_copies_the_report(kit: ModuleType, recorded: RunPaths) -> None:
+    app = kit.app_on_run(recorded)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2")
+        await kit.until(pilot, lambda: isinstance(app.screen, Samples) and app.screen.view.shown is not None)
+        written = app.screen.view.shown.written.text
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: "prompt, as the model read it" in kit.shown(app))
+        header = kit.shown(app).splitlines()[0]
+        assert recorded.name in header and "finished" in header
+        with open_writer(recorded) as writer:  # what happens meanwhile is seen
+            writer.state("parked")
+        await kit.until(pilot, lambda: "parked" in kit.shown(app).splitlines()[0])
+        await pilot.press("y")
+        await kit.until(pilot, lambda: any("paste to see" in one for one in kit.said(app)))
+        assert app.clipboard == written

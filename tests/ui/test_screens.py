@@ -173,4 +173,4 @@ async def test_a_mistake_of_its_own_shows_no_values(
             await pilot.press("plus")
             await kit.until(pilot, lambda: not app.is_running)
     told = " ".join(capsys.readouterr().err.split())
-    assert "mistake of its own (KeyError)" in told and "in fails" in told and "Smith" not in told
+    assert "error of its own (KeyError)" in told and "in fails" in told and "Smith" not in told

@@ -277,6 +277,9 @@ async def test_copy_report_find_and_read(kit: ModuleType, tmp_path: Path) -> Non
         await pilot.press("3")
         await done(kit, pilot, app)
         await pilot.press("y")
+        await kit.until(
+            pilot, lambda: any("it does not say whether it took it" in text for text in kit.said(app))
+        )
         assert app.clipboard == "/env/bin/python -m pip install transformers==4.57.6"
         await pilot.press("slash", *"terminal", "enter")
         await kit.until(pilot, lambda: "▸ ⚠ warn" in kit.shown(app))

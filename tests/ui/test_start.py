@@ -6,14 +6,18 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from cockpit.actions import GROUPS
+from cockpit.actions.record import always
 from cockpit.app import CockpitApp, run_app, sources_on
 from cockpit.cli import main
 from cockpit.commands.opening import is_terminal
 from cockpit.graphics import WAYS
 from cockpit.machine import machine_line
 from cockpit.screens.flight import Flight
+from cockpit.screens.help import help_lines
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.start import Offers, Start
+from cockpit.widgets.glyphs import UNICODE
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 
@@ -105,3 +109,12 @@ def test_a_terminal_is_needed_for_reading_and_for_drawing(monkeypatch, missing: 
 def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
     with pytest.raises(UserError, match="no theme 'purple'"):
         kit.app_on(None, theme="purple")
+    with pytest.raises(UserError, match=r"no theme 'Drakula': did you mean dracula\?"):
+        kit.app_on(None, theme="Drakula")
+
+
+def test_the_columns_of_the_help_keep_apart() -> None:
+    for group in GROUPS.values():
+        actions = [action for action in group if action.label_now is None and action.reason is always]
+        for line in help_lines(actions, None, UNICODE, 88):
+            assert len(line) != 3 or line[1][0].endswith("  "), line

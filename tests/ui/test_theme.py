@@ -28,7 +28,22 @@ BLINDNESS = {
         (0.004733, 0.691367, 0.303900),
     ),
 }
-READ = ("text", "strong", "dim", "accent", "accent_strong", "warn", "bad", "mean", "mark", "key", "differs")
+READ = (
+    "text",
+    "strong",
+    "dim",
+    "accent",
+    "accent_strong",
+    "warn",
+    "bad",
+    "mean",
+    "mark",
+    "key",
+    "invented",
+    "missed",
+    "invented_word",
+    "missed_word",
+)
 CURVES = ("curve_1", "curve_2", "curve_3", "curve_4")
 
 RGB = tuple[float, ...]

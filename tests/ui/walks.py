@@ -120,6 +120,7 @@ async def samples(kit: ModuleType, request: Request) -> None:
         await walk.take("samples.read", walk.over(Reading, "prompt, as the model read it"))
         await walk.back()
         await walk.take("samples.path", walk.says("one.png"))
+        await walk.take("samples.copy", walk.says("paste to see"))
         await walk.take("samples.film", walk.sees("zoom 1   window 256   level 128"))
         await walk.take("samples.closer", walk.sees("zoom 1.5"))
         await walk.take("samples.away", walk.sees("zoom 1 "))
@@ -146,7 +147,7 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await pilot.press("3")
         await checked()
         await walk.until(walk.points("peft cannot"))
-        await walk.take("setup.copy", walk.says("on its way to the clipboard"))
+        await walk.take("setup.copy", walk.says("paste to see"))
         assert app.clipboard == "pip install peft"
         await _list(
             walk, "setup", "finding", ["peft cannot", *(f"well {number:02d}" for number in range(14))]

@@ -96,7 +96,7 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         (record(labels={"Edema": [1]}), "label Edema must be"),
         (record(ehr=[]), "field ehr must be an object or null"),
         (record(ehr={"age": 3}), "ehr.text is missing"),
-        (record(ehr={"text": "45 F."}), "does not stand in the prompt"),
+        (record(ehr={"text": "45 F."}), "does not appear in the prompt"),
         (record(icd="J90"), "field icd must be a list"),
         (record(icd=["J90"]), "ICD code 'J90'"),
         (record(icd=[7]), "ICD code 7"),

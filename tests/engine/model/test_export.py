@@ -253,7 +253,7 @@ def test_a_merge_that_answers_otherwise_is_refused_and_leaves_nothing(
             yield name, tensor * 1.05 if name.endswith("layers.0.mlp.up_proj.weight") else tensor
 
     monkeypatch.setattr(exporting, "_named_as_on_disk", spoilt)
-    with pytest.raises(UserError, match="answers otherwise"):
+    with pytest.raises(UserError, match="answers differently"):
         export(paths, tmp_path / "out", merged=True, checkpoint=None)
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 

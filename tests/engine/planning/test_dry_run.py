@@ -12,6 +12,7 @@ from engine.config import RunConfig, demo_config_path, freeze, load_config
 from engine.planning.dry_run import STEPS, StageTrial, Trial, dry_run, longest_micro_batch, summary
 from engine.planning.plan import make_plan
 from engine.training.batches import Encoded
+from engine.training.loop import NonFinite
 from engine.training.schedule import StageSchedule
 
 
@@ -122,3 +123,17 @@ def test_memory_that_runs_out_is_a_line(
     freeze(config, place / "config.yaml")
     assert dry_run(place, home / "runs", ("stage_a",)) == 1
     assert "would not fit" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_is_a_line(
+    config: RunConfig, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def diverges(*_: object) -> None:
+        raise NonFinite(2, "step 2 of stage_a: loss nan")
+
+    monkeypatch.setattr("engine.planning.dry_run._tried", diverges)
+    place = home / "diverges"
+    place.mkdir()
+    freeze(config, place / "config.yaml")
+    assert dry_run(place, home / "runs", ("stage_a",)) == 1
+    assert "would not train: step 2 of stage_a: loss nan" in capsys.readouterr().err

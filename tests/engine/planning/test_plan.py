@@ -118,13 +118,13 @@ def test_a_recipe_that_does_not_fit_says_what_it_lacks(plan: Plan, config: RunCo
     assert "too much" in refused.why
     wins = best(tight.recipes)
     assert wins and wins.fits
-    assert f"--set {wins.settings[0]}" in describe(tight)
+    assert f"--set {wins.settings[0]}" in describe(tight, Path("runs"))
     none = replace(tight, recipes=tuple(replace(one, limit=1) for one in tight.recipes))
-    assert best(none.recipes) is None and "none fits" in describe(none)
+    assert best(none.recipes) is None and "none fits" in describe(none, Path("runs"))
 
 
 def test_the_report_fits_a_terminal(plan: Plan) -> None:
-    assert max(map(len, describe(plan).splitlines())) <= 80
+    assert max(map(len, describe(plan, Path("runs")).splitlines())) <= 80
 
 
 def test_settings_of_a_recipe_are_what_a_run_accepts(plan: Plan) -> None:

@@ -69,7 +69,8 @@ def test_a_plan_is_the_same_whether_it_is_there_or_not(base: Path, tmp_path: Pat
     assert there.shapes.fetched and not absent.shapes.fetched
     assert there.phases[0] == absent.phases[0] and there.times == absent.times
     assert (
-        "model is not there yet" in describe(absent) and "is not there" not in describe(there).splitlines()[1]
+        "model is not there yet" in describe(absent, tmp_path)
+        and "is not there" not in describe(there, tmp_path).splitlines()[1]
     )
     parts = there.peak.parts
     assert parts["weights"] == 4 * (15_132_438_528 // 2 + 2 * 64 * 4096)

@@ -1,5 +1,6 @@
 """What is said of an engine that has ended badly."""
 
+import json
 import re
 
 import pytest
@@ -63,9 +64,9 @@ def test_a_crash_with_words(paths: RunPaths) -> None:
 def test_killed_for_want_of_memory(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "oom_kills", lambda: 3)
     crash(paths)
-    assert "it left no word" in reason(paths)
+    assert "it ended without a message" in reason(paths)
     monkeypatch.setattr(machine, "oom_kills", lambda: 4)
-    assert "the system killed processes for want of memory" in reason(paths)
+    assert "the system killed processes, most likely this one" in reason(paths)
 
 
 def test_the_kernel_s_count_is_read_where_there_is_one(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +81,22 @@ def test_memory_that_was_nearly_used_up(paths: RunPaths) -> None:
     assert "14.81 GiB of 14.90 GiB" in reason(paths)
 
 
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [(29, "the 1 step after it is trained again"), (28, "the 2 steps after it are trained again")],
+)
+def test_one_step_is_no_steps(paths: RunPaths, reached: int, words: str) -> None:
+    crash(paths)
+    progress = {"stage": "stage_a", "step": reached, "steps": 100, "ended": ""}
+    (paths.checkpoints / "stage_a-000020" / "progress.json").write_text(json.dumps(progress))
+    found = aftermath(paths, status_of(paths))
+    assert found is not None and found.safe.endswith(f"; {words}")
+
+
 def test_a_reboot(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     crash(paths)
     monkeypatch.setattr(machine, "booted", lambda: 2e9)
-    assert reason(paths).startswith("the machine was started anew (2033-05-")
+    assert reason(paths).startswith("the machine restarted (2033-05-")
 
 
 def test_a_failure_keeps_its_own_words(paths: RunPaths) -> None:

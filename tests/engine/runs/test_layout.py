@@ -88,10 +88,18 @@ def test_checkpoint_names() -> None:
 def test_the_command_to_go_on_works_from_where_one_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CXR_RUNS", str(tmp_path / "runs"))
-    assert layout.RunPaths(tmp_path / "runs" / "night").resume_command == "cxr-cockpit resume night"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CXR_RUNS", raising=False)
+    usual = layout.RunPaths(tmp_path / "runs" / "night")
+    assert usual.resume_command == "cxr-cockpit resume night"
+    assert usual.command("status", "--watch") == "cxr-cockpit status night --watch"
     elsewhere = layout.RunPaths(tmp_path / "two words" / "night")
     assert elsewhere.resume_command == f"cxr-cockpit resume night --runs '{tmp_path}/two words'"
+    # whoever pastes it may have no such variable, or another one
+    monkeypatch.setenv("CXR_RUNS", str(tmp_path / "other"))
+    for name in ("runs", "other"):
+        run = layout.RunPaths(tmp_path / name / "night")
+        assert run.resume_command == f"cxr-cockpit resume night --runs {tmp_path}/{name}"
 
 
 def test_a_directory_that_somebody_renamed_is_found_as_it_is_listed(tmp_path: Path) -> None:

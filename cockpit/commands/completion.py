@@ -1,0 +1,33 @@
+"""`completion`: scripts that let a shell complete the commands; they ask `completion --candidates` at each tab."""
+
+from __future__ import annotations
+
+import argparse
+
+from cockpit.commands.candidates import candidates
+from cockpit.commands.completion_scripts import SCRIPTS, SEPARATOR
+from engine.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", metavar="SHELL", nargs="?", choices=list(SCRIPTS), help=", ".join(SCRIPTS))
+    parser.add_argument("--candidates", help=argparse.SUPPRESS)
+    parser.description = (
+        "Print a script that makes a shell complete commands, options, runs, checkpoints and configurations."
+    )
+    parser.epilog = (
+        "bash: in ~/.bashrc    source <(cxr-cockpit completion bash)\n"
+        "zsh:  in ~/.zshrc     source <(cxr-cockpit completion zsh)     after compinit\n"
+        "fish:                 cxr-cockpit completion fish > ~/.config/fish/completions/cxr-cockpit.fish\n\n"
+        "example:\n  source <(cxr-cockpit completion bash)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.candidates is not None:
+        print("\n".join(candidates(options.parser, options.candidates.split(SEPARATOR)).lines()))
+    elif options.shell is None:
+        raise UserError("completion of which shell: bash, zsh or fish?")
+    else:
+        print(SCRIPTS[options.shell], end="")
+    return 0
