@@ -161,11 +161,16 @@ class CockpitApp(AnsweringApp):
 
     @on(Started)
     def _run_started(self, message: Started) -> None:
-        self.open_run(message.paths)
+        self._open_soon(message.paths)
 
     @on(Chosen)
     def _run_chosen(self, message: Chosen) -> None:
-        self.open_run(message.paths)
+        self._open_soon(message.paths)
+
+    def _open_soon(self, paths: RunPaths) -> None:
+        if len(self.screen_stack) > 1:
+            self.notify(f"{clean(paths.name)} opens when this box is closed", markup=False)
+        self.between_boxes(lambda: self.open_run(paths))
 
     @on(AlertsArrived)
     def _alerts_arrived(self, message: AlertsArrived) -> None:
@@ -261,9 +266,9 @@ class CockpitApp(AnsweringApp):
             return
         following = new or next(iter(list_runs(old.root.parent)), None)
         if following is not None:
-            self.open_run(following, "runs")
+            self.between_boxes(lambda: self.open_run(following, "runs"))
         else:
-            self._open_start()
+            self.between_boxes(self._open_start)
 
     def _open_start(self) -> None:
         before = self._opened_modes

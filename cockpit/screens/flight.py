@@ -165,10 +165,32 @@ class Flight(RunScreen[Source]):
             self._case_shown += 1
             self._draw()
         elif action.dangerous and self.state is not None:
-            question = flight.stop_question(self.state)
-            self.app.push_screen(
-                Confirm(action, question), lambda yes: self._ask(action.verb) if yes else None
-            )
+            self._ask_first(action, self.state)
+        else:
+            self._ask(action.verb)
+
+    def _ask_first(self, action: Action[Any], asked_of: FlightState) -> None:
+        """Ask the engine after a yes, if by then the run still is where the question was about."""
+        stage = asked_of.stage_now
+
+        def answered(yes: bool | None) -> None:
+            now = self.state.stage_now if self.state else None
+            if not yes:
+                return
+            if stage and now and stage.stage != now.stage:
+                self.say(
+                    f"nothing is asked of the engine: the stage ended before the answer, {now.stage} runs"
+                )
+            else:
+                self._ask_if_it_can_be(action)
+
+        self.app.push_screen(Confirm(action, flight.question_of(action, asked_of)), answered)
+
+    def _ask_if_it_can_be(self, action: Action[Any]) -> None:
+        """Ask the engine, unless there is a reason against it by now."""
+        reason = action.reason(self.known())
+        if reason:
+            self.say(reason)
         else:
             self._ask(action.verb)
 

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
+from cockpit import typed_words
 from cockpit.actions.keys import move_keys
 from cockpit.alerts.record import Alert
 from cockpit.app import CockpitApp, sources_on
@@ -302,6 +303,9 @@ def sample_row(image: str, case: str = "s1") -> dict[str, object]:
 def _nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No test sees what the one who runs it has set up."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    # Here keys come at any pace, and each is meant; tests of words set their own times.
+    monkeypatch.setattr(typed_words, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(typed_words, "PACE_SECONDS", 0.0)
     for name in ("NO_COLOR", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME", "CXR_RUNS"):
         monkeypatch.delenv(name, raising=False)
     yield

@@ -144,7 +144,7 @@ async def test_the_answer_of_the_engine_is_shown(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "save asked" not in shown(app))
 
 
-@pytest.mark.parametrize(("key", "verb"), [("p", "park"), ("c", "save"), ("g", "sample")])
+@pytest.mark.parametrize(("key", "verb"), [("c", "save"), ("g", "sample")])
 async def test_keys_ask_the_engine(kit: ModuleType, key: str, verb: str) -> None:
     source = kit.FakeSource(kit.a_state())
     async with kit.app_on(source).run_test() as pilot:
@@ -153,20 +153,24 @@ async def test_keys_ask_the_engine(kit: ModuleType, key: str, verb: str) -> None
         await kit.until(pilot, lambda: source.asked == [verb])
 
 
-async def test_stopping_asks_once(kit: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("key", "verb", "words"), [("x", "stop", "the stage ends here"), ("p", "park", "s goes on from there")]
+)
+async def test_ending_an_engine_asks_once(kit: ModuleType, key: str, verb: str, words: str) -> None:
     source = kit.FakeSource(kit.a_state())
     app = kit.app_on(source)
     async with app.run_test() as pilot:
         await settled(kit, pilot)
-        await pilot.press("x")
-        await kit.until(
-            pilot, lambda: isinstance(app.screen, Confirm) and "the stage ends here" in shown(app)
-        )
+        await pilot.press(key)
+        await kit.until(pilot, lambda: isinstance(app.screen, Confirm) and words in shown(app))
         await pilot.press("escape")
         await kit.until(pilot, lambda: isinstance(app.screen, Flight))
         assert source.asked == []
-        await pilot.press("x", "x")
-        await kit.until(pilot, lambda: source.asked == ["stop"])
+        await pilot.press(key, key)
+        await kit.until(pilot, lambda: f"enter {verb}s, esc goes back" in toasts(app))
+        assert source.asked == []
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: source.asked == [verb])
 
 
 async def test_the_question_tells_what_a_resume_will_do(kit: ModuleType) -> None:

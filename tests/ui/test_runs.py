@@ -246,6 +246,7 @@ async def test_marks_lay_curves_over_each_other(kit: ModuleType, two, size) -> N
         await kit.until(pilot, lambda: "a ━━ first   b ━━ second" in kit.shown(app))
         await pilot.press("d")
         await kit.until(pilot, lambda: "lora.rank" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape", "escape")
         await kit.until(pilot, lambda: screen.view.marked == () and isinstance(app.screen, Runs))
 
@@ -288,6 +289,7 @@ async def test_deleting_asks_and_goes_on_with_another_run(kit: ModuleType, two) 
         await kit.until(
             pilot, lambda: isinstance(app.screen, Confirm) and "cannot be brought back" in kit.shown(app)
         )
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: isinstance(app.screen, Runs))
         assert two[0].is_run()
@@ -305,9 +307,10 @@ async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleTy
         app = kit.app_on_run(paths)
         async with app.run_test(size=(120, 40)) as pilot:
             await open_runs(kit, pilot, app)
-            await pilot.press("D", "r", "s")
+            await pilot.press("D", "r", *"Dse", "enter", "s")
             reason = "an engine lives in it (training): park or stop it first"
-            assert kit.said(app) == [reason, "already under way: training; enter opens it"]
+            nowhere = f"{reason}: what was typed went nowhere"
+            assert kit.said(app) == [reason, nowhere, "already under way: training; enter opens it"]
 
 
 def test_no_directory_is_no_error(tmp_path: Path) -> None:

@@ -44,12 +44,13 @@ async def flight(kit: ModuleType, _request: Request) -> None:
     async with kit.app_on(source).run_test(size=SIZE, notifications=True) as pilot:
         walk = Walk(kit, pilot, "flight")
         await walk.until(walk.sees("● training"))
-        for id in ("hold", "park", "save", "sample"):
+        for id in ("hold", "save", "sample"):
             await walk.take(id, walk.says(f"{id}: at step 301"))
-        await walk.take("stop", walk.over(Confirm, "the stage ends here"))
-        await walk.press("enter")
-        await walk.until(walk.says("stop: at step 301"))
-        assert source.asked == ["hold", "park", "save", "sample", "stop"]
+        for id, words in (("park", "the memory is free"), ("stop", "the stage ends here")):
+            await walk.take(id, walk.over(Confirm, words))
+            await walk.press("enter")
+            await walk.until(walk.says(f"{id}: at step 301"))
+        assert source.asked == ["hold", "save", "sample", "park", "stop"]
         await walk.take("smoother", walk.sees("mean 0.95"))
         await walk.take("rougher", walk.sees("mean 0.9 "))
         await walk.take("next_case", walk.sees("case 2 of 2"))
@@ -163,13 +164,13 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await walk.take("setup.again", walk.sees("found at the second look"))
         await checked()
         await walk.take("setup.mend", walk.over(Agree, "pip install peft"))
-        await walk.back("y")
+        await walk.back("enter")
         await walk.until(walk.says("done; 1 still to mend"))
         await checked()
         await walk.take("setup.output", walk.sees("Collecting peft"))
         await walk.take("back", walk.points("peft cannot"))
         await walk.take("setup.undo", walk.over(Confirm, "These return as they were"))
-        await walk.back("y")
+        await walk.back("enter")
         await walk.until(walk.says("7 files are as they were"))
         await checked()
         await walk.take("setup.device", walk.sees("the device was tried"))
