@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
+from engine.runs.trash import empty_trash
 
 if TYPE_CHECKING:
     from cockpit.screens.data_source import DataSource
@@ -94,8 +95,9 @@ class CockpitApp(AnsweringApp):
         theme: str | None = None,
         poll_seconds: float = POLL_SECONDS,
         make_check: MakeCheck | None = None,
+        complaints: Sequence[str] = (),
     ) -> None:
-        """Without `make_check`, nothing is checked until somebody asks for it."""
+        """Without `make_check`, nothing is checked until somebody asks for it. `complaints` are told at the start."""
         super().__init__()
         let_go_of_lines()
         # Classes that the style sheet goes by.
@@ -108,6 +110,7 @@ class CockpitApp(AnsweringApp):
         self.setup = SetupState()
         self.setup_changed: Signal[SetupState] = Signal(self, "setup changed")
         self._make_check = make_check
+        self._complaints = complaints
         self._checker = Checker(make_check or checks_on(Path.cwd()), self._tell_setup)
         self._offers = offers
         self.alerts: tuple[Alert, ...] = ()
@@ -133,6 +136,8 @@ class CockpitApp(AnsweringApp):
             self._open_start()
         else:
             self.open_run(self.paths)
+        for complaint in self._complaints:
+            self.notify(clean(complaint), severity="warning", timeout=10, markup=False)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable, self.glyphs.pictures))
@@ -319,6 +324,7 @@ def run_app(
     ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
+    places = [runs, paths.root.parent] if paths else [runs]
     app = CockpitApp(
         paths or newest,
         sources_on(runs, graphics.way != "none"),
@@ -327,6 +333,7 @@ def run_app(
         theme,
         poll_seconds,
         make_check=checks_on(runs),
+        complaints=[told for place in dict.fromkeys(places) for told in empty_trash(place)],
     )
     forgive_bytes()
     forget_late_answers()

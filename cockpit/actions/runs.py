@@ -69,7 +69,7 @@ DELETE: RunsAction = Action(
     "runs.delete",
     "D,delete",
     "delete",
-    "Delete the run with its checkpoints. Asks.",
+    "Delete the run with its checkpoints. Asks, for its name after an hour of work.",
     6,
     dangerous=True,
     steers=True,

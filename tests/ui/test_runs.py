@@ -13,7 +13,8 @@ import yaml
 from cockpit.actions import runs as keys
 from cockpit.screens.brief import Brief
 from cockpit.screens.confirm import Confirm
-from cockpit.screens.runs import Runs
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.runs import Runs, is_little
 from cockpit.screens.runs_changes import delete, differences, rename
 from cockpit.screens.runs_source import RunsSource, flown_seconds
 from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
@@ -315,3 +316,35 @@ async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleTy
 
 def test_no_directory_is_no_error(tmp_path: Path) -> None:
     assert RunsSource(tmp_path / "gone", RunPaths(tmp_path / "gone" / "x")).read().rows == ()
+
+
+async def test_a_run_of_an_hour_asks_for_its_name_and_goes_to_the_trash(
+    kit: ModuleType, record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: RunPaths = record("night")
+    other: RunPaths = record("other")
+    monkeypatch.setattr("cockpit.screens.runs_source._flown", lambda _reader, _now: 3601.0)
+    app = kit.app_on_run(paths)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_runs(kit, pilot, app)
+        await kit.until(pilot, lambda: "▸   night" in kit.shown(app))
+        await pilot.press("D")
+        await kit.until(pilot, lambda: "Type night to delete it" in kit.shown(app))
+        assert "60 min of work" in kit.shown(app) and "after 7 days" in kit.shown(app)
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: isinstance(app.screen, Runs))
+        await pilot.press("D")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press(*"nigh", "enter")
+        assert "nigh is not night: nothing is deleted" in kit.said(app)
+        assert isinstance(app.screen, Prompt) and paths.is_run()
+        await pilot.press("t", "enter")
+        await kit.until(pilot, lambda: not paths.root.exists() and app.paths == other)
+        (place,) = (paths.root.parent / ".trash").iterdir()
+        await kit.until(pilot, lambda: f"night lies in {place} for 7 days" in kit.said(app))
+        assert RunPaths(place).is_run()
+
+
+@pytest.mark.parametrize(("seconds", "little"), [(0.0, True), (3600.0, True), (3601.0, False), (None, False)])
+def test_what_is_not_known_to_be_little_asks_for_the_name(seconds: float | None, little: bool) -> None:
+    assert is_little(RunRow("night", seconds=seconds)) is little
