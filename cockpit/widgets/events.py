@@ -27,9 +27,14 @@ def event_line(event: EventView, width: int, glyphs: Glyphs) -> Line:
 def notice_line(state: FlightState, width: int, glyphs: Glyphs) -> Line:
     """What to do, in states that wait for somebody."""
     text, role = notice(state)
-    if state.pending and not state.trouble:
-        text, role = state.pending, "accent"
+    if not state.trouble and (under_way := working(state) or state.pending):
+        text, role = under_way, "accent"
     return [(" " + cut(clean(text), width - 2, glyphs.ellipsis), role)] if text else []
+
+
+def working(state: FlightState) -> str:
+    """How far an evaluation is, in the engine's words; empty while there is none."""
+    return state.note if state.state == "evaluating" else ""
 
 
 def notice(state: FlightState) -> tuple[str, str]:

@@ -267,6 +267,7 @@ def record(tmp_path: Path) -> Record:
                 if steps:
                     writer.scalars(stage, steps, {"val/loss": 1.2})
                     writer.checkpoint(checkpoint_name(stage, steps), stage, steps, 12_000_000, True)
+                    (paths.checkpoints / checkpoint_name(stage, steps)).mkdir()
                     writer.progress(stage, steps, None, 1.5, 1.1, 12.0, 70.0, 5.0, 900_000_000)
             writer.scalars("stage_a", 40, {"val/chexpert_micro_f1": 0.78})
             writer.event("alert", "loss jumped", level="warn", stage="stage_b", step=3)

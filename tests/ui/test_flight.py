@@ -322,3 +322,17 @@ async def test_no_color(kit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Non
         styles = [segment.style for strip in app.screen._compositor.render_strips() for segment in strip]
         colours = {style.color.triplet for style in styles if style and style.color and style.color.triplet}
         assert all(max(triplet) - min(triplet) <= 2 for triplet in colours)
+
+
+async def test_what_was_asked_for_becomes_how_far_it_is(
+    kit: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = kit.FakeSource(kit.a_state())
+    monkeypatch.setattr(source, "outcome", lambda _request: None)
+    app = kit.app_on(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(kit, pilot)
+        await pilot.press("g")
+        await kit.until(pilot, lambda: "sample asked" in shown(app))
+        source.state = kit.a_state(state="evaluating", note="sampling 3 of 8")
+        await kit.until(pilot, lambda: "sampling 3 of 8" in shown(app) and "sample asked" not in shown(app))

@@ -194,9 +194,9 @@ def test_a_narrow_table_has_whole_columns() -> None:
     rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, 0.45, 0.67, 7300.0, 41_000_000),)
     for width in range(60, 120):
         head, line = text(runs_frame(RunsView(RunsState(Brief("n"), rows)), width, 4, UNICODE)).split("\n")
-        for name, figure in (("loss", "1.23"), ("F1", "0.45"), ("ICD", "0.67"), ("size", "41.0")):
+        for name, figure in (("val", "1.23"), ("F1", "0.45"), ("ICD", "0.67"), ("size", "41.0")):
             assert (name in head) == (figure in line)
-        assert head.rstrip().endswith(("loss", "ICD", "took", "size", "written"))
+        assert head.rstrip().endswith(("val", "ICD", "took", "size", "written"))
 
 
 @pytest.mark.parametrize(
