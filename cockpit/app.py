@@ -385,9 +385,11 @@ def run_app(
     forget_late_answers()
     with title_kept(sys.__stderr__ if has_title(os.environ) else None):
         app.run(mouse=mouse)
-    if app.paths is not None and lock_holder(app.paths) is not None:
+    holder = lock_holder(app.paths) if app.paths is not None else None
+    if holder is not None:
+        what = "evaluation" if holder.purpose == "evaluate" else "training"
         with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
-            print("training continues; come back with: cxr-cockpit")
+            print(f"{what} continues; come back with: cxr-cockpit")
     return app.return_code or 0
 
 

@@ -75,6 +75,21 @@ def _chart_reason(state: FlightState | None) -> str:
     return _curve_reason(state) or f"{ZOOM.key_name} opens the chart first"
 
 
+def _needs_rest(what: str) -> Condition:
+    """What a command of the command line does with a run in which no engine lives."""
+
+    def reason(state: FlightState | None) -> str:
+        if state is None:
+            return f"there is no run to {what}"
+        if state.live:
+            return (
+                f"{state.state}: a key does it when no engine lives in it, `cxr-cockpit {what}` does it now"
+            )
+        return "" if state.checkpoint else f"there is no checkpoint to {what}"
+
+    return reason
+
+
 def _case_reason(state: FlightState | None) -> str:
     return "" if state and len(state.cases) > 1 else "there are no other cases yet"
 
@@ -143,6 +158,33 @@ SAMPLE: FlightAction = Action(
     verb="sample",
     steers=True,
     reason=_needs_steps("sample"),
+)
+EVALUATE: FlightAction = Action(
+    "evaluate",
+    "e",
+    "evaluate",
+    "Score the newest checkpoint beside its baselines.",
+    2,
+    steers=True,
+    reason=_needs_rest("evaluate"),
+)
+REPORT: FlightAction = Action(
+    "report",
+    "r",
+    "report",
+    "Its report for an image of your own.",
+    2,
+    words=True,
+    reason=_needs_rest("report"),
+)
+EXPORT: FlightAction = Action(
+    "export",
+    "w",
+    "export",
+    "Write its adapter for others to load.",
+    2,
+    words=True,
+    reason=_needs_rest("export"),
 )
 ZOOM: FlightAction = Action(
     "zoom",
@@ -228,6 +270,9 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     STOP,
     SAVE,
     SAMPLE,
+    EVALUATE,
+    REPORT,
+    EXPORT,
     ZOOM,
     SMOOTHER,
     ROUGHER,

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from cockpit.screens.leaving import LeftOnce
 from cockpit.widgets.lines import Frame, in_role
 from cockpit.widgets.lines_view import LinesView
+from engine.errors import UserError
 
 Refuse = Callable[[str], str]
 """Why a text is not taken; empty if it is."""
@@ -72,7 +73,10 @@ class Prompt(LeftOnce, ModalScreen[str | None]):
     def action_give(self) -> None:
         """Enter, also where it came before the field was there."""
         text = self._text.strip()
-        reason = self._refuse(text) if self._refuse and text else ""
+        try:
+            reason = self._refuse(text) if self._refuse and text else ""
+        except UserError as error:
+            reason = str(error)
         if reason:
             self.app.notify(reason, severity="warning", markup=False)
         else:

@@ -57,4 +57,11 @@ def notice(state: FlightState) -> tuple[str, str]:
         return f"parked, memory is free   {resume}", "strong"
     if state.state == "stopped":
         return f"stopped   {f'{key} starts the next stage' if state.stage_ahead else resume}", "strong"
+    if state.state == "finished" and state.checkpoint:
+        can = (
+            (flight.EVALUATE, "evaluates it"),
+            (flight.REPORT, "reports on an image"),
+            (flight.EXPORT, "exports it"),
+        )
+        return "   ".join(["finished", *(f"{action.key_name} {does}" for action, does in can)]), "strong"
     return "", "text"

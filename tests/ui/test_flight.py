@@ -336,3 +336,29 @@ async def test_what_was_asked_for_becomes_how_far_it_is(
         await kit.until(pilot, lambda: "sample asked" in shown(app))
         source.state = kit.a_state(state="evaluating", note="sampling 3 of 8")
         await kit.until(pilot, lambda: "sampling 3 of 8" in shown(app) and "sample asked" not in shown(app))
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [(80, "1 Flight"), (120, "1 Flight  2 Samples  3 Setup  4 Data  5 Runs  6 Log")],
+)
+async def test_the_screens_are_named(kit: ModuleType, width: int, words: str) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settled(kit, pilot)
+        head = shown(app).splitlines()[0]
+        assert words in head
+        if width == 80:
+            assert all(part in head for part in ("2 S", "3 S", "4 D", "5 R", "6 L"))
+
+
+async def test_an_errand_tells_what_came_of_it(kit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real command, on a run that is not there."""
+    app = kit.app_on(kit.FakeSource(kit.a_state(state="finished")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(kit, pilot)
+        await pilot.press("e")
+        await kit.until(
+            pilot, lambda: any("evaluation: cxr-cockpit: no run 'night-run-3'" in one for one in toasts(app))
+        )
+        await kit.until(pilot, lambda: "under way" not in shown(app))

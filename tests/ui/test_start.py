@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from textual.widgets import Input
 
 from cockpit.app import CockpitApp, run_app, sources_on
 from cockpit.cli import main
@@ -105,3 +106,35 @@ def test_a_terminal_is_needed_for_reading_and_for_drawing(monkeypatch, missing: 
 def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
     with pytest.raises(UserError, match="no theme 'purple'"):
         kit.app_on(None, theme="purple")
+
+
+async def test_configurations_are_listed_completed_and_a_typo_stays(
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    for name in ("night.yaml", "nightly.yaml"):
+        (tmp_path / "configs" / name).write_text("seed: 0\n")
+    opened: list[Path] = []
+
+    def start(path: Path) -> RunPaths:
+        opened.append(path)
+        raise UserError("unknown key")
+
+    app = CockpitApp(None, sources_on(tmp_path), Offers(kit.refuse, start, lambda: ""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        await kit.until(pilot, lambda: "configs/nightly.yaml" in shown(app) and "demo.yaml" in shown(app))
+        field = app.screen.query_one(Input)
+        await pilot.press(*"conf", "tab")
+        assert field.value == "configs/night"
+        await pilot.press(*"x", "enter")
+        assert "no file configs/nightx" in kit.said(app) and field.value == "configs/nightx"
+        await pilot.press("backspace", "l", "tab", "enter")
+        await kit.until(pilot, lambda: opened == [Path("configs/nightly.yaml")])
+        await kit.until(pilot, lambda: "unknown key" in kit.said(app))
+        await pilot.press("o")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await kit.until(pilot, lambda: app.screen.query_one(Input).value == "configs/nightly.yaml")
+        await pilot.press(*["backspace"] * 20, "down", "down")
+        await kit.until(pilot, lambda: app.screen.query_one(Input).value == "configs/nightly.yaml")

@@ -13,6 +13,7 @@ from cockpit.alerts.record import Alert
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.choose import Choose
 from cockpit.screens.confirm import Confirm
+from cockpit.screens.errand import ErrandEnded
 from cockpit.screens.help import Help
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
@@ -39,7 +40,7 @@ async def start(kit: ModuleType, _request: Request) -> None:
     assert walk.left == []
 
 
-async def flight(kit: ModuleType, _request: Request) -> None:
+async def flight(kit: ModuleType, request: Request) -> None:
     source = kit.FakeSource(kit.a_state())
     async with kit.app_on(source).run_test(size=SIZE, notifications=True) as pilot:
         walk = Walk(kit, pilot, "flight")
@@ -61,6 +62,21 @@ async def flight(kit: ModuleType, _request: Request) -> None:
         await walk.until(walk.sees("◌ parked"))
         await walk.take("resume", walk.says("a new engine goes on from stage_b-000200"))
         assert source.launched == 1
+        source.state = kit.a_state(state="finished")
+        await walk.until(walk.sees("e evaluates it   r reports on an image   w exports it"))
+        sent: list[tuple[str, ...]] = []
+        request.getfixturevalue("monkeypatch").setattr(
+            "cockpit.screens.flight.run_errand", lambda _title, words, _post: sent.append(words)
+        )
+        await walk.take("evaluate", walk.sees("evaluation under way"))
+        assert sent == [("evaluate", "night-run-3")]
+        walk.app.screen.post_message(ErrandEnded("evaluation", True, "BLEU-4  0.37\n"))
+        await walk.until(walk.over(Reading, "evaluation of night-run-3", "BLEU-4  0.37"))
+        await walk.back()
+        await walk.take("report", walk.over(Prompt, "Image of a chest"))
+        await walk.back()
+        await walk.take("export", walk.over(Prompt, "Export to a new directory", "night-run-3-model"))
+        await walk.back()
         await _common(walk)
     assert walk.left == []
 
