@@ -77,7 +77,7 @@ class OpenConfig(Prompt):
         self._walked: tuple[list[str], int] | None = None
 
     def heading(self) -> Frame:
-        keys = "   enter starts, tab completes, up and down choose, esc goes back"
+        keys = "   enter starts, tab and arrows choose, esc back"
         found = completions(self._text, self._known)
         listed: Frame = [[(f"  {clean(one)}", "text")] for one in found[:SHOWN]]
         if len(found) > SHOWN:

@@ -59,15 +59,13 @@ def screens_line(here: str, room: int) -> Line:
 
 def _screens(here: str, letters: int | None) -> Line:
     """The keys, each with so many letters of its screen's name; this screen's name in full."""
+    gap, blank = ("", " ") if letters == 1 else (" ", "  ")
     line: Line = []
     for name, go in GO.items():
         if name == here:
-            line.append((f"{go.key_name} {go.label}  ", "strong"))
+            line.append((f"{go.key_name} {go.label}{blank}", "strong"))
         else:
-            line += [
-                (go.key_name, "key"),
-                (f" {go.label[:letters]}".rstrip() + ("  " if letters != 1 else " "), "dim"),
-            ]
+            line += [(go.key_name, "key"), (f"{gap}{go.label[:letters]}".rstrip() + blank, "dim")]
     return line
 
 
