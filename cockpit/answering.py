@@ -10,7 +10,7 @@ from textual import on
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -40,6 +40,7 @@ class AnsweringApp(App[None]):
         self._words = TypedWords()
         self._alone: tuple[str, Screen[Any], Timer] | None = None
         self._later: list[Callable[[], None]] = []
+        self._telling: set[tuple[str, str]] = set()
 
     def notify(
         self,
@@ -51,8 +52,15 @@ class AnsweringApp(App[None]):
         markup: bool = True,
     ) -> None:
         """As Textual's, but what is still to be read is not said again: a held key says it once."""
-        if all((one.title, one.message) != (title, message) for one in self._notifications):
+        told = {(one.title, one.message) for one in self._notifications} | self._telling
+        if (title, message) not in told:
+            self._telling.add((title, message))
             super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    @on(Notify)
+    def _told(self, event: Notify) -> None:
+        """It is among the messages now: Textual's own handler puts it there."""
+        self._telling.discard((event.notification.title, event.notification.message))
 
     def on_key(self, event: Key) -> None:
         """What is no key, or not yet, is kept from the bindings."""

@@ -112,6 +112,7 @@ async def test_what_is_pasted_without_brackets_steers_nothing(
         await pilot.pause(3 * ALONE)
         assert source.asked == [] and source.launched == 0 and not isinstance(app.screen, Confirm)
         assert app.is_running
+        assert len(kit.said(app)) == len(set(kit.said(app)))
 
 
 async def test_a_word_that_hands_type_steers_nothing_and_it_is_said(kit: ModuleType, hands: None) -> None:
