@@ -43,8 +43,12 @@ async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
         assert app.paths == RunPaths(tmp_path / "demo")
 
 
-async def test_a_config_is_asked_for(kit: ModuleType, tmp_path: Path) -> None:
+async def test_a_config_is_asked_for(
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()
 
     def start(path: Path) -> RunPaths:
         opened.append(path)
