@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.console import RenderableType
 from textual import on
 from textual.app import SystemCommand
 from textual.command import CommandPalette
+from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
@@ -39,7 +40,7 @@ from cockpit.keyboard import forgive_bytes
 from cockpit.machine import machine_line
 from cockpit.rendering import let_go_of_lines
 from cockpit.screens.alert_list import AlertList
-from cockpit.screens.background import POLL_SECONDS
+from cockpit.screens.background import POLL_SECONDS, Arrived, Background
 from cockpit.screens.base import CockpitScreen
 from cockpit.screens.building import build_screen
 from cockpit.screens.chosen import Chosen
@@ -50,6 +51,7 @@ from cockpit.screens.setup_state import SetupState
 from cockpit.screens.start import Offers, Start, Started
 from cockpit.signals import leave_on_signals
 from cockpit.theme import DARK, LIGHT
+from cockpit.title import KEEP, PUT_BACK, TitleArrived, TitleWatch, has_title, setting, title_kept
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from cockpit.widgets.lines import clean
 from cockpit.widgets.pictures import Pictures
@@ -58,6 +60,7 @@ from engine.errors import UserError
 from engine.nearest import did_you_mean
 from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
+from engine.runs.trash import empty_trash
 
 if TYPE_CHECKING:
     from cockpit.screens.data_source import DataSource
@@ -97,8 +100,13 @@ class CockpitApp(AnsweringApp):
         theme: str | None = None,
         poll_seconds: float = POLL_SECONDS,
         make_check: MakeCheck | None = None,
+        complaints: Sequence[str] = (),
+        titled: bool = False,
     ) -> None:
-        """Without `make_check`, nothing is checked until somebody asks for it."""
+        """Without `make_check`, nothing is checked until somebody asks for it. `complaints` are told at the start.
+
+        `titled`: whether the terminal has a title to be set.
+        """
         super().__init__()
         let_go_of_lines()
         # Classes that the style sheet goes by.
@@ -111,6 +119,10 @@ class CockpitApp(AnsweringApp):
         self.setup = SetupState()
         self.setup_changed: Signal[SetupState] = Signal(self, "setup changed")
         self._make_check = make_check
+        self._complaints = complaints
+        self._titled = titled
+        self._run_title = ""
+        self._title_thread: Background[TitleWatch] | None = None
         self._checker = Checker(make_check or checks_on(Path.cwd()), self._tell_setup)
         self._offers = offers
         self.alerts: tuple[Alert, ...] = ()
@@ -136,6 +148,10 @@ class CockpitApp(AnsweringApp):
             self._open_start()
         else:
             self.open_run(self.paths)
+        self.app_suspend_signal.subscribe(self, lambda _app: self._send(PUT_BACK))
+        self.app_resume_signal.subscribe(self, lambda _app: self._send(KEEP + setting(self._run_title)))
+        for complaint in self._complaints:
+            self.notify(clean(complaint), severity="warning", timeout=10, markup=False)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, narrowed(renderable, self.glyphs.pictures))
@@ -164,11 +180,16 @@ class CockpitApp(AnsweringApp):
 
     @on(Started)
     def _run_started(self, message: Started) -> None:
-        self.open_run(message.paths)
+        self._open_soon(message.paths)
 
     @on(Chosen)
     def _run_chosen(self, message: Chosen) -> None:
-        self.open_run(message.paths)
+        self._open_soon(message.paths)
+
+    def _open_soon(self, paths: RunPaths) -> None:
+        if len(self.screen_stack) > 1:
+            self.notify(f"{clean(paths.name)} opens when this box is closed", markup=False)
+        self.between_boxes(lambda: self.open_run(paths))
 
     @on(AlertsArrived)
     def _alerts_arrived(self, message: AlertsArrived) -> None:
@@ -201,6 +222,35 @@ class CockpitApp(AnsweringApp):
 
         self.run_worker(work, thread=True, exit_on_error=False)
 
+    @on(TitleArrived)
+    def _title_arrived(self, message: TitleArrived) -> None:
+        if message.paths == self.paths:
+            self._set_title(message.title)
+
+    def _set_title(self, title: str) -> None:
+        self._run_title = title
+        self._send(setting(title))
+
+    def _send(self, sequence: str) -> None:
+        if self._titled and self._driver is not None:
+            self._driver.write(sequence)
+
+    def _follow_title(self, paths: RunPaths | None) -> None:
+        """From now on the title is about this run, whatever screen is seen."""
+        if self._title_thread is not None:
+            self._title_thread.close()
+            self._title_thread = None
+        if paths is None or not self._titled:
+            self._set_title(self.TITLE or "")
+            return
+
+        def post(message: Message) -> None:
+            if isinstance(message, Arrived):  # what cannot be read, the screens tell
+                self.post_message(TitleArrived(paths, str(message.state)))
+
+        self._title_thread = Background(lambda: TitleWatch(paths), post, self.poll_seconds)
+        self._title_thread.start()
+
     def show_alerts(self) -> None:
         """The list of alerts over the screen."""
         keeper = self._keeper
@@ -210,6 +260,8 @@ class CockpitApp(AnsweringApp):
 
     def on_unmount(self) -> None:
         self._watch_alerts(None)
+        if self._title_thread is not None:
+            self._title_thread.close()
 
     def _watch_alerts(self, paths: RunPaths | None) -> None:
         if self._keeper is not None:
@@ -266,6 +318,7 @@ class CockpitApp(AnsweringApp):
         self.paths = paths
         self._opened += 1
         self._watch_alerts(paths)
+        self._follow_title(paths)
         about_a_run = [name for name in GO if name != "setup"]
         self._opened_modes = [self._mode(name) for name in about_a_run]
         for name in about_a_run:
@@ -281,15 +334,16 @@ class CockpitApp(AnsweringApp):
             return
         following = new or next(iter(list_runs(old.root.parent)), None)
         if following is not None:
-            self.open_run(following, "runs")
+            self.between_boxes(lambda: self.open_run(following, "runs"))
         else:
-            self._open_start()
+            self.between_boxes(self._open_start)
 
     def _open_start(self) -> None:
         before = self._opened_modes
         self.paths = None
         self._opened += 1
         self._watch_alerts(None)
+        self._follow_title(None)
         self._opened_modes = [self._mode("start")]
         self.add_mode(self._mode("start"), lambda: Start(self._offers, self.glyphs))
         self.switch_mode(self._mode("start"))
@@ -335,6 +389,7 @@ def run_app(
     ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
+    places = [runs, paths.root.parent] if paths else [runs]
     app = CockpitApp(
         paths or newest,
         sources_on(runs, graphics.way != "none"),
@@ -343,13 +398,18 @@ def run_app(
         theme,
         poll_seconds,
         make_check=checks_on(runs),
+        complaints=[told for place in dict.fromkeys(places) for told in empty_trash(place)],
+        titled=has_title(os.environ),
     )
     forgive_bytes()
     forget_late_answers()
-    app.run(mouse=mouse)
-    if app.paths is not None and lock_holder(app.paths) is not None:
+    with title_kept(sys.__stderr__ if has_title(os.environ) else None):
+        app.run(mouse=mouse)
+    holder = lock_holder(app.paths) if app.paths is not None else None
+    if app.paths is not None and holder is not None:
+        what = "evaluation" if holder.purpose == "evaluate" else "training"
         with contextlib.suppress(OSError):  # after a hang-up there is nobody to tell
-            print(f"training continues; come back with: {command_line(runs=app.paths.root.parent)}")
+            print(f"{what} continues; come back with: {command_line(runs=app.paths.root.parent)}")
     return app.return_code or 0
 
 

@@ -24,8 +24,13 @@ PROBE_SECONDS = 0.15
 USUAL_CELL = (10, 20)
 """Pixels of a cell, where the terminal does not tell."""
 
-_QUERY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[16t" + b"\x1b[c"
-"""A picture for kitty's protocol to judge, the cell size, and last what every terminal answers: its attributes."""
+_QUERY = b"\x1b[>0q" + b"\x1b[16t" + b"\x1b[c"
+"""The terminal's name, the cell size, and last what every terminal answers: its attributes. All of it is passed over
+in silence where it is not known."""
+_KITTY_QUERY = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\" + b"\x1b[c"
+"""A picture for kitty's protocol to judge. tmux and screen take it for the title of their pane."""
+_NAME = re.compile(rb"\x1bP>\|([^\x1b]*)\x1b\\")
+_MULTIPLEXERS = (b"tmux", b"screen", b"zellij")
 _KITTY_WORKS = re.compile(rb"\x1b_Gi=31;OK\x1b\\")
 _CELL = re.compile(rb"\x1b\[6;(\d+);(\d+)t")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?([\d;]+)c")
@@ -50,6 +55,8 @@ def choose_graphics(wanted: str, ascii: bool, environment: Mapping[str, str]) ->
     if wanted in ("half", "none"):
         return Graphics(wanted)
     plain = ascii or bool(environment.get("NO_COLOR")) or _few_colours(environment)
+    if wanted == "kitty" and _in_multiplexer(environment):
+        raise UserError("kitty's pictures do not pass tmux, screen or zellij: take auto, half or sixel there")
     if wanted == "kitty" and plain:
         raise UserError("kitty's pictures are placed by colour: not with NO_COLOR, --ascii or 16 colours")
     if wanted == "auto" and plain:
@@ -66,6 +73,21 @@ def _few_colours(environment: Mapping[str, str]) -> bool:
         return False
     term = environment.get("TERM", "")
     return "256" not in term and term != "xterm-kitty"
+
+
+def _in_multiplexer(environment: Mapping[str, str]) -> bool:
+    """Whether the environment says so: over SSH from inside of one only TERM does."""
+    named = any(environment.get(name) for name in ("TMUX", "STY", "ZELLIJ"))
+    return named or environment.get("TERM", "").startswith(("screen", "tmux"))
+
+
+def may_know_kitty(answer: bytes) -> bool:
+    """Whether the terminal has told its name, as all do that show kitty's pictures, and is no multiplexer.
+
+    Only such a one is asked further: another may print what it does not know, or make a title of it.
+    """
+    name = _NAME.search(answer)
+    return name is not None and not name[1].lower().startswith(_MULTIPLEXERS)
 
 
 def proved(answer: bytes) -> str:
@@ -107,7 +129,7 @@ def ask_terminal(seconds: float) -> bytes:
 
 
 def ask(descriptor: int, seconds: float) -> bytes:
-    """The terminal's answer, as far as it comes in that time; what was typed meanwhile is lost.
+    """The terminal's answers, as far as each comes in that time; what was typed meanwhile is lost.
 
     What comes too late is thrown away by `forget_late_answers`, before it could be taken for keys.
     """
@@ -115,7 +137,11 @@ def ask(descriptor: int, seconds: float) -> bytes:
     try:
         tty.setcbreak(descriptor, termios.TCSANOW)
         os.write(descriptor, _QUERY)
-        return _read_answer(descriptor, time.monotonic() + seconds)
+        answer = _read_answer(descriptor, time.monotonic() + seconds)
+        if may_know_kitty(answer):
+            os.write(descriptor, _KITTY_QUERY)
+            answer += _read_answer(descriptor, time.monotonic() + seconds)
+        return answer
     finally:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
 

@@ -23,6 +23,7 @@ PATIENCE = 0.8
 _NUMBERS = (signal.SIGHUP, signal.SIGTERM)
 _PLAIN_TERMINAL = (
     b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?25h\x1b[?1049l\x1b[0m"
+    b"\x1b[23;2t"
 )
 
 

@@ -107,7 +107,7 @@ def moved(action: Action[Any], at: int, total: int) -> int | None:
 
 def search(prefix: str, help: str, rank: int, reason: Callable[[S], str] = always) -> Action[S]:
     """Words that what is shown must hold."""
-    return Action(f"{prefix}.search", "slash", "find", help, rank, reason=reason)
+    return Action(f"{prefix}.search", "slash", "find", help, rank, words=True, reason=reason)
 
 
 def open_film(prefix: str, rank: int, reason: Callable[[S], str]) -> Action[S]:

@@ -57,8 +57,10 @@ def _resume_label(state: FlightState | None) -> str:
     return "next stage" if state.state == "stopped" and state.stage_ahead else "resume"
 
 
-def stop_question(state: FlightState) -> tuple[str, ...]:
-    """What becomes of the stage, and what a resume will do."""
+def question_of(action: FlightAction, state: FlightState) -> tuple[str, ...]:
+    """What becomes of the stage or the engine, and what a resume will do."""
+    if action is PARK:
+        return (*PARK.question, f"{RESUME.key_name} goes on from there, here or on another day.")
     after = "goes on with the next stage" if state.stage_ahead else "trains the rest of this stage"
     return (*STOP.question, f"Resumed afterwards, it {after}.")
 
@@ -73,6 +75,21 @@ def _chart_reason(state: FlightState | None) -> str:
     return _curve_reason(state) or f"{ZOOM.key_name} opens the chart first"
 
 
+def _needs_rest(what: str) -> Condition:
+    """What a command of the command line does with a run in which no engine lives."""
+
+    def reason(state: FlightState | None) -> str:
+        if state is None:
+            return f"there is no run to {what}"
+        if state.live:
+            return (
+                f"{state.state}: a key does it when no engine lives in it, `cxr-cockpit {what}` does it now"
+            )
+        return "" if state.checkpoint else f"there is no checkpoint to {what}"
+
+    return reason
+
+
 def _case_reason(state: FlightState | None) -> str:
     return "" if state and len(state.cases) > 1 else "there are no other cases yet"
 
@@ -84,6 +101,7 @@ HOLD: FlightAction = Action(
     "Wait at the next step, model in memory; then go on.",
     0,
     verb="hold",
+    steers=True,
     reason=_needs_steps("hold"),
     label_now=_hold_label,
 )
@@ -93,6 +111,7 @@ RESUME: FlightAction = Action(
     "resume",
     "Go on with a parked, stopped or crashed run.",
     1,
+    steers=True,
     reason=_resume_reason,
     label_now=_resume_label,
 )
@@ -100,9 +119,12 @@ PARK: FlightAction = Action(
     "park",
     "p",
     "park",
-    "Checkpoint, then end the engine: frees the memory.",
+    "Checkpoint, then end the engine: frees the memory. Asks once.",
     2,
     verb="park",
+    dangerous=True,
+    steers=True,
+    question=("A checkpoint is written, then the engine ends", "and the memory is free."),
     reason=_needs_steps("park"),
 )
 STOP: FlightAction = Action(
@@ -113,6 +135,7 @@ STOP: FlightAction = Action(
     3,
     verb="stop",
     dangerous=True,
+    steers=True,
     question=("A checkpoint is written, then the stage ends here.",),
     reason=_needs_steps("stop"),
 )
@@ -123,6 +146,7 @@ SAVE: FlightAction = Action(
     "Write a checkpoint at the next step.",
     5,
     verb="save",
+    steers=True,
     reason=_needs_steps("save"),
 )
 SAMPLE: FlightAction = Action(
@@ -132,7 +156,35 @@ SAMPLE: FlightAction = Action(
     "Generate the reports of the fixed cases now.",
     6,
     verb="sample",
+    steers=True,
     reason=_needs_steps("sample"),
+)
+EVALUATE: FlightAction = Action(
+    "evaluate",
+    "e",
+    "evaluate",
+    "Score the newest checkpoint beside its baselines.",
+    2,
+    steers=True,
+    reason=_needs_rest("evaluate"),
+)
+REPORT: FlightAction = Action(
+    "report",
+    "r",
+    "report",
+    "Its report for an image of your own.",
+    2,
+    words=True,
+    reason=_needs_rest("report"),
+)
+EXPORT: FlightAction = Action(
+    "export",
+    "w",
+    "export",
+    "Write its adapter for others to load.",
+    2,
+    words=True,
+    reason=_needs_rest("export"),
 )
 ZOOM: FlightAction = Action(
     "zoom",
@@ -205,9 +257,11 @@ CHART_ACTIONS: tuple[FlightAction, ...] = (
 """What moves the full-screen chart."""
 
 DEMO: Action[object] = Action(
-    "demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0
+    "demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0, steers=True
 )
-OPEN: Action[object] = Action("open", "o", "open a config", "Start a run from a configuration file.", 1)
+OPEN: Action[object] = Action(
+    "open", "o", "open a config", "Start a run from a configuration file.", 1, words=True
+)
 
 FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     HOLD,
@@ -216,6 +270,9 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     STOP,
     SAVE,
     SAMPLE,
+    EVALUATE,
+    REPORT,
+    EXPORT,
     ZOOM,
     SMOOTHER,
     ROUGHER,

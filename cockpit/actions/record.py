@@ -25,7 +25,9 @@ class Action(Generic[S]):
 
     `key` names its own keys, commas between; the user's file may give it others. `reason` says why it cannot be
     done now; empty if it can. `verb` is the command that the engine gets, where the action is one. The highest
-    `rank` gives way first in a narrow footer. A dangerous action asks its `question` before. `label_now` renames
+    `rank` gives way first in a narrow footer. A dangerous action asks its `question` before. One that steers (a run, a
+    machine) waits until its letter has stood alone for a moment, since it may be one of a word. After one that takes
+    `words` people type: while it cannot be done, what they type goes nowhere. `label_now` renames
     the key with the state. A companion has no line of its own in footer and help: it is the `other` of an action
     that has, or goes without saying.
     """
@@ -37,6 +39,8 @@ class Action(Generic[S]):
     rank: int
     verb: str = ""
     dangerous: bool = False
+    steers: bool = False
+    words: bool = False
     reason: Callable[[S], str] = always
     label_now: Callable[[S], str] | None = None
     question: tuple[str, ...] = ()

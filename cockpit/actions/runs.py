@@ -60,18 +60,19 @@ COMPARE: RunsAction = Action(
     "runs.compare", "d", "difference", "What two configurations set differently.", 2, reason=_compare_reason
 )
 RESUME: RunsAction = Action(
-    "runs.resume", "s", "resume", "A new engine goes on with this run.", 3, reason=_resume_reason
+    "runs.resume", "s", "resume", "A new engine goes on with this run.", 3, steers=True, reason=_resume_reason
 )
 RENAME: RunsAction = Action(
-    "runs.rename", "r", "rename", "Give this run another name.", 5, reason=_change_reason
+    "runs.rename", "r", "rename", "Give this run another name.", 5, words=True, reason=_change_reason
 )
 DELETE: RunsAction = Action(
     "runs.delete",
     "D,delete",
     "delete",
-    "Delete the run with its checkpoints. Asks.",
+    "Delete the run with its checkpoints. Asks, for its name after an hour of work.",
     6,
     dangerous=True,
+    steers=True,
     question=("The run is deleted with its checkpoints.",),
     reason=_change_reason,
 )

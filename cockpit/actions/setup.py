@@ -62,7 +62,13 @@ def _output_label(view: SetupView) -> str:
 
 
 MEND: SetupAction = Action(
-    "setup.mend", "f", "mend", "Show what mends it, ask, do it, check again.", 0, reason=_mend_reason
+    "setup.mend",
+    "f",
+    "mend",
+    "Show what mends it, ask, do it, check again.",
+    0,
+    steers=True,
+    reason=_mend_reason,
 )
 UNDO: SetupAction = Action(
     "setup.undo",
@@ -71,17 +77,30 @@ UNDO: SetupAction = Action(
     "Take the last mend back, byte for byte. Asks.",
     1,
     dangerous=True,
+    steers=True,
     reason=_undo_reason,
 )
 AGAIN: SetupAction = Action("setup.again", "r", "check again", "Look at everything anew.", 2, reason=_busy)
 TRY: SetupAction = Action(
-    "setup.device", "d", "try device", "Its numbers against the CPU's, its speed: a minute.", 4, reason=_busy
+    "setup.device",
+    "d",
+    "try device",
+    "Its numbers against the CPU's, its speed: a minute.",
+    4,
+    steers=True,
+    reason=_busy,
 )
 COPY: SetupAction = Action(
     "setup.copy", "y", "copy", "Copy the command to the clipboard.", 3, reason=_copy_reason
 )
 REPORT: SetupAction = Action(
-    "setup.report", "e", "report", "Write all findings to a file for a colleague.", 5, reason=_needs_finding
+    "setup.report",
+    "e",
+    "report",
+    "Write all findings to a file for a colleague.",
+    5,
+    words=True,
+    reason=_needs_finding,
 )
 DOWNLOAD: SetupAction = Action(
     "setup.download",
@@ -89,6 +108,7 @@ DOWNLOAD: SetupAction = Action(
     "download",
     "Fetch the base model, or end that. Asks.",
     4,
+    steers=True,
     reason=_download_reason,
     label_now=_download_label,
 )

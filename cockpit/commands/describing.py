@@ -31,7 +31,7 @@ def progress_words(status: Status) -> list[str]:
         of = f"/{count(status.steps)}" if status.steps is not None else ""
         parts.append(f"{stage_name(status.stage)}  step {count(status.step)}{of}")
     if status.loss is not None:
-        parts.append(f"loss {status.loss:.3f}")
+        parts.append(f"raw loss {status.loss:.3f}")
     if status.samples_per_second is not None:
         parts.append(f"{status.samples_per_second:.1f} samples/s")
     left = time_left(status.eta_seconds, status.eta_spread)
@@ -81,7 +81,7 @@ def _aftermath_rows(status: Status, after: Aftermath) -> list[tuple[str, str]]:
 
 def overview(statuses: list[Status]) -> list[str]:
     """Runs on a line each."""
-    rows = [("RUN", "STATE", "STAGE", "STEP", "LOSS", "LEFT")]
+    rows = [("RUN", "STATE", "STAGE", "STEP", "RAW LOSS", "LEFT")]
     for status in statuses:
         steps = f"/{count(status.steps)}" if status.steps is not None else ""
         rows.append(

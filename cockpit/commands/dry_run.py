@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cockpit.commands.child import exit_code
 from cockpit.commands.starting import check_inputs
 from engine.errors import UserError
+from engine.runs.layout import command_line
 from engine.temporary import Holder, holder
 
 if TYPE_CHECKING:

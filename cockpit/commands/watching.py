@@ -70,7 +70,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
     epoch = f"epoch {status.epoch:.2f}" if status.epoch is not None else ""
     left = time_left(status.eta_seconds, status.eta_spread).replace("±", glyphs.plus_minus)
     where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left]
-    loss = f"loss {status.loss:.3f}" if status.loss is not None else ""
+    loss = f"raw loss {status.loss:.3f}" if status.loss is not None else ""
     rate = f"{status.samples_per_second:.1f} samples/s" if status.samples_per_second is not None else ""
     memory = in_memory(status.memory_bytes) if status.memory_bytes is not None else ""
     lines = ["  " + "   ".join(part for part in where if part)]

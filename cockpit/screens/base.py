@@ -69,6 +69,8 @@ class CockpitScreen(TerminalSized, Screen[None]):
         reason = action.reason(self.known())
         if reason:
             self.say(reason)
+            if action.words:
+                cast(Any, self.app).nowhere(reason)
         elif action is HELP:
             offered = self.offered()
             rest = [action for action in self.ACTIONS if action not in offered]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from textual import on
@@ -15,8 +16,11 @@ from cockpit.actions import FLIGHT_ACTIONS, Action, flight, keys_that_work
 from cockpit.actions.common import BACK, GO, HELP, LEAVE
 from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
+from cockpit.screens.errand import ErrandEnded, run_errand
 from cockpit.screens.feed import Feed, Source
 from cockpit.screens.flight_state import FlightState, Zoomed
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.reading import Reading
 from cockpit.widgets.aftermath import aftermath_frame
 from cockpit.widgets.curves import SMOOTHINGS
 from cockpit.widgets.events import events_frame
@@ -24,6 +28,7 @@ from cockpit.widgets.gauges import gauges_frame, memory_line_frame
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_frame
 from cockpit.widgets.keys import KeyBar
+from cockpit.widgets.lines import Frame, clean, cut, in_role
 from cockpit.widgets.loss_chart import ChartData, LossChart
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.report import report_frame
@@ -31,6 +36,7 @@ from cockpit.widgets.route import route_frame
 from cockpit.widgets.setup_badge import RunHeader
 from cockpit.widgets.trends import trends_frame
 from cockpit.widgets.zoom_chart import LOSS, ZoomChart, newest
+from engine.runs.layout import expanded
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""
@@ -46,10 +52,18 @@ class Flight(RunScreen[Source]):
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = FLIGHT_ACTIONS
 
     def __init__(
-        self, run: str, open_source: Callable[[], Source], glyphs: Glyphs, poll_seconds: float
+        self,
+        run: str,
+        open_source: Callable[[], Source],
+        glyphs: Glyphs,
+        poll_seconds: float,
+        root: Path | None = None,
     ) -> None:
+        """`root` is the run's directory, for commands about it."""
         super().__init__(open_source, glyphs, poll_seconds)
         self._run = run
+        self._root = root or Path(run)
+        self._errand = ""
         self.state: FlightState | None = None
         self._case_shown = 0
         self._pending = ""
@@ -100,7 +114,7 @@ class Flight(RunScreen[Source]):
         state = replace(
             known,
             case_shown=self._case_shown,
-            pending=self._pending,
+            pending=self._pending or self._errand,
             trouble=self.trouble,
             alerts=self.alert_count,
         )
@@ -161,14 +175,80 @@ class Flight(RunScreen[Source]):
             self._look(action)
         elif action in (flight.SMOOTHER, flight.ROUGHER):
             self._change_smoothing(1 if action is flight.SMOOTHER else -1)
+        elif action is flight.EVALUATE:
+            self._send("evaluation", "evaluate", str(self._root))
+        elif action is flight.REPORT:
+            self.app.push_screen(Prompt("Image of a chest", does="reports", refuse=_no_file), self._report_on)
+        elif action is flight.EXPORT:
+            preset = f"{clean(self._run)}-model"
+            self.app.push_screen(
+                Prompt("Export to a new directory", preset, "exports", refuse=_is_there), self._export_to
+            )
         elif action is flight.NEXT_CASE:
             self._case_shown += 1
             self._draw()
         elif action.dangerous and self.state is not None:
-            question = flight.stop_question(self.state)
-            self.app.push_screen(
-                Confirm(action, question), lambda yes: self._ask(action.verb) if yes else None
+            self._ask_first(action, self.state)
+        else:
+            self._ask(action.verb)
+
+    def _report_on(self, image: str | None) -> None:
+        if image:
+            self._send("report", "report", "--run", str(self._root), "--", str(expanded(image)))
+
+    def _export_to(self, place: str | None) -> None:
+        if place:
+            self._send("export", "export", str(self._root), f"--to={expanded(place)}")
+
+    def _send(self, title: str, *words: str) -> None:
+        """Have the command line do it; one thing at a time."""
+        if self._errand:
+            self.say(self._errand)
+            return
+        self._errand = f"{title} under way, what comes of it is shown here"
+        run_errand(title, words, self.post_message)
+        self._draw()
+
+    @on(ErrandEnded)
+    def _errand_ended(self, message: ErrandEnded) -> None:
+        self._errand = ""
+        self._draw()
+        lines = message.text.strip().splitlines()
+        if not message.well:
+            said = lines[-1] if lines else "it ended without a word"
+            self.app.notify(clean(f"{message.title}: {said}"), severity="error", timeout=10, markup=False)
+            return
+
+        def shown(width: int) -> Frame:
+            return in_role(
+                [f" {cut(clean(line), width - 2, self.glyphs.ellipsis)}" for line in lines], "text"
             )
+
+        title = f"{message.title} of {clean(self._run)}"
+        cast(Any, self.app).between_boxes(lambda: self.app.push_screen(Reading(title, shown, self.glyphs)))
+
+    def _ask_first(self, action: Action[Any], asked_of: FlightState) -> None:
+        """Ask the engine after a yes, if by then the run still is where the question was about."""
+        stage = asked_of.stage_now
+
+        def answered(yes: bool | None) -> None:
+            now = self.state.stage_now if self.state else None
+            if not yes:
+                return
+            if stage and now and stage.stage != now.stage:
+                self.say(
+                    f"nothing is asked of the engine: the stage ended before the answer, {now.stage} runs"
+                )
+            else:
+                self._ask_if_it_can_be(action)
+
+        self.app.push_screen(Confirm(action, flight.question_of(action, asked_of)), answered)
+
+    def _ask_if_it_can_be(self, action: Action[Any]) -> None:
+        """Ask the engine, unless there is a reason against it by now."""
+        reason = action.reason(self.known())
+        if reason:
+            self.say(reason)
         else:
             self._ask(action.verb)
 
@@ -219,6 +299,14 @@ class Flight(RunScreen[Source]):
             self._draw()
         else:
             self.say("no smoother than this" if by > 0 else "this is the raw curve")
+
+
+def _no_file(text: str) -> str:
+    return "" if expanded(text).is_file() else f"no file {clean(text)}"
+
+
+def _is_there(text: str) -> str:
+    return f"{clean(text)} is there already: name a new directory" if expanded(text).exists() else ""
 
 
 def part_of(state: FlightState, tag: str) -> Zoomed:

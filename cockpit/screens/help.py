@@ -107,7 +107,7 @@ def _legend(glyphs: Glyphs) -> Line:
     return [
         ("On the route   ", "strong"),
         (glyphs.checkpoint, "strong"),
-        (" checkpoint   ", "dim"),
+        (" checkpoint on disk   ", "dim"),
         (glyphs.validation, "accent"),
         (" validation   ", "dim"),
         (glyphs.epoch, "text"),

@@ -22,6 +22,10 @@ class LeftOnce(TerminalSized):
             return AwaitComplete()
         return super().dismiss(result)
 
+    def typed(self, text: str) -> bool:
+        """Text, or a letter that is no key of this screen; whether the screen has taken it."""
+        return False
+
 
 class Palette(LeftOnce, CommandPalette):
     """The command palette; enter pressed twice chooses twice before it is gone."""

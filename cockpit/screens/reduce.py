@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cockpit.screens.flight_state import CaseView, EventView, Memory, Pace, StageView
+from cockpit.screens.flight_state import CaseView, EventView, Memory, Pace
 from cockpit.widgets.curves import stage_letter
 from engine.data.icd import dotted
 from engine.data.labels import LABELS
 from engine.metrics.parse import prose
+from engine.runs.layout import parse_checkpoint_name
 from engine.runs.rows import Event, Scalar
 
 MEMORY_TAGS = {
@@ -39,8 +40,19 @@ LEVELS = {"info": "info", "warn": "warning", "error": "error"}
 Marks = tuple[tuple[str, str], ...]
 
 
+def place_of(names: Sequence[str], now: str | None, last_steps: Mapping[str, int]) -> int | None:
+    """Which stage of the route the run is at: the engine says, else the last one that has a step; None before any."""
+    if now in names:
+        return names.index(now)
+    return max((place for place, name in enumerate(names) if last_steps.get(name)), default=None)
+
+
 def stage_status(index: int, now: int | None, state: str, step: int, steps: int) -> str:
-    """ "ahead", "now", "done" or "stopped" for the stage at `index`, while the run is at stage `now`."""
+    """ "ahead", "now", "done" or "stopped" for the stage at `index`, while the run is at stage `now`.
+
+    `state` is the last one that an engine of the run has written: one that only evaluates ends nothing and begins
+    nothing.
+    """
     if now is None or index > now:
         return "ahead"
     if step >= steps and (index < now or state == "finished"):
@@ -142,7 +154,7 @@ def marks(found: Sequence[str], wanted: Sequence[str]) -> Marks:
     )
 
 
-def checkpoints_of(stage: StageView, events: Iterable[Event]) -> tuple[int, ...]:
-    """Steps of the stage's checkpoints; those beyond where the run is belong to what was undone."""
-    steps = {event.step for event in events if event.stage == stage.stage and event.step is not None}
-    return tuple(sorted(step for step in steps if step <= stage.step))
+def checkpoints_of(stage: str, names: Iterable[str]) -> tuple[int, ...]:
+    """Steps of the stage's checkpoints, of the names of those on disk."""
+    places = (parse_checkpoint_name(name) for name in names)
+    return tuple(sorted(place[1] for place in places if place is not None and place[0] == stage))

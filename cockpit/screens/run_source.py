@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from cockpit.screens.flight_state import CaseView, FlightState, StageView, Thumb
 from cockpit.screens.image_root import image_root_of
 from cockpit.widgets.xray import LONG_SIDE
 from engine.errors import UserError
+from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths
+from engine.runs.status import Status
 from engine.runs.store import NotReady, RunReader, open_reader, status_of
 from engine.sizes import GIB
 
@@ -33,7 +36,7 @@ class RunSource:
         self._paths = paths
         self._pictures_wanted = pictures
         self._reader: RunReader | None = None
-        self._token: tuple[int, bool] | None = None
+        self._token: tuple[tuple[int, bool], tuple[str, ...]] | None = None
         self._state: FlightState | None = None
         self._rows: list[dict[str, Any]] = []
         self._seconds: dict[tuple[str, int], float | None] = {}
@@ -47,10 +50,10 @@ class RunSource:
         reader = self._open()
         if reader is None:
             return self._without_database()
-        token = reader.change_token()
+        token = (reader.change_token(), tuple(checkpoint_names(self._paths)))
         if self._state is None or token != self._token:
             self._rows = reader.last_samples("case")
-            self._state = self._read_all(reader)
+            self._state = self._read_all(reader, token[1])
             self._token = token
         status = reader.status()
         return replace(
@@ -118,16 +121,16 @@ class RunSource:
             machine=_machine(None, None),
         )
 
-    def _read_all(self, reader: RunReader) -> FlightState:
+    def _read_all(self, reader: RunReader, on_disk: Sequence[str]) -> FlightState:
         status = reader.status()
         latest = reader.latest(reduce.TAGS)
-        stages = self._stages(reader, status.stage, status.step or 0, status.epoch, status.state)
+        stages = self._stages(reader, status, on_disk)
         memory = reduce.memory_view(latest)
         return FlightState(
             run=status.run,
             state=status.state,
             machine=_machine(memory.total, reader.attempt_info(status.attempt or 0).get("device")),
-            checkpoint=status.checkpoint or "",
+            checkpoint=on_disk[-1] if on_disk else "",
             stages=stages,
             curves=run_series.loss_curves(reader, stages, COLUMNS),
             trends=run_series.trends(reader, stages),
@@ -136,34 +139,32 @@ class RunSource:
             events=tuple(reduce.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
         )
 
-    def _stages(
-        self, reader: RunReader, now: str | None, step: int, epoch: float | None, state: str
-    ) -> tuple[StageView, ...]:
+    def _stages(self, reader: RunReader, status: Status, on_disk: Sequence[str]) -> tuple[StageView, ...]:
         plan = reader.stages_plan()
         names = [str(entry["stage"]) for entry in plan]
-        place = names.index(now) if now in names else None
         last_steps = {stage: last for stage, _, last in reader.extents("train/loss")}
-        checkpoints = reader.last_events(200, ("checkpoint",))
+        place = reduce.place_of(names, status.stage, last_steps)
+        told = place is not None and names[place] == status.stage and status.step is not None
         views = []
         for index, entry in enumerate(plan):
             name = names[index]
-            at = step if index == place else last_steps.get(name, 0)
+            at = (status.step or 0) if told and index == place else last_steps.get(name, 0)
             view = StageView(
                 stage=name,
                 title=str(entry.get("title") or ""),
                 steps=int(entry["steps"]),
                 step=at,
                 epochs=float(entry.get("epochs") or 1),
-                epoch=epoch if index == place else None,
+                epoch=status.epoch if index == place else None,
                 bar=entry.get("bar"),
-                status=reduce.stage_status(index, place, state, at, int(entry["steps"])),
+                status=reduce.stage_status(index, place, status.written, at, int(entry["steps"])),
                 planned_bytes=entry.get("planned_bytes"),
                 planned_samples_per_second=entry.get("planned_samples_per_second"),
             )
-            views.append(self._with_results(reader, view, checkpoints))
+            views.append(self._with_results(reader, view, on_disk))
         return tuple(views)
 
-    def _with_results(self, reader: RunReader, view: StageView, checkpoints: list[Any]) -> StageView:
+    def _with_results(self, reader: RunReader, view: StageView, on_disk: Sequence[str]) -> StageView:
         validations = reader.recent("val/loss", view.stage)
         ended = view.status in ("done", "stopped")
         return replace(
@@ -172,7 +173,7 @@ class RunSource:
             score=_score(reader, view.stage) if ended else None,
             seconds=self._seconds_of(reader, view) if ended else None,
             validations=tuple(step for step, _ in validations),
-            checkpoints=reduce.checkpoints_of(view, checkpoints),
+            checkpoints=reduce.checkpoints_of(view.stage, on_disk),
         )
 
     def _seconds_of(self, reader: RunReader, view: StageView) -> float | None:

@@ -33,7 +33,9 @@ from cockpit.widgets.overlay import Overlay, OverlayData
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.runs_table import runs_frame, size_words
 from cockpit.widgets.setup_badge import RunHeader
+from engine.durations import duration
 from engine.runs.layout import RunPaths
+from engine.runs.trash import DAYS, TRASH, to_trash
 
 
 class Compared(Message):
@@ -49,10 +51,11 @@ class Compared(Message):
 class Replaced(Message):
     """A run bears another name now, or is gone."""
 
-    def __init__(self, old: RunPaths, new: RunPaths | None) -> None:
+    def __init__(self, old: RunPaths, new: RunPaths | None, told: str = "") -> None:
         super().__init__()
         self.old = old
         self.new = new
+        self.told = told
 
 
 class Runs(RunScreen[RunsSource]):
@@ -139,9 +142,7 @@ class Runs(RunScreen[RunsSource]):
                 lambda name: self._rename(row.name, name),
             )
         else:
-            self.app.push_screen(
-                Confirm(action, deletion_question(row)), lambda yes: self._delete(row.name) if yes else None
-            )
+            self._ask_deletion(action, row)
 
     def _select(self, place: int) -> None:
         self._chosen = self.view.state.rows[place].name
@@ -194,6 +195,31 @@ class Runs(RunScreen[RunsSource]):
 
             self.background.do(job)
 
+    def _ask_deletion(self, action: Action[Any], row: RunRow) -> None:
+        """A run of little work goes at once; for another its name is typed, and it stays for some days."""
+        if is_little(row):
+            self.app.push_screen(
+                Confirm(action, deletion_question(row)), lambda yes: self._delete(row.name) if yes else None
+            )
+            return
+        name = clean(row.name)
+
+        def refuse(text: str) -> str:
+            return "" if text == name else f"{clean(text)} is not {name}: nothing is deleted"
+
+        self.app.push_screen(
+            Prompt(f"Type {name} to delete it", does="deletes", told=trash_words(row), refuse=refuse),
+            lambda text: self._discard(row.name) if text else None,
+        )
+
+    def _discard(self, name: str) -> None:
+        def job(source: RunsSource) -> Message:
+            paths = source.paths(name)
+            place = to_trash(paths, runs_changes.RETRY_SECONDS)
+            return Replaced(paths, None, clean(f"{name} lies in {place} for {DAYS} days"))
+
+        self.background.do(job)
+
     def _delete(self, name: str) -> None:
         def job(source: RunsSource) -> Message:
             paths = source.paths(name)
@@ -217,18 +243,39 @@ class Runs(RunScreen[RunsSource]):
 
     @on(Replaced)
     def _replaced(self, message: Replaced) -> None:
+        if message.told:
+            self.app.notify(message.told, timeout=10, markup=False)
         cast(Any, self.app).run_replaced(message.old, message.new)
+
+
+LITTLE_SECONDS = 3600.0
+"""Work that is done again without a sigh."""
+
+
+def is_little(row: RunRow) -> bool:
+    """Whether engines have worked on the run for an hour at most, as far as is known; a link is none of it."""
+    return row.linked or (row.seconds is not None and row.seconds <= LITTLE_SECONDS)
 
 
 def deletion_question(row: RunRow) -> tuple[str, ...]:
     """What is lost."""
     if row.linked:
         return (f"{clean(row.name)} is a link: the link goes,", "the run that it points to stays as it is.")
-    noun = "checkpoint" if row.checkpoints == 1 else "checkpoints"
+    return (f"{_measure(row)},", "is deleted. It cannot be brought back.")
+
+
+def trash_words(row: RunRow) -> tuple[str, ...]:
+    """What it is, and what becomes of it."""
+    took = f"{duration(row.seconds)} of work" if row.seconds is not None else "nobody knows how much work"
     return (
-        f"{clean(row.name)}, {size_words(row.bytes)} with {row.checkpoints} {noun},",
-        "is deleted. It cannot be brought back.",
+        f"{_measure(row)}: {took}.",
+        f"It is moved to {TRASH} among the runs, and is gone for good after {DAYS} days.",
     )
+
+
+def _measure(row: RunRow) -> str:
+    noun = "checkpoint" if row.checkpoints == 1 else "checkpoints"
+    return f"{clean(row.name)}, {size_words(row.bytes)} with {row.checkpoints} {noun}"
 
 
 def difference_lines(message: Compared, width: int, glyphs: Glyphs) -> Frame:

@@ -151,9 +151,8 @@ def _flown(reader: RunReader, now: float | None) -> float | None:
 
 
 def _last_loss(reader: RunReader) -> float | None:
-    """The newest validation loss, else the newest training loss."""
-    latest = reader.latest(["val/loss", "train/loss"])
-    found = latest.get("val/loss") or latest.get("train/loss")
+    """The newest validation loss: that of single steps is another thing, and jumps."""
+    found = reader.latest(["val/loss"]).get("val/loss")
     return found.value if found else None
 
 

@@ -14,7 +14,8 @@ MOST_MARKED = 4
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in the table. `f1` and `icd_f1` are its best validation scores, `written` when it last changed.
+    """A run in the table. `loss` is its newest validation loss; `f1` and `icd_f1` are its best
+    validation scores, `written` when it last changed.
 
     `linked`: the directory of runs has only a link to it. `trouble` is why it cannot be read; then only its name is
     known.

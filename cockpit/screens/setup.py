@@ -86,7 +86,7 @@ class Setup(RunScreen[BaseModelSource]):
         if place is not None:
             self._show(chosen=view.listed[place].id)
         elif action is keys.MEND:
-            self.app.push_screen(Agree(view, self.glyphs), lambda yes: self._mend() if yes else None)
+            self._ask_mend(view)
         elif action is keys.UNDO:
             self._ask_undo()
         elif action is keys.AGAIN:
@@ -129,7 +129,7 @@ class Setup(RunScreen[BaseModelSource]):
                 state.news, severity="error" if state.worse else "information", timeout=8, markup=False
             )
             if state.worse and self.is_current:
-                self._ask_undo()
+                self._ask_undo(unasked=True)
 
     def arrived(self, state: BaseModel) -> None:
         """Take over how the download stands; once it has ended, what is there is looked at again."""
@@ -161,14 +161,17 @@ class Setup(RunScreen[BaseModelSource]):
             lambda yes: self.background.do(lambda source: source.begin()) if yes else None,
         )
 
-    def _mend(self) -> None:
-        plan = self.view.plan
+    def _ask_mend(self, view: SetupView) -> None:
+        """What is done is the plan that was shown, whatever has been found meanwhile."""
+        plan = view.plan
         if plan is not None:
-            self._checker.mend(plan)
+            self.app.push_screen(
+                Agree(view, self.glyphs), lambda yes: self._checker.mend(plan) if yes else None
+            )
 
-    def _ask_undo(self) -> None:
+    def _ask_undo(self, unasked: bool = False) -> None:
         self.app.push_screen(
-            Confirm(keys.UNDO, undo_question(self.view.state)),
+            Confirm(keys.UNDO, undo_question(self.view.state), unasked),
             lambda yes: self._checker.undo() if yes else None,
         )
 

@@ -14,7 +14,7 @@ from textual.message import Message
 
 from cockpit.actions import GO, START_ACTIONS, Action, flight
 from cockpit.screens.base import CockpitScreen
-from cockpit.screens.prompt import Prompt
+from cockpit.screens.open_config import OpenConfig, known_configs
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import Frame
@@ -58,6 +58,7 @@ class Start(CockpitScreen):
         super().__init__(glyphs)
         self._offers = offers
         self._busy = False
+        self._refused = ""
 
     def compose(self) -> ComposeResult:
         with Container(id="start"):
@@ -75,10 +76,13 @@ class Start(CockpitScreen):
         if action is flight.DEMO:
             self.start_engine(action, None, lambda: self._begin(self._offers.start_demo, "starting the demo"))
         else:
-            self.app.push_screen(Prompt("Configuration file"), self._open)
+            from engine.config import CONFIGS
+
+            self.app.push_screen(OpenConfig(known_configs(CONFIGS), self._refused), self._open)
 
     def _open(self, path: str | None) -> None:
         if path:
+            self._refused = path  # until it has begun
             self.start_engine(
                 flight.OPEN,
                 None,

@@ -27,9 +27,14 @@ def event_line(event: EventView, width: int, glyphs: Glyphs) -> Line:
 def notice_line(state: FlightState, width: int, glyphs: Glyphs) -> Line:
     """What to do, in states that wait for somebody."""
     text, role = notice(state)
-    if state.pending and not state.trouble:
-        text, role = state.pending, "accent"
+    if not state.trouble and (under_way := working(state) or state.pending):
+        text, role = under_way, "accent"
     return [(" " + cut(clean(text), width - 2, glyphs.ellipsis), role)] if text else []
+
+
+def working(state: FlightState) -> str:
+    """How far an evaluation is, in the engine's words; empty while there is none."""
+    return state.note if state.state == "evaluating" else ""
 
 
 def notice(state: FlightState) -> tuple[str, str]:
@@ -52,4 +57,11 @@ def notice(state: FlightState) -> tuple[str, str]:
         return f"parked, memory is free   {resume}", "strong"
     if state.state == "stopped":
         return f"stopped   {f'{key} starts the next stage' if state.stage_ahead else resume}", "strong"
+    if state.state == "finished" and state.checkpoint:
+        can = (
+            (flight.EVALUATE, "evaluates it"),
+            (flight.REPORT, "reports on an image"),
+            (flight.EXPORT, "exports it"),
+        )
+        return "   ".join(["finished", *(f"{action.key_name} {does}" for action, does in can)]), "strong"
     return "", "text"

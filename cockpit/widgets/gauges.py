@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.screens.flight_state import FlightState, Memory
 from cockpit.widgets import figures
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, width_of
+from cockpit.widgets.lines import Frame, Line, clean, cut, width_of
 
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97
@@ -22,7 +22,8 @@ Gauge = tuple[str, float | None, float | None]
 
 def gauges_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
     """The pane above the small charts."""
-    frame: Frame = [[("memory", "strong")]]
+    machine = cut(clean(state.machine), max(0, width - 9), glyphs.ellipsis)
+    frame: Frame = [[("memory", "strong"), (f"   {machine}", "dim")]]
     frame += [gauge_line(gauge, width, glyphs) for gauge in known_gauges(state.memory)]
     if len(frame) == 1:
         frame.append([("no figures yet", "dim")])

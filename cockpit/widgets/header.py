@@ -8,7 +8,7 @@ from typing import Protocol
 from cockpit.actions.common import GO
 from cockpit.screens.flight_state import NEEDS_A_HAND
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, both_ends, clean, cut
+from cockpit.widgets.lines import Frame, Line, both_ends, clean, cut, width_of
 
 RUN_WIDTH = 28
 
@@ -31,29 +31,41 @@ class Head(Protocol):
 
 
 def header_frame(state: Head, width: int, height: int, glyphs: Glyphs) -> Frame:
-    """One line that ends in the machine, and the rule under it."""
-    right: Line = [(cut(clean(state.machine), 48, glyphs.ellipsis) + " ", "dim")]
-    return [both_ends(_left(state, width, glyphs), right, width), [(glyphs.rule * width, "faint")]]
+    """One line that ends in all screens, before them the machine where there is room, and the rule under it."""
+    left = _left(state, width, glyphs)
+    room = width - width_of(left) - 1
+    screens = screens_line("flight", room)
+    machine: Line = [(cut(clean(state.machine), 48, glyphs.ellipsis), "dim"), ("   ", "text")]
+    right = [*machine, *screens] if width_of(machine) + width_of(screens) <= room else screens
+    return [both_ends(left, right, width), [(glyphs.rule * width, "faint")]]
 
 
 def header_of(screen: str) -> Callable[[Head, int, int, Glyphs], Frame]:
     """The header of another screen than Flight: its line ends in all screens, this one named."""
 
     def frame(state: Head, width: int, height: int, glyphs: Glyphs) -> Frame:
-        line = both_ends(_left(state, width, glyphs), screens_line(screen, width >= 110), width)
+        left = _left(state, width, glyphs)
+        line = both_ends(left, screens_line(screen, width - width_of(left) - 1), width)
         return [line, [(glyphs.rule * width, "faint")]]
 
     return frame
 
 
-def screens_line(here: str, named: bool) -> Line:
-    """The number keys; the names of all screens where there is room."""
+def screens_line(here: str, room: int) -> Line:
+    """The number keys with the names of all screens, or with as many of their first letters as there is room for."""
+    lines = (_screens(here, letters) for letters in (None, 2, 1))
+    return next((line for line in lines if width_of(line) <= room), _screens(here, 0))
+
+
+def _screens(here: str, letters: int | None) -> Line:
+    """The keys, each with so many letters of its screen's name; this screen's name in full."""
+    gap, blank = ("", " ") if letters == 1 else (" ", "  ")
     line: Line = []
     for name, go in GO.items():
         if name == here:
-            line.append((f"{go.key_name} {go.label}  ", "strong"))
+            line.append((f"{go.key_name} {go.label}{blank}", "strong"))
         else:
-            line += [(go.key_name, "key"), (f" {go.label}  " if named else "  ", "dim")]
+            line += [(go.key_name, "key"), (f"{gap}{go.label[:letters]}".rstrip() + blank, "dim")]
     return line
 
 

@@ -80,7 +80,7 @@ def legend_line(data: ChartData, width: int, glyphs: Glyphs) -> Line:
     right: Line = [
         ("mean ", "dim"),
         (figures.loss(mean), "mean"),
-        ("  val ", "dim"),
+        ("  validation ", "dim"),
         (figures.loss(validation), "mark"),
         (" ", "text"),
     ]

@@ -78,7 +78,7 @@ def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> 
 
 
 def _legend(data: OverlayData, glyphs: Glyphs) -> Line:
-    line: Line = [(" loss, mean 0.9   ", "strong")]
+    line: Line = [(" mean loss (0.9)   ", "strong")]
     for index, run in enumerate(data.runs):
         name = cut(clean(run.run), 24, glyphs.ellipsis)
         line += [

@@ -12,7 +12,7 @@ from cockpit.widgets.lines import Cell, Frame, Line, clean, cut, pad
 from engine.durations import duration
 
 TITLE_WIDTH = 24
-FIGURES_WIDTH = 52
+FIGURES_WIDTH = 56
 
 
 def route_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -107,7 +107,7 @@ def _ended(stage: StageView, glyphs: Glyphs, digits: int) -> Line:
     if stage.seconds is not None:
         line.append((f"  {duration(stage.seconds):>6}", "dim"))
     if stage.loss is not None:
-        line += [("  loss ", "dim"), (figures.loss(stage.loss).strip(), "text"), *_against_bar(stage)]
+        line += [("  val loss ", "dim"), (figures.loss(stage.loss).strip(), "text"), *_against_bar(stage)]
     if stage.score is not None:
         name, value = stage.score
         line += [(f"  {name} ", "dim"), (f"{value:.2f}", "text")]

@@ -47,7 +47,7 @@ def heading(name_width: int, roomy: bool) -> Line:
         f"     {'run':<{name_width}}",
         f"{'state':<12}",
         f"{'step':<{STEP_ROOMY if roomy else STEP}}",
-        f"{'loss':>5}",
+        f"{'val':>5}",
         f"{'F1':>4}{gap}{'ICD':>4}",
         f"{'took':>7}",
         f"{'size':>7}",

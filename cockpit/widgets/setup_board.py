@@ -11,7 +11,7 @@ from cockpit.screens.setup_state import SetupState, SetupView
 from cockpit.widgets.download_lines import progress_lines
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import screens_line
-from cockpit.widgets.lines import Frame, Line, both_ends, clean, columns, cut, in_role, wrap
+from cockpit.widgets.lines import Frame, Line, both_ends, clean, columns, cut, in_role, width_of, wrap
 from cockpit.widgets.listing import first_seen
 from engine.plural import counted
 from engine.setup_check.finding import Finding
@@ -44,7 +44,7 @@ def setup_header(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Fr
     for status in ("warn", "ok"):
         number = state.count(status)
         line.append((f"  {mark(status, glyphs).split()[0]} {number}", ROLES[status] if number else "dim"))
-    keys = screens_line("setup", width >= 116)
+    keys = screens_line("setup", width - width_of(line) - 1)
     return [both_ends(line, keys, width), [(glyphs.rule * width, "faint")]]
 
 

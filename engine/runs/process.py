@@ -12,6 +12,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder
 from engine.runs.status import ATTEMPT_MARK
 from engine.runs.store import open_writer
+from engine.runs.trash import empty_trash
 
 __all__ = ["engine_argv", "launch", "lock_holder"]
 
@@ -35,6 +36,8 @@ def launch(paths: RunPaths, argv: Sequence[str] | None = None) -> int:
             attempt = writer.open_attempt(after=last)
             writer.state(state)
             lock.record(os.getpid(), "run", attempt)
+            for complaint in empty_trash(paths.root.parent):
+                writer.event("alert", complaint, level="warn")
             try:
                 child = _spawn(paths, argv or engine_argv(paths), lock, attempt)
             except OSError as error:

@@ -47,7 +47,7 @@ class Story:
             return
         self._told = now
         parts = [f"{stage} step {step}" + (f"/{steps}" if steps is not None else "")]
-        parts.append(f"loss {loss:.3f}")
+        parts.append(f"raw loss {loss:.3f}")
         parts += [f"{samples_per_second:.1f} samples/s"] if samples_per_second is not None else []
         parts += [f"{eta_seconds / 60:.0f} min left"] if eta_seconds is not None else []
         log.info("%s", "   ".join(parts))

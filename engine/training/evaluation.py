@@ -14,7 +14,7 @@ from engine.metrics.scores import sample_scores, scores_a, scores_b
 from engine.model.loading import Base
 from engine.training.batches import Collator, encode_all
 from engine.training.randomness import seed_for
-from engine.training.sampling import Poll, generate, validation_loss
+from engine.training.sampling import Done, Poll, generate, validation_loss
 
 Row = dict[str, Any]
 
@@ -39,6 +39,7 @@ class Evaluator:
         step: int,
         *,
         blank_image: bool = False,
+        done: Done = lambda _samples: None,
     ) -> list[Row]:
         """One row a sample, in the order of `samples`, with everything but the attempt."""
         settings = self.config.evaluation
@@ -50,13 +51,20 @@ class Evaluator:
             settings.batch_size,
             settings.max_new_tokens,
             self.poll,
+            done,
         )
         return [
             row_of(sample, text, purpose, checkpoint, step)
             for sample, text in zip(samples, texts, strict=True)
         ]
 
-    def loss(self, samples: Sequence[Sample], *, blank_image: bool = False) -> float:
+    def loss(
+        self,
+        samples: Sequence[Sample],
+        *,
+        blank_image: bool = False,
+        done: Done = lambda _samples: None,
+    ) -> float:
         encoded = encode_all(samples, self.base.encoder, self.config.data.max_length)
         return validation_loss(
             self.model,
@@ -65,6 +73,7 @@ class Evaluator:
             self.collator(blank_image),
             self.config.evaluation.batch_size,
             self.poll,
+            done,
         )
 
     def collator(self, blank_image: bool = False) -> Collator:

@@ -13,6 +13,8 @@ from engine.training.device import Device, device_of
 
 #: Called between batches; it may raise to end the work.
 Poll = Callable[[], None]
+#: Told before each batch how many samples are done.
+Done = Callable[[int], None]
 
 
 def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tensor:
@@ -40,13 +42,15 @@ def validation_loss(
     collator: Collator,
     batch_size: int,
     poll: Poll,
+    done: Done = lambda _samples: None,
 ) -> float:
     """Mean cross-entropy per supervised token over `encoded`, in evaluation mode."""
     device = next(model.parameters()).device
     by_length = sorted(encoded, key=lambda one: (len(one.ids), one.sample.id))
     sums: list[torch.Tensor] = []
     with evaluation_mode(model):
-        for group in _groups(by_length, batch_size):
+        for place, group in enumerate(_groups(by_length, batch_size)):
+            done(place * batch_size)
             poll()
             sums.append(loss_of(model, collator.training(group).to(device), base.vocabulary))
     return float(torch.stack(sums).double().sum()) / sum(one.supervised for one in encoded)
@@ -60,12 +64,14 @@ def generate(
     batch_size: int,
     max_new_tokens: int,
     poll: Poll,
+    done: Done = lambda _samples: None,
 ) -> list[str]:
     """Greedy answers to `samples`, in their order. The composition of batches depends on the samples alone."""
     place = next(model.parameters()).device
     answers: dict[int, str] = {}
     order = sorted(range(len(samples)), key=lambda index: (len(samples[index].prompt), samples[index].id))
     for group in _groups(order, batch_size):
+        done(len(answers))
         poll()
         batch = collator.prompts([samples[index] for index in group], base.encoder).to(place)
         made = generated_ids(model, base, batch, max_new_tokens, device_of(place))

@@ -106,6 +106,7 @@ class _Session:
             self.config.tolerance.lost_films, self.config.data.image_root, partial(store_loss, writer)
         )
         self.before = psutil.Process().memory_info().rss
+        self._place: tuple[str, int] | None = None
 
     def live(self, asked: str | None, same_stage: bool) -> int:
         config, control = self.config, self.control
@@ -122,6 +123,7 @@ class _Session:
             position.step,
             {**device.describe(self._device()), "asked": asked or ",".join(stages)},
         )
+        self._place = (position.stage, position.step)
         for name, wrong in left.items():
             self.writer.event(
                 "alert",
@@ -251,8 +253,10 @@ class _Session:
         device.device_of(self._device()).refuse_too_large(tensors)
 
     def _note(self, line: str) -> None:
+        """What is done before the first step; where the run goes on is known all the while."""
+        stage, step = self._place or (None, None)
         with self.control.at_once.undisturbed():
-            self.writer.progress(None, None, note=line)
+            self.writer.progress(stage, step, note=line)
 
     def _planned(self, stages: list[str], encoded: dict[str, list[Encoded]]) -> dict[str, dict[str, float]]:
         """Memory and pace as planned at the first start, to be shown beside what is measured; a run goes on without."""

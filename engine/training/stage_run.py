@@ -27,12 +27,16 @@ from engine.training.evaluation import Evaluator, Row, score
 from engine.training.loop import NonFinite, StageTrainer, StepRecord
 from engine.training.quarantine import FilmsFail, LostFilm
 from engine.training.randomness import seed_for
+from engine.training.sampling import Done
 from engine.training.saving import Saver
 
 Result = TypeVar("Result")
 
 #: Steps whose wall time the time left is reckoned from.
 RECENT_STEPS = 50
+
+#: Seconds between two notes of how far an evaluation is.
+TELL_SECONDS = 0.5
 
 #: Seconds between two attempts to write the checkpoint that ends a stage.
 RETRY_SECONDS = 30.0
@@ -55,6 +59,7 @@ class StageRun:
     _measured: dict[int, float] = field(default_factory=dict, init=False)
     _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS), init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
+    _shown: StepRecord | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.cases = sorted(self.validation, key=lambda one: seed_for(self.config.seed, "cases", one.id))
@@ -137,7 +142,8 @@ class StageRun:
     def _validation_loss(self, lowest: float | None) -> float:
         """Take the loss, store it and tell it; `lowest` is the best of the checkpoints so far."""
         with self._evaluating():
-            loss, samples = self._on_readable(self.validation, self.evaluator.loss)
+            work = partial(self._loss, "validating")
+            loss, samples = self._on_readable(self.validation, work)
         self.writer.scalars(self.name, self.step, {"val/loss": loss})
         told = f"validation loss {loss:.3f}"
         if self.step > 0 and lowest is not None and loss < lowest:
@@ -153,7 +159,7 @@ class StageRun:
         if stored >= len(self._readable(self.cases)):
             return stored
         with self._evaluating():
-            rows, _ = self._on_readable(self.cases, partial(self._rows, "case"))
+            rows, _ = self._on_readable(self.cases, partial(self._rows, "case", "sampling"))
             self._store(rows)
             self.writer.event("sample", f"sampled {len(rows)} cases", stage=self.name, step=self.step)
         return len(rows)
@@ -165,7 +171,7 @@ class StageRun:
         if self._stored("evaluation") >= len(self._readable(self.validation)):
             return
         with self._evaluating():
-            rows, _ = self._on_readable(self.validation, partial(self._rows, "evaluation"))
+            rows, _ = self._on_readable(self.validation, partial(self._rows, "evaluation", "scoring"))
             scores = score(rows, {})[self.name]
             # before the samples: where they are all there, it is taken that this has been done
             self.writer.scalars(self.name, self.step, _score_scalars(scores))
@@ -215,8 +221,25 @@ class StageRun:
         steps, skipped = self.trainer.schedule.steps, self.trainer.skipped
         return Standing(self.name, self.step, steps, ended, known, skipped)
 
-    def _rows(self, purpose: str, samples: Sequence[Sample]) -> list[Row]:
-        return self.evaluator.rows(samples, purpose, checkpoint_name(self.name, self.step), self.step)
+    def _rows(self, purpose: str, doing: str, samples: Sequence[Sample]) -> list[Row]:
+        name = checkpoint_name(self.name, self.step)
+        return self.evaluator.rows(samples, purpose, name, self.step, done=self._tell(doing, samples))
+
+    def _loss(self, doing: str, samples: Sequence[Sample]) -> float:
+        return self.evaluator.loss(samples, done=self._tell(doing, samples))
+
+    def _tell(self, doing: str, samples: Sequence[Sample]) -> Done:
+        """Says how far it is, `sampling 3 of 8`, at most every so often."""
+        told = float("-inf")
+
+        def done(number: int) -> None:
+            nonlocal told
+            now = time.monotonic()
+            if now - told >= TELL_SECONDS:
+                told = now
+                self._show(self._shown, f"{doing} {number} of {len(samples)}")
+
+        return done
 
     def _readable(self, samples: Sequence[Sample]) -> list[Sample]:
         """Those whose film has not been lost."""
@@ -246,7 +269,8 @@ class StageRun:
             self.writer.event("note", self.trainer.audited, stage=self.name, step=record.step)
             self.trainer.audited = None
 
-    def _show(self, record: StepRecord | None) -> None:
+    def _show(self, record: StepRecord | None, note: str = "") -> None:
+        self._shown = record
         left, spread = self._time_left()
         self.writer.progress(
             self.name,
@@ -258,6 +282,7 @@ class StageRun:
             left,
             spread,
             self.gauges.in_use(),
+            note,
         )
 
     def _time_left(self) -> tuple[float | None, float | None]:
@@ -288,6 +313,7 @@ class StageRun:
         """State `evaluating` inside the `with`; an interrupt in it leaves the state to whoever handles that."""
         before = self.control.enter("evaluating")
         yield
+        self._show(self._shown)
         self.control.enter(before)
 
 

@@ -43,7 +43,7 @@ def test_a_run_on_a_few_lines() -> None:
         "night   ● training",
         "  stage B   step 300/600   epoch 1.50   left 10 min ± 60 s",
         "  ━━━━━━━━━━━━━━━━━━╸───────────────────",
-        "  loss 0.961   12.1 samples/s   1.00 GiB   stage_b-000200",
+        "  raw loss 0.961   12.1 samples/s   1.00 GiB   stage_b-000200",
         "  █▅ ▁",
         "  02:14:51  stage B  step 200  validation loss 0.96",
     ]

@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
+from cockpit import typed_words
 from cockpit.actions.keys import move_keys
 from cockpit.alerts.record import Alert
 from cockpit.app import CockpitApp, sources_on
@@ -266,6 +267,7 @@ def record(tmp_path: Path) -> Record:
                 if steps:
                     writer.scalars(stage, steps, {"val/loss": 1.2})
                     writer.checkpoint(checkpoint_name(stage, steps), stage, steps, 12_000_000, True)
+                    (paths.checkpoints / checkpoint_name(stage, steps)).mkdir()
                     writer.progress(stage, steps, None, 1.5, 1.1, 12.0, 70.0, 5.0, 900_000_000)
             writer.scalars("stage_a", 40, {"val/chexpert_micro_f1": 0.78})
             writer.event("alert", "loss jumped", level="warn", stage="stage_b", step=3)
@@ -306,6 +308,9 @@ CLIPBOARDS = ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "STY", "TERM_PROGRAM")
 def _nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No test sees what the one who runs it has set up."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    # Here keys come at any pace, and each is meant; tests of words set their own times.
+    monkeypatch.setattr(typed_words, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(typed_words, "PACE_SECONDS", 0.0)
     for name in ("NO_COLOR", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME", "CXR_RUNS", *CLIPBOARDS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")

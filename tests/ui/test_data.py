@@ -280,6 +280,7 @@ async def test_the_overview_tells_what_is_wrong(kit: ModuleType, run: RunPaths, 
             assert words in kit.shown(app)
         await pilot.press("m")
         await kit.until(pilot, lambda: "4.png" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape", "c")
         await kit.until(pilot, lambda: "4 of 4, 2 damaged" in kit.shown(app))
 
@@ -299,14 +300,18 @@ async def test_the_browser_shows_samples_as_the_model_reads_them(
         assert "supervised" in kit.shown(app) and "</s>" in kit.shown(app)
         await pilot.press("j", "j", "enter")
         await kit.until(pilot, lambda: "answer (supervised)" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape", "slash", *"heart", "enter")
         await kit.until(pilot, lambda: [one.id for one in screen.view.listed] == ["s3-b"])
+        app.clear_notifications()
         await pilot.press("escape", "t", "j", "enter")
         await kit.until(
             pilot, lambda: screen.view.part == ("stage_a", "train") and len(screen.view.listed) == 2
         )
+        app.clear_notifications()
         await pilot.press("escape", "escape")
         await kit.until(pilot, lambda: "inventory" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: "newest report" in kit.shown(app))
 
@@ -328,6 +333,7 @@ async def test_a_long_read_does_not_block_the_screen(kit: ModuleType, run: RunPa
         await kit.until(pilot, lambda: "reading the curriculum" in kit.shown(app))
         await pilot.press("question_mark")
         await kit.until(pilot, lambda: "Keys" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape")
         going_on.set()
         await kit.until(pilot, lambda: "inventory" in kit.shown(app))

@@ -11,6 +11,7 @@ import pytest
 from cockpit.actions import GO, GROUPS
 from cockpit.actions.keys import key_word
 from cockpit.screens.base import CockpitScreen, FramedScreen
+from cockpit.screens.prompt import Nowhere
 from engine.runs.layout import RunPaths, create_run
 
 from .scenes import a_whole_run
@@ -54,6 +55,10 @@ async def test_a_key_without_effect_says_why(kit: ModuleType, name: str, tmp_pat
                 await pilot.press(key)
                 if reason not in kit.said(app):
                     silent.append((action.id, key, reason))
+                if action.words:
+                    assert isinstance(app.screen, Nowhere)
+                    await pilot.press("x", "enter")  # a letter of a word, no key
+                    await kit.until(pilot, lambda: len(app.screen_stack) == 1)
         assert silent == []
 
 

@@ -144,7 +144,7 @@ async def test_the_answer_of_the_engine_is_shown(kit: ModuleType) -> None:
         await kit.until(pilot, lambda: "save asked" not in shown(app))
 
 
-@pytest.mark.parametrize(("key", "verb"), [("p", "park"), ("c", "save"), ("g", "sample")])
+@pytest.mark.parametrize(("key", "verb"), [("c", "save"), ("g", "sample")])
 async def test_keys_ask_the_engine(kit: ModuleType, key: str, verb: str) -> None:
     source = kit.FakeSource(kit.a_state())
     async with kit.app_on(source).run_test() as pilot:
@@ -153,20 +153,24 @@ async def test_keys_ask_the_engine(kit: ModuleType, key: str, verb: str) -> None
         await kit.until(pilot, lambda: source.asked == [verb])
 
 
-async def test_stopping_asks_once(kit: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("key", "verb", "words"), [("x", "stop", "the stage ends here"), ("p", "park", "s goes on from there")]
+)
+async def test_ending_an_engine_asks_once(kit: ModuleType, key: str, verb: str, words: str) -> None:
     source = kit.FakeSource(kit.a_state())
     app = kit.app_on(source)
     async with app.run_test() as pilot:
         await settled(kit, pilot)
-        await pilot.press("x")
-        await kit.until(
-            pilot, lambda: isinstance(app.screen, Confirm) and "the stage ends here" in shown(app)
-        )
+        await pilot.press(key)
+        await kit.until(pilot, lambda: isinstance(app.screen, Confirm) and words in shown(app))
         await pilot.press("escape")
         await kit.until(pilot, lambda: isinstance(app.screen, Flight))
         assert source.asked == []
-        await pilot.press("x", "x")
-        await kit.until(pilot, lambda: source.asked == ["stop"])
+        await pilot.press(key, key)
+        await kit.until(pilot, lambda: f"enter {verb}s, esc goes back" in toasts(app))
+        assert source.asked == []
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: source.asked == [verb])
 
 
 async def test_the_question_tells_what_a_resume_will_do(kit: ModuleType) -> None:
@@ -328,3 +332,43 @@ async def test_gauges_grow_with_the_terminal(kit: ModuleType) -> None:
             await kit.until(pilot, lambda app=app: "process" in kit.shown(app))
             widths.append(app.screen.query_one("#gauges").size.width)
     assert widths[0] == widths[1] == 40 < widths[2] <= 72
+
+
+async def test_what_was_asked_for_becomes_how_far_it_is(
+    kit: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = kit.FakeSource(kit.a_state())
+    monkeypatch.setattr(source, "outcome", lambda _request: None)
+    app = kit.app_on(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(kit, pilot)
+        await pilot.press("g")
+        await kit.until(pilot, lambda: "sample asked" in shown(app))
+        source.state = kit.a_state(state="evaluating", note="sampling 3 of 8")
+        await kit.until(pilot, lambda: "sampling 3 of 8" in shown(app) and "sample asked" not in shown(app))
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [(80, "1 Flight"), (120, "1 Flight  2 Samples  3 Setup  4 Data  5 Runs  6 Log")],
+)
+async def test_the_screens_are_named(kit: ModuleType, width: int, words: str) -> None:
+    app = kit.app_on(kit.FakeSource(kit.a_state()))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await settled(kit, pilot)
+        head = shown(app).splitlines()[0]
+        assert words in head
+        if width == 80:
+            assert all(part in head for part in ("2 S", "3 S", "4 D", "5 R", "6 L"))
+
+
+async def test_an_errand_tells_what_came_of_it(kit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real command, on a run that is not there."""
+    app = kit.app_on(kit.FakeSource(kit.a_state(state="finished")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(kit, pilot)
+        await pilot.press("e")
+        await kit.until(
+            pilot, lambda: any("evaluation: cxr-cockpit: no run 'night-run-3'" in one for one in toasts(app))
+        )
+        await kit.until(pilot, lambda: "under way" not in shown(app))

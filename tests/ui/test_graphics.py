@@ -88,17 +88,61 @@ def test_the_answer_is_read_from_the_terminal() -> None:
     asked = bytearray()
 
     def terminal() -> None:
-        while b"\x1b[c" not in asked:
-            asked.extend(os.read(master, 1000))
-        os.write(master, KITTY)
+        for answer in (b"\x1bP>|kitty(0.42)\x1b\\\x1b[?62;c", KITTY):
+            asked.clear()
+            while b"\x1b[c" not in asked:
+                asked.extend(os.read(master, 1000))
+            os.write(master, answer)
 
     thread = threading.Thread(target=terminal)
     thread.start()
-    assert graphics.ask(slave, 60.0) == KITTY
+    assert graphics.ask(slave, 60.0).endswith(KITTY)
     thread.join()
     assert b"a=q" in asked
     os.close(master)
     os.close(slave)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked_further"),
+    [
+        (b"\x1bP>|kitty(0.42)\x1b\\", True),
+        (b"\x1bP>|ghostty 1.2\x1b\\", True),
+        (b"\x1bP>|tmux 3.3a\x1b\\", False),
+        (b"\x1bP>|Zellij(40)\x1b\\", False),
+        (b"", False),
+    ],
+)
+def test_only_who_tells_a_name_and_is_no_multiplexer_is_asked_further(
+    name: bytes, asked_further: bool
+) -> None:
+    """Others would take kitty's question for a title, or print it."""
+    master, slave = pty.openpty()
+    asked = bytearray()
+
+    def terminal() -> None:
+        while b"\x1b[c" not in asked:
+            asked.extend(os.read(master, 1000))
+        assert b"\x1b_" not in asked
+        os.write(master, name + PLAIN)
+        while b"\x1b_" not in asked and b"end" not in asked:
+            asked.extend(os.read(master, 1000))
+        os.write(master, PLAIN)
+
+    thread = threading.Thread(target=terminal)
+    thread.start()
+    graphics.ask(slave, 60.0)
+    os.write(slave, b"end")
+    thread.join()
+    assert (b"\x1b_G" in asked) == asked_further
+    os.close(master)
+    os.close(slave)
+
+
+@pytest.mark.parametrize("environment", [{"TMUX": "/tmp/x"}, {"TERM": "screen-256color"}, {"ZELLIJ": "0"}])
+def test_kittys_pictures_are_refused_where_they_would_become_titles(environment: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="do not pass tmux"):
+        choose_graphics("kitty", False, COLOURFUL | environment)
 
 
 def test_a_terminal_that_does_not_answer_is_not_waited_for_long() -> None:

@@ -75,7 +75,7 @@ def test_the_route_tells_step_epoch_and_time_left(kit: ModuleType) -> None:
     assert "step 300 / 618" in shown
     assert "epoch 2/3" in shown
     assert "left 4 min ± 14 s" in shown
-    assert "loss 1.41 < 2.0" in shown and "F1 0.72" in shown
+    assert "val loss 1.41 < 2.0" in shown and "F1 0.72" in shown
 
 
 def test_time_left_is_not_told_for_an_engine_that_is_gone(kit: ModuleType) -> None:

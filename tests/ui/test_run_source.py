@@ -1,6 +1,7 @@
 """A real run directory, as the Flight screen gets to see it."""
 
 import math
+import os
 from types import ModuleType
 
 import pytest
@@ -155,3 +156,42 @@ def test_codes_are_dotted(kit: ModuleType) -> None:
     view = reduce.case_view(row, "")
     assert view.codes is None and view.codes_reference == ("I50.9",) and view.labels == ()
     assert view.reference == "Heart failure."
+
+
+def test_while_a_resumed_run_loads_its_finished_stages_stay(record) -> None:
+    """The engine has begun its attempt and notes what it does; nothing is trained yet."""
+    paths = record("night", steps_b=50)
+    with EngineLock.take(paths), open_writer(paths) as writer:
+        writer.open_attempt()
+        writer.begin_attempt("stage_b", 50, {})
+        writer.state("loading")
+        for stage, step in (("stage_b", 50), (None, None)):  # an older engine forgot where it was
+            writer.progress(stage, step, note="films 12/900")
+            source = RunSource(paths, pictures=False)
+            first, second = source.read().stages
+            source.close()
+            assert (first.status, first.step, first.loss) == ("done", 40, 1.2)
+            assert (second.status, second.step) == ("now", 50)
+
+
+def test_an_evaluation_of_a_finished_run_takes_no_stage_back(record) -> None:
+    paths = record("night", steps_b=100, end="finished")
+    with EngineLock.take(paths) as lock:
+        lock.record(os.getpid(), "evaluate", None)
+        source = RunSource(paths, pictures=False)
+        state = source.read()
+        source.close()
+    assert state.state == "evaluating"
+    assert [stage.status for stage in state.stages] == ["done", "done"]
+
+
+def test_the_route_marks_the_checkpoints_that_are_there(record) -> None:
+    paths = record("night", steps_b=50)
+    source = RunSource(paths, pictures=False)
+    assert [stage.checkpoints for stage in source.read().stages] == [(40,), (50,)]
+    (paths.checkpoints / "stage_b-000050").rmdir()
+    (paths.checkpoints / "stage_b-000049.damaged").mkdir()
+    state = source.read()  # nothing was written to the database meanwhile
+    source.close()
+    assert [stage.checkpoints for stage in state.stages] == [(40,), ()]
+    assert state.checkpoint == "stage_a-000040"

@@ -15,7 +15,8 @@ from cockpit.actions import runs as keys
 from cockpit.cli import main
 from cockpit.screens.brief import Brief
 from cockpit.screens.confirm import Confirm
-from cockpit.screens.runs import Runs, deletion_question
+from cockpit.screens.prompt import Prompt
+from cockpit.screens.runs import Runs, deletion_question, is_little
 from cockpit.screens.runs_changes import delete, differences, rename
 from cockpit.screens.runs_source import RunsSource, flown_seconds
 from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
@@ -232,9 +233,9 @@ def test_a_narrow_table_has_whole_columns() -> None:
     rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, 0.45, 0.67, 7300.0, 41_000_000),)
     for width in range(60, 120):
         head, line = text(runs_frame(RunsView(RunsState(Brief("n"), rows)), width, 4, UNICODE)).split("\n")
-        for name, figure in (("loss", "1.23"), ("F1", "0.45"), ("ICD", "0.67"), ("size", "41.0")):
+        for name, figure in (("val", "1.23"), ("F1", "0.45"), ("ICD", "0.67"), ("size", "41.0")):
             assert (name in head) == (figure in line)
-        assert head.rstrip().endswith(("loss", "ICD", "took", "size", "written"))
+        assert head.rstrip().endswith(("val", "ICD", "took", "size", "written"))
 
 
 @pytest.mark.parametrize(
@@ -285,6 +286,7 @@ async def test_marks_lay_curves_over_each_other(kit: ModuleType, two, size) -> N
         await kit.until(pilot, lambda: "a ━━ first   b ━━ second" in kit.shown(app))
         await pilot.press("d")
         await kit.until(pilot, lambda: "lora.rank" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape", "escape")
         await kit.until(pilot, lambda: screen.view.marked == () and isinstance(app.screen, Runs))
 
@@ -327,6 +329,7 @@ async def test_deleting_asks_and_goes_on_with_another_run(kit: ModuleType, two) 
         await kit.until(
             pilot, lambda: isinstance(app.screen, Confirm) and "cannot be brought back" in kit.shown(app)
         )
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: isinstance(app.screen, Runs))
         assert two[0].is_run()
@@ -344,10 +347,43 @@ async def test_a_run_with_an_engine_is_neither_renamed_nor_deleted(kit: ModuleTy
         app = kit.app_on_run(paths)
         async with app.run_test(size=(120, 40)) as pilot:
             await open_runs(kit, pilot, app)
-            await pilot.press("D", "r", "s")
+            await pilot.press("D", "r", *"Dse", "enter", "s")
             reason = "an engine is running in it (training): park or stop it first"
-            assert kit.said(app) == [reason, "already under way: training; enter opens it"]
+            nowhere = f"{reason}: what was typed went nowhere"
+            assert kit.said(app) == [reason, nowhere, "already under way: training; enter opens it"]
 
 
 def test_no_directory_is_no_error(tmp_path: Path) -> None:
     assert RunsSource(tmp_path / "gone", RunPaths(tmp_path / "gone" / "x")).read().rows == ()
+
+
+async def test_a_run_of_an_hour_asks_for_its_name_and_goes_to_the_trash(
+    kit: ModuleType, record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths: RunPaths = record("night")
+    other: RunPaths = record("other")
+    monkeypatch.setattr("cockpit.screens.runs_source._flown", lambda _reader, _now: 3601.0)
+    app = kit.app_on_run(paths)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_runs(kit, pilot, app)
+        await kit.until(pilot, lambda: "▸   night" in kit.shown(app))
+        await pilot.press("D")
+        await kit.until(pilot, lambda: "Type night to delete it" in kit.shown(app))
+        assert "60 min of work" in kit.shown(app) and "after 7 days" in kit.shown(app)
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: isinstance(app.screen, Runs))
+        await pilot.press("D")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await pilot.press(*"nigh", "enter")
+        assert "nigh is not night: nothing is deleted" in kit.said(app)
+        assert isinstance(app.screen, Prompt) and paths.is_run()
+        await pilot.press("t", "enter")
+        await kit.until(pilot, lambda: not paths.root.exists() and app.paths == other)
+        (place,) = (paths.root.parent / ".trash").iterdir()
+        await kit.until(pilot, lambda: f"night lies in {place} for 7 days" in kit.said(app))
+        assert RunPaths(place).is_run()
+
+
+@pytest.mark.parametrize(("seconds", "little"), [(0.0, True), (3600.0, True), (3601.0, False), (None, False)])
+def test_what_is_not_known_to_be_little_asks_for_the_name(seconds: float | None, little: bool) -> None:
+    assert is_little(RunRow("night", seconds=seconds)) is little

@@ -296,12 +296,14 @@ async def test_search_and_label_filter_and_backing_out(kit: ModuleType, recorded
         screen = await open_samples(kit, pilot, app)
         await pilot.press("t", "slash", *"EFFUSION s2", "enter")
         await kit.until(pilot, lambda: [one.case.case for one in screen.view.listed] == ["s2"])
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: len(screen.view.listed) == 1 and not screen.view.choice.search)
         await pilot.press("t", "f")
         await kit.until(pilot, lambda: "Only cases with" in kit.shown(app))
         await pilot.press("enter")
         await kit.until(pilot, lambda: screen.view.choice.label == "Edema")
+        app.clear_notifications()
         await pilot.press("escape", "escape")
         await kit.until(pilot, lambda: "newest report" in kit.shown(app))
 
@@ -329,6 +331,7 @@ async def test_the_film_over_the_screen(kit: ModuleType, recorded: RunPaths) -> 
         await pilot.press("z", "plus", "i", "less_than_sign", "comma", "right")
         await kit.until(pilot, lambda: "zoom 1.5   window 224   level 112   inverted" in kit.shown(app))
         assert screen.view.look.x > 0.5
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: "written by" in kit.shown(app) and "zoom" not in kit.shown(app))
 
@@ -339,6 +342,7 @@ async def test_reading_in_full(kit: ModuleType, recorded: RunPaths) -> None:
         await open_samples(kit, pilot, app)
         await pilot.press("t", "t", "enter")
         await kit.until(pilot, lambda: "Record: creatinine 2.4" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("j", "space", "escape")
         await kit.until(pilot, lambda: isinstance(app.screen, Samples))
 

@@ -14,7 +14,7 @@ import pytest
 
 from cockpit.actions import SETUP_ACTIONS, keys_that_work
 from cockpit.app import CockpitApp
-from cockpit.screens import setup_checker
+from cockpit.screens import confirm, setup_checker
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.setup import Setup
 from cockpit.screens.setup_agree import Agree
@@ -179,6 +179,7 @@ async def test_starting_with_a_failing_finding_asks_first(kit: ModuleType) -> No
         await pilot.press("s")
         await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "peft 0.17.1 cannot import" in kit.shown(app) and source.launched == 0
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: not isinstance(app.screen, Confirm))
         assert source.launched == 0
@@ -236,14 +237,16 @@ async def test_mending_shows_the_plan_asks_and_checks_again(kit: ModuleType, car
         await pilot.press("f")
         await kit.until(pilot, lambda: isinstance(app.screen, Agree))
         assert "4.41.0 → 4.57.6" in kit.shown(app) and "transformers==4.57.6" in kit.shown(app)
+        app.clear_notifications()
         await pilot.press("escape", "f")
         await kit.until(pilot, lambda: isinstance(app.screen, Agree))
         assert carried == []
-        await pilot.press("y")
+        await pilot.press("enter")
         await kit.until(pilot, lambda: "mended: nothing fails" in kit.said(app))
         assert carried == [PLAN] and checks.asked[-1] == (None, False)
         await pilot.press("o")
         await kit.until(pilot, lambda: "Collecting" in kit.shown(app) and "\x1b" not in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: "nothing fails" in kit.shown(app))
         await pilot.press("f")
@@ -266,7 +269,11 @@ async def test_what_got_worse_is_offered_to_be_undone(
         await pilot.press("enter")
         await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "Importing torch ends" in kit.shown(app) and undone == []
-        await pilot.press("y")
+        await pilot.press("enter")  # the question has come by itself, perhaps under the fingers
+        await kit.until(pilot, lambda: "this question has only just come: enter undoes" in kit.said(app))
+        assert undone == []
+        monkeypatch.setattr(confirm, "READ_SECONDS", 0.0)
+        await pilot.press("enter")
         await kit.until(pilot, lambda: any("7 files are as they were" in text for text in kit.said(app)))
         assert undone == ["/env"]
 
@@ -285,8 +292,10 @@ async def test_copy_report_find_and_read(kit: ModuleType, tmp_path: Path) -> Non
         await kit.until(pilot, lambda: "▸ ⚠ warn" in kit.shown(app))
         await pilot.press("y")
         assert "this finding has no command" in kit.said(app)
+        app.clear_notifications()
         await pilot.press("escape", "j", "k", "enter")
         await kit.until(pilot, lambda: "esc back" in kit.shown(app) and "peft#2292" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape", "e", "enter")
         await kit.until(pilot, lambda: any("readable by you alone" in text for text in kit.said(app)))
         (report,) = tmp_path.glob("setup-*.txt")
@@ -320,6 +329,7 @@ async def test_it_is_there_before_there_is_a_run(kit: ModuleType) -> None:
         await done(kit, pilot, app)
         await pilot.press("r")
         await done(kit, pilot, app)
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: "fly the demo" in kit.shown(app))
 

@@ -139,7 +139,7 @@ async def test_it_is_ended_and_gone_on_with(
         await pilot.press("b")
         await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "some/model" in kit.shown(app) and not begun
-        await pilot.press("b")
+        await pilot.press("enter")
         await kit.until(pilot, lambda: "50.0 MB/s" in kit.shown(app))
         assert begun == [("some/model", "main", directory.resolve())]
 
@@ -150,6 +150,7 @@ async def test_its_end_is_told_while_another_screen_is_seen(kit: ModuleType, dir
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("3")
         await kit.until(pilot, lambda: "50.0 MB/s" in kit.shown(app))
+        app.clear_notifications()
         await pilot.press("escape")
         await kit.until(pilot, lambda: not isinstance(app.screen, Setup))
         write_download(downloading(directory, "failed", "the hub answers 503"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from textual.widgets import Input
 
 from cockpit.actions import GROUPS
 from cockpit.actions.record import always
@@ -46,8 +47,12 @@ async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
         assert app.paths == RunPaths(tmp_path / "demo")
 
 
-async def test_a_config_is_asked_for(kit: ModuleType, tmp_path: Path) -> None:
+async def test_a_config_is_asked_for(
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[Path] = []
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").touch()
 
     def start(path: Path) -> RunPaths:
         opened.append(path)
@@ -118,3 +123,35 @@ def test_the_columns_of_the_help_keep_apart() -> None:
         actions = [action for action in group if action.label_now is None and action.reason is always]
         for line in help_lines(actions, None, UNICODE, 88):
             assert len(line) != 3 or line[1][0].endswith("  "), line
+
+
+async def test_configurations_are_listed_completed_and_a_typo_stays(
+    kit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    for name in ("night.yaml", "nightly.yaml"):
+        (tmp_path / "configs" / name).write_text("seed: 0\n")
+    opened: list[Path] = []
+
+    def start(path: Path) -> RunPaths:
+        opened.append(path)
+        raise UserError("unknown key")
+
+    app = CockpitApp(None, sources_on(tmp_path), Offers(kit.refuse, start, lambda: ""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        await kit.until(pilot, lambda: "configs/nightly.yaml" in shown(app) and "demo.yaml" in shown(app))
+        field = app.screen.query_one(Input)
+        await pilot.press(*"conf", "tab")
+        assert field.value == "configs/night"
+        await pilot.press(*"x", "enter")
+        assert "no file configs/nightx" in kit.said(app) and field.value == "configs/nightx"
+        await pilot.press("backspace", "l", "tab", "enter")
+        await kit.until(pilot, lambda: opened == [Path("configs/nightly.yaml")])
+        await kit.until(pilot, lambda: "unknown key" in kit.said(app))
+        await pilot.press("o")
+        await kit.until(pilot, lambda: isinstance(app.screen, Prompt))
+        await kit.until(pilot, lambda: app.screen.query_one(Input).value == "configs/nightly.yaml")
+        await pilot.press(*["backspace"] * 20, "down", "down")
+        await kit.until(pilot, lambda: app.screen.query_one(Input).value == "configs/nightly.yaml")

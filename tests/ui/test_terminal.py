@@ -16,7 +16,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,9 +63,10 @@ class Terminal:
     process: subprocess.Popen[bytes]
     master: int
     slave: int
-    answer: bytes = b""
+    answers: list[bytes] = field(default_factory=list)
     output: bytearray = field(default_factory=bytearray)
     stall: threading.Event = field(default_factory=threading.Event)
+    answered: int = 0
     reader: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,9 +78,9 @@ class Terminal:
             try:
                 if select.select([self.master], [], [], 0.05)[0]:
                     self.output.extend(os.read(self.master, 65536))
-                if self.answer and b"\x1b[c" in self.output:
-                    os.write(self.master, self.answer)
-                    self.answer = b""
+                if self.answers and self.output.count(b"\x1b[c") > self.answered:
+                    self.answered += 1
+                    os.write(self.master, self.answers.pop(0))
             except (OSError, ValueError):
                 return
 
@@ -116,7 +117,7 @@ Open = Callable[..., Terminal]
 def open_app() -> Iterator[Open]:
     opened: list[Terminal] = []
 
-    def start(runs: Path, images: str = "half", answer: bytes = b"", **more: str) -> Terminal:
+    def start(runs: Path, images: str = "half", answers: Iterable[bytes] = (), **more: str) -> Terminal:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         process = subprocess.Popen(
@@ -128,7 +129,7 @@ def open_app() -> Iterator[Open]:
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
             env=environment() | more,
         )
-        terminal = Terminal(process, master, slave, answer)
+        terminal = Terminal(process, master, slave, list(answers))
         opened.append(terminal)
         return terminal
 
@@ -270,8 +271,8 @@ def test_garbage_from_the_terminal_is_survived(record, open_app: Open) -> None:
 
 
 def test_kitty_graphics_are_used_where_the_terminal_proves_them(record, open_app: Open) -> None:
-    answer = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c"
-    terminal = open_app(record().root.parent, "auto", answer)
+    name = b"\x1bP>|kitty(0.42)\x1b\\\x1b[6;20;10t\x1b[?62;c"
+    terminal = open_app(record().root.parent, "auto", (name, b"\x1b_Gi=31;OK\x1b\\\x1b[?62;c"))
     terminal.shows("a=T,U=1")
     terminal.shows("\U0010eeee\u0305\u0305")
 
@@ -282,7 +283,7 @@ def test_sixels_are_drawn_where_they_are_asked_for(record, open_app: Open) -> No
 
 
 def test_without_proof_films_are_made_of_half_cells(record, open_app: Open) -> None:
-    terminal = open_app(record().root.parent, "auto", b"\x1b[?62;c")
+    terminal = open_app(record().root.parent, "auto", [b"\x1b[?62;c"])
     terminal.shows("▀▀▀")
     assert b"a=T" not in terminal.output
 
@@ -355,6 +356,40 @@ def test_in_tmux_the_app_follows_every_size(tmux: Tmux) -> None:
         assert len(tmux.screen().rstrip("\n").split("\n")) == rows
     tmux.run("resize-window", "-x", "50", "-y", "15")
     tmux.shows("too small")
+
+
+def test_in_tmux_the_title_tells_the_run_and_is_put_back(tmp_path: Path, record) -> None:
+    """Whatever is asked of the terminal at the start leaves nothing there, either."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    begin = [
+        sys.executable,
+        "-c",
+        "import sys; sys.stdout.write('\\x1b]2;mine\\x1b\\\\'); sys.stdout.flush()",
+    ]
+    server = Tmux(tmp_path / "socket", begin)
+    try:
+        server.shows("ended with 0")
+
+        def title() -> str:
+            return server.run("display-message", "-p", "#{pane_title}").strip()
+
+        wait_for(lambda: title() == "mine", title)
+        for number, leave in enumerate((("send-keys", "q"), None)):
+            argv = program(record(f"night-{number}", end="parked").root.parent, "auto")
+            server.run("respawn-pane", "-k", "sh", "-c", SHELL, *argv)
+            wait_for(lambda number=number: title() == f"night-{number} B 50/100 50 % parked", title)
+            if leave:
+                server.run(*leave)
+            else:
+                server.shell = psutil.Process(int(server.run("list-panes", "-F", "#{pane_pid}")))
+                server.app().terminate()
+            server.shows("ended with")
+            wait_for(lambda: title() == "mine", title)
+    finally:
+        subprocess.run(
+            ["tmux", "-S", str(tmp_path / "socket"), "kill-server"], capture_output=True, check=False
+        )
 
 
 def test_in_tmux_sigterm_gives_the_shell_its_terminal_back(tmux: Tmux) -> None:

@@ -28,6 +28,8 @@ class Walk:
         """Press the next key of an action: `seen` was not to be seen before, is afterwards, and the screen differs."""
         fresh = [key for one, key in self.left if one == id]
         key = (fresh or self._keys[id])[0]
+        if key == "escape":
+            self.app.clear_notifications()  # it would close them first
         before = self.picture()
         assert not seen(), f"{id}: what {key} shall do is to be seen already"
         await self.pilot.press(key)
@@ -51,6 +53,8 @@ class Walk:
 
     async def press(self, *keys: str) -> None:
         """Keys that this walk is not about."""
+        if "escape" in keys:
+            self.app.clear_notifications()
         await self.pilot.press(*keys)
 
     async def until(self, seen: Seen) -> None:

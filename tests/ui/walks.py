@@ -13,6 +13,7 @@ from cockpit.alerts.record import Alert
 from cockpit.screens.alert_list import AlertList
 from cockpit.screens.choose import Choose
 from cockpit.screens.confirm import Confirm
+from cockpit.screens.errand import ErrandEnded
 from cockpit.screens.help import Help
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
@@ -39,17 +40,18 @@ async def start(kit: ModuleType, _request: Request) -> None:
     assert walk.left == []
 
 
-async def flight(kit: ModuleType, _request: Request) -> None:
+async def flight(kit: ModuleType, request: Request) -> None:
     source = kit.FakeSource(kit.a_state())
     async with kit.app_on(source).run_test(size=SIZE, notifications=True) as pilot:
         walk = Walk(kit, pilot, "flight")
         await walk.until(walk.sees("● training"))
-        for id in ("hold", "park", "save", "sample"):
+        for id in ("hold", "save", "sample"):
             await walk.take(id, walk.says(f"{id}: at step 301"))
-        await walk.take("stop", walk.over(Confirm, "the stage ends here"))
-        await walk.press("enter")
-        await walk.until(walk.says("stop: at step 301"))
-        assert source.asked == ["hold", "park", "save", "sample", "stop"]
+        for id, words in (("park", "the memory is free"), ("stop", "the stage ends here")):
+            await walk.take(id, walk.over(Confirm, words))
+            await walk.press("enter")
+            await walk.until(walk.says(f"{id}: at step 301"))
+        assert source.asked == ["hold", "save", "sample", "park", "stop"]
         await walk.take("smoother", walk.sees("mean 0.95"))
         await walk.take("rougher", walk.sees("mean 0.9 "))
         await walk.take("next_case", walk.sees("case 2 of 2"))
@@ -60,6 +62,21 @@ async def flight(kit: ModuleType, _request: Request) -> None:
         await walk.until(walk.sees("◌ parked"))
         await walk.take("resume", walk.says("a new engine goes on from stage_b-000200"))
         assert source.launched == 1
+        source.state = kit.a_state(state="finished")
+        await walk.until(walk.sees("e evaluates it   r reports on an image   w exports it"))
+        sent: list[tuple[str, ...]] = []
+        request.getfixturevalue("monkeypatch").setattr(
+            "cockpit.screens.flight.run_errand", lambda _title, words, _post: sent.append(words)
+        )
+        await walk.take("evaluate", walk.sees("evaluation under way"))
+        assert sent == [("evaluate", "night-run-3")]
+        walk.app.screen.post_message(ErrandEnded("evaluation", True, "BLEU-4  0.37\n"))
+        await walk.until(walk.over(Reading, "evaluation of night-run-3", "BLEU-4  0.37"))
+        await walk.back()
+        await walk.take("report", walk.over(Prompt, "Image of a chest"))
+        await walk.back()
+        await walk.take("export", walk.over(Prompt, "Export to a new directory", "night-run-3-model"))
+        await walk.back()
         await _common(walk)
     assert walk.left == []
 
@@ -164,13 +181,13 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await walk.take("setup.again", walk.sees("found at the second look"))
         await checked()
         await walk.take("setup.mend", walk.over(Agree, "pip install peft"))
-        await walk.back("y")
+        await walk.back("enter")
         await walk.until(walk.says("done; 1 still to mend"))
         await checked()
         await walk.take("setup.output", walk.sees("Collecting peft"))
         await walk.take("back", walk.points("peft cannot"))
         await walk.take("setup.undo", walk.over(Confirm, "These return as they were"))
-        await walk.back("y")
+        await walk.back("enter")
         await walk.until(walk.says("7 files are as they were"))
         await checked()
         await walk.take("setup.device", walk.sees("the device was tried"))

@@ -26,9 +26,9 @@ def test_a_run_tells_its_story(paths: RunPaths, caplog: pytest.LogCaptureFixture
         writer.state("parked", "asked for")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "training"),
-        ("INFO", "stage_a step 1/40   loss 2.400   12.3 samples/s   10 min left"),
-        ("INFO", "stage_a step 3/40   loss 2.200   12.3 samples/s   10 min left"),
-        ("INFO", "stage_a step 5/40   loss 2.000   12.3 samples/s   10 min left"),
+        ("INFO", "stage_a step 1/40   raw loss 2.400   12.3 samples/s   10 min left"),
+        ("INFO", "stage_a step 3/40   raw loss 2.200   12.3 samples/s   10 min left"),
+        ("INFO", "stage_a step 5/40   raw loss 2.000   12.3 samples/s   10 min left"),
         ("INFO", "stage_a step 5: loss 1.200"),
         ("WARNING", "stage_a step 5: a film\ufffd[2J is lost"),
         ("INFO", "stage_a step 5: checkpoint stage_a-000005"),

@@ -226,7 +226,11 @@ def scripted(real: Any, losses: dict[int, float]) -> Any:
     """Validation losses by step; everything else as it is."""
 
     def on_readable(run: stage_run.StageRun, samples: list[Sample], work: Any) -> Any:
-        return (losses[run.step], samples) if work == run.evaluator.loss else real(run, samples, work)
+        return (
+            (losses[run.step], samples)
+            if getattr(work, "func", None) == run._loss
+            else real(run, samples, work)
+        )
 
     return on_readable
 

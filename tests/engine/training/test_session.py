@@ -17,9 +17,9 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.process import launch
 from engine.runs.status import Status
-from engine.runs.store import open_reader, status_of
+from engine.runs.store import RunWriter, open_reader, status_of
 
-from .living import PATIENCE, ask, prepare, wait_for
+from .living import PATIENCE, ask, live, prepare, wait_for
 
 
 def ended(status: Status) -> bool:
@@ -215,3 +215,26 @@ def test_evaluation_agrees_with_its_own_samples(unbroken: RunPaths) -> None:
 def test_a_second_engine_is_refused(unbroken: RunPaths) -> None:
     with EngineLock.take(unbroken), pytest.raises(UserError, match="already in use"):
         launch(unbroken)
+
+
+def test_how_far_an_evaluation_is_is_told_and_the_place_is_kept(
+    tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first step as in its midst: a note never takes the place of where the run is."""
+    told: list[tuple[str | None, str]] = []
+    progress = RunWriter.progress
+
+    def listened(
+        writer: RunWriter, stage: str | None, step: int | None, *more: object, **named: object
+    ) -> None:
+        told.append((stage, str(named.get("note") or (more[-1] if len(more) == 8 else ""))))
+        progress(writer, stage, step, *more, **named)
+
+    monkeypatch.setattr(RunWriter, "progress", listened)
+    monkeypatch.setattr("engine.training.stage_run.TELL_SECONDS", 0.0)
+    paths = prepare(tmp_path / "run", config)
+    assert live(paths) == 0
+    notes = {note for _, note in told if note}
+    assert {"sampling 0 of 2", "validating 0 of 4", "scoring 0 of 4"} <= notes, notes
+    assert all(stage for stage, _ in told)
+    assert told[-1][1] == ""  # nothing stays behind of what is done
