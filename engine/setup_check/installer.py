@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from engine.setup_check.facts import Facts
@@ -76,25 +78,34 @@ class Installer:
     def dry_run(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
         """Ask the index and change nothing. Network errors are `Unreachable`."""
         command = self.reinstall(requirements) if reinstall else self.install(requirements)
-        quiet = ("--dry-run", "--quiet", "--report", "-", "--no-input", "--disable-pip-version-check")
-        try:
-            ended = subprocess.run(
-                [*command, *quiet, "--retries", "1", "--timeout", "10"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=DRY_RUN_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None
-        if ended.returncode != 0:
-            said = ended.stderr.strip()
-            last = said.splitlines()[-1] if said else f"exit code {ended.returncode}"
-            if any(word in said for word in _UNREACHABLE):
-                raise Unreachable(last)
-            raise NotOffered(last) if "from versions: none" in said else Impossible(last)
-        return _resolution(ended.stdout)
+        with tempfile.TemporaryDirectory(prefix="cxr-check-") as folder:
+            report = Path(folder, "report.json")  # its output may hold what others print
+            quiet = ("--dry-run", "--quiet", "--report", str(report), "--no-input")
+            try:
+                ended = subprocess.run(
+                    [*command, *quiet, "--disable-pip-version-check", "--retries", "1", "--timeout", "10"],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=DRY_RUN_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None
+            if ended.returncode == 0 and report.is_file():
+                return _resolution(report.read_text(encoding="utf-8"))
+        last = last_words(ended.stderr) or f"exit code {ended.returncode}"
+        if any(word in ended.stderr for word in _UNREACHABLE):
+            raise Unreachable(last)
+        raise NotOffered(last) if "from versions: none" in ended.stderr else Impossible(last)
+
+
+def last_words(output: str) -> str:
+    """The line in which pip says why it refuses, else its last one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or [""])[-1]
 
 
 def _resolution(report: str) -> Resolution:

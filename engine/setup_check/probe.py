@@ -1,7 +1,7 @@
 """Looks into the Python that runs it, and prints what it finds as one JSON document.
 
     EXE -I -S probe.py                     one document
-    EXE -I -S probe.py --lines             the same as lines of {"part", "value"}, as they come
+    EXE -I -S probe.py --lines             the same as marked lines of {"part", "value"}, as they come
     EXE -I -S probe.py '{"limit": 60}'     settings, see DEFAULTS
 
 Needs nothing but the standard library, and runs under CPython 3.8 and newer, also where every package is broken:
@@ -46,6 +46,7 @@ MOST_OUTPUT = 256 << 20  # bytes that a child may write; one that goes on would 
 LOOK_SECONDS = 0.5
 LIVE: set[int] = set()  # children that run
 SCRATCH: list[str] = []  # folders to remove at the end
+MARK = "\x1e"  # begins a line that is an answer: others may print at every start and end
 
 VARIABLES = re.compile(
     r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8"
@@ -61,7 +62,7 @@ import sys
 path = list(sys.path)
 sys.path[:] = [one for one in path if one]
 import json, site, sysconfig
-print("\\n" + json.dumps({
+print("\\n\\x1e" + json.dumps({
     "path": path, "prefix": sys.prefix, "base_prefix": sys.base_prefix,
     "user_site": site.getusersitepackages(), "user_site_used": bool(site.ENABLE_USER_SITE),
     "purelib": sysconfig.get_path("purelib"), "platlib": sysconfig.get_path("platlib"),
@@ -162,9 +163,9 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"error": None, "stderr": "", "culprits": []}
     for flags, limit in ((settings["flags"], START_SECONDS), (["-I"], AGAIN_SECONDS)):
         ended = child(["-B", *flags, "-c", START], limit)
-        line = ended["stdout"].strip().rpartition("\n")[2]
-        if ended["code"] == 0 and line.startswith("{"):
-            found.update(json.loads(line))
+        said = answer(ended["stdout"])
+        if said is not None:
+            found.update(said)
             found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
             break
         found["error"] = found["error"] or how_it_ended(ended, limit)
@@ -183,6 +184,14 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
     managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
     found["managed"] = found["prefix"] == found["base_prefix"] and os.path.exists(managed)
     return found
+
+
+def answer(output: str) -> dict[str, Any] | None:
+    """What the marked line says. How the process ended does not matter then: the start came through."""
+    _, mark, rest = output.rpartition(MARK)
+    with contextlib.suppress(ValueError):  # it was cut off in the middle
+        return dict(json.loads(rest.partition("\n")[0])) if mark else None
+    return None
 
 
 def culprits(site: str) -> list[str]:
@@ -498,7 +507,7 @@ def main() -> None:
     document: dict[str, Any] = {"imports": []}
     for part, value in facts(settings):
         if lines:
-            print(json.dumps({"part": part, "value": value}), flush=True)
+            print(MARK + json.dumps({"part": part, "value": value}), flush=True)
         elif part == "imports":
             document["imports"].append(value)
         else:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.setup_check.marked import answer
 from engine.setup_check.records import Records
 from engine.setup_check.stack import COCKPIT, STACK, Trial
 from engine.setup_check.trace import stack_files
 
 IMPORT_SECONDS = 60.0
 _HERE = Path(__file__).parent
-_WHO = "import sys; sys.stdout.write('cxr %d %d %s' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
+_WHO = "import sys; sys.stdout.write('\\n\\x1ecxr %d %d %s\\n' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
+_PREFIX = "import sys; print('\\n\\x1e' + sys.prefix)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,7 @@ def find_target(given: str | None) -> Target:
         )
     if not os.path.exists(path):
         raise UserError(f"--python {given}: there is no such file")
-    said = _answer(path, given)
-    words = said.split(" ", 3)
+    words = (answer(_answer(path, given)) or "").split(" ", 3)
     if len(words) != 4 or words[0] != "cxr":
         raise UserError(f"--python {given}: this is no Python interpreter")
     own = os.path.abspath(path) == os.path.abspath(sys.executable)
@@ -65,13 +66,14 @@ def find_target(given: str | None) -> Target:
 
 def prefix_of(target: Target) -> str:
     """The folder of its environment. UserError if it does not start."""
-    command = [target.executable, "-I", "-c", "import sys; print(sys.prefix)"]
+    command = [target.executable, "-I", "-c", _PREFIX]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=30, env=_environment(), check=False
     )
-    if ended.returncode != 0:
+    prefix = answer(ended.stdout)
+    if prefix is None:
         raise UserError(f"{target.executable}: does not start; run `cxr-cockpit check` on it first")
-    return ended.stdout.strip().splitlines()[-1]
+    return prefix
 
 
 def _answer(path: str, given: str) -> str:
@@ -148,12 +150,13 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
 
 
 def _part(line: str) -> dict[str, Any] | None:
-    """What the probe said in a line; None for a line that something in the interpreter's start printed."""
+    """What the probe said in a line; None for a line that something else printed."""
+    said = answer(line)
     try:
-        said = json.loads(line)
-    except json.JSONDecodeError:
+        value = json.loads(said) if said is not None else None
+    except json.JSONDecodeError:  # the probe was ended in the middle of it
         return None
-    return said if isinstance(said, dict) and {"part", "value"} <= said.keys() else None
+    return value if isinstance(value, dict) and {"part", "value"} <= value.keys() else None
 
 
 def _environment() -> dict[str, str]:
