@@ -36,6 +36,8 @@ class Check:
     """Told each part of that trial as it begins."""
     nice: int = 0
     """How far the imports step back behind other work."""
+    both: bool = False
+    """Whether every import is tried isolated as well: after a mend, which must hold without what lies outside."""
     known: Facts | None = None
     """What an earlier check saw of the interpreter; with it, only what surrounds it is looked at anew."""
     resolver: Resolver | None = None
@@ -68,6 +70,12 @@ class Check:
     @property
     def fails(self) -> set[str]:
         return {one.id for one in self._findings.values() if one.status == "fail"}
+
+    def worse_than(self, before: Check) -> list[str]:
+        """What fails here and did not in the check before: findings, then trials that fail isolated."""
+        alone = self.facts.broken_alone() - before.facts.broken_alone()
+        told = {one for one in self.facts.imports if not self.facts.imports[one].ok}
+        return [*sorted(self.fails - before.fails), *(f"{one}, isolated" for one in sorted(alone - told))]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -102,7 +110,7 @@ class Check:
             yield from self._trial()
 
     def _interpreter(self) -> Iterator[Finding]:
-        for part, value in ask(self.target, self.seconds, self.nice):
+        for part, value in ask(self.target, self.seconds, self.nice, self.both):
             self.facts.take(part, value)
             if part == "environment":
                 yield from interpreter_findings(self.facts)

@@ -107,7 +107,7 @@ def suspects(facts: Facts) -> Iterator[Suspect]:
     matter = closure(facts)
     by_name: dict[str, list[Distribution]] = defaultdict(list)
     for one in facts.distributions:
-        if one.key in matter and one.folder.endswith(".dist-info"):
+        if one.key in matter and one.folder.endswith(".dist-info") and not one.foreign:
             by_name[one.key].append(one)
     for name, copies in sorted(by_name.items()):
         yield from _broken(name, copies, facts)

@@ -37,6 +37,7 @@ DEFAULTS = {
     "imports": [],  # {"id", "module", "action", "after": [ids]}
     "import_source": "",  # of probe_import.py
     "nice": 0,  # how far to step back behind other work
+    "both": False,  # whether to try every import isolated as well, not only where that may tell something
     "asked": False,  # whether standard input is held open by somebody who waits for the answer
 }
 
@@ -49,11 +50,9 @@ SCRATCH: list[str] = []  # folders to remove at the end
 MARK = "\x1e"  # begins a line that is an answer: others may print at every start and end
 
 VARIABLES = re.compile(
-    r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8"
-    r"|DEVMODE|MALLOC|CASEOK|IOENCODING|INTMAXSTRDIGITS)$"
-    r"|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
+    r"PYTHON[A-Z0-9_]*$|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
     r"|CUDA_VISIBLE_DEVICES$|OMP_NUM_THREADS$|MKL_|KMP_|LD_(LIBRARY_PATH|PRELOAD)$|DYLD_|MallocStackLogging"
-    r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$|PIP_(TARGET|PREFIX|USER|REQUIRE_VIRTUALENV|CONSTRAINT|NO_INDEX)$"
+    r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$"
 )
 
 # Run by a child, started as the trainer is: `site` and whatever hooks into it have had their say by then.
@@ -102,11 +101,12 @@ def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     SCRATCH.append(scratch_folder.name)
     with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
         # where nothing starts, nothing can be imported: the start is the finding
-        wanted = [] if begin["error"] else settings["imports"]
-        running = Imports(dict(settings, imports=wanted, ahead=begin["ahead"]), pool, scratch)
+        wanted = settings["imports"] if begin["isolated"] or not begin["error"] else []
+        flags = ["-I"] if begin["error"] else settings["flags"]
+        running = Imports(dict(settings, imports=wanted, flags=flags), begin, pool, scratch)
         places = [path for path in begin["path"] if os.path.isdir(path)]
-        yield "distributions", distributions(places)
-        yield "leftovers", leftovers(places)
+        yield "distributions", distributions(places, begin["foreign"])
+        yield "leftovers", leftovers([place for place in places if place not in begin["foreign"]])
         yield "folder", folder()
         for item in running.results():
             yield "imports", item
@@ -159,18 +159,25 @@ def ssl_version() -> str | None:
 
 
 def start(settings: dict[str, Any]) -> dict[str, Any]:
-    """Where modules come from when the trainer runs, and what the interpreter says while it starts."""
+    """Where modules come from when the trainer runs, and what the interpreter says while it starts.
+
+    It is started isolated as well: `foreign` are the places that only the working folder, PYTHON* variables or the
+    user's site folder bring, and the environment is what is left without them.
+    """
     found: dict[str, Any] = {"error": None, "stderr": "", "culprits": []}
-    for flags, limit in ((settings["flags"], START_SECONDS), (["-I"], AGAIN_SECONDS)):
-        ended = child(["-B", *flags, "-c", START], limit)
-        said = answer(ended["stdout"])
-        if said is not None:
-            found.update(said)
-            found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
-            break
-        found["error"] = found["error"] or how_it_ended(ended, limit)
-        found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
-    else:
+    ended = child(["-B", *settings["flags"], "-c", START], START_SECONDS)
+    alone = child(["-B", "-I", "-c", START], AGAIN_SECONDS)
+    as_run, isolated = answer(ended["stdout"]), answer(alone["stdout"])
+    if as_run is None:
+        found["error"] = how_it_ended(ended, START_SECONDS)
+    found["stderr"] = ended["stderr"][-4000:] or (alone["stderr"][-4000:] if as_run is None else "")
+    found["isolated"] = isolated is not None
+    found.update(as_run or isolated or {})
+    if isolated is not None:
+        found.update(
+            {key: isolated[key] for key in ("prefix", "base_prefix", "purelib", "platlib", "stdlib")}
+        )
+    elif as_run is None:
         home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
         library = os.path.join(home, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}")
         site = os.path.join(library, "site-packages")
@@ -179,6 +186,7 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
         )
         found.update(user_site="", user_site_used=False, purelib=site, platlib=site, culprits=culprits(site))
     found["path"] = [os.path.abspath(path or os.getcwd()) for path in found["path"]]
+    found["foreign"] = foreign(found["path"], isolated["path"] if isolated else found["path"])
     found["ahead"] = ahead(found)
     found["hiding"] = hiding(found["ahead"], [path for path in found["path"] if path not in found["ahead"]])
     managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
@@ -206,6 +214,16 @@ def culprits(site: str) -> list[str]:
         if THROUGH not in ended["stdout"]:
             found.append(os.path.join(site, name))
     return found
+
+
+def foreign(path: list[str], isolated: list[str]) -> list[str]:
+    """Places of the path that it has not got when isolated. The standard library has its place by any name."""
+    own = {os.path.realpath(place) for place in isolated}
+    return [
+        place for place in path
+        if os.path.realpath(place) not in own and not os.path.isfile(os.path.join(place, "os.py"))
+        and not place.endswith((".zip", "lib-dynload"))
+    ]  # fmt: skip
 
 
 def ahead(found: dict[str, Any]) -> list[str]:
@@ -244,8 +262,8 @@ def modules(place: str) -> dict[str, str]:
     return found
 
 
-def distributions(places: list[str]) -> list[dict[str, Any]]:
-    """Every distribution that the path shows, in the order of the path."""
+def distributions(places: list[str], foreign_places: list[str]) -> list[dict[str, Any]]:
+    """Every distribution that the path shows, in the order of the path, and whether it is none of the environment's."""
     found = []
     seen = set()
     for place in places:
@@ -255,7 +273,7 @@ def distributions(places: list[str]) -> list[dict[str, Any]]:
         for name in os.listdir(place):  # in this order libraries are told of two versions
             # one that begins with a tilde is what an installer put aside, see `leftovers`
             if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~"):
-                found.append(distribution(place, name))
+                found.append(dict(distribution(place, name), foreign=place in foreign_places))
     return found
 
 
@@ -324,9 +342,14 @@ class Imports:
     """The imports, a few at a time; one whose base hung is not tried."""
 
     def __init__(
-        self, settings: dict[str, Any], pool: concurrent.futures.ThreadPoolExecutor, scratch: str
+        self,
+        settings: dict[str, Any],
+        begin: dict[str, Any],
+        pool: concurrent.futures.ThreadPoolExecutor,
+        scratch: str,
     ) -> None:
         self._settings = settings
+        self._begin = begin
         self._scratch = scratch
         self._pool = pool
         self._left = list(settings["imports"])
@@ -374,9 +397,16 @@ class Imports:
     def _both(self, spec: dict[str, Any]) -> dict[str, Any]:
         """As the trainer would; where that fails or loads something from elsewhere, isolated as well."""
         item = self._import(spec, self._settings["flags"])
-        if item["outcome"] not in ("ok", "hang") or item["outside"]:
+        if self._settings["flags"] != ["-I"] and (self._settings["both"] or self._may_differ(item)):
             item["isolated"] = self._import(spec, ["-I"])
         return item
+
+    def _may_differ(self, item: dict[str, Any]) -> bool:
+        if (
+            item["outcome"] == "hang"
+        ):  # to wait once more is worth it only where something is known to be in the way
+            return bool(self._begin["hiding"])
+        return item["outcome"] != "ok" or bool(item["outside"])
 
     def _import(self, spec: dict[str, Any], flags: list[str]) -> dict[str, Any]:
         result = os.path.join(self._scratch, "-".join([spec["id"], *flags]))
@@ -397,7 +427,7 @@ class Imports:
             item["how"] = how_it_ended(ended, limit)
             return item
         item["outcome"] = "failed" if item["error"] else "ok"
-        item["outside"] = outside(item.pop("loaded"), self._settings["ahead"])
+        item["outside"] = outside(item.pop("loaded"), self._begin["ahead"] + self._begin["foreign"])
         return item
 
 

@@ -165,7 +165,7 @@ def _move_back(snapshot: Snapshot) -> None:
 
 def _own_places(facts: Facts, prefix: str) -> set[str]:
     """The site folders that belong to this environment; a .pth file may show others, which no installer touches."""
-    found = {str(facts.start[key]) for key in ("purelib", "platlib", "user_site") if facts.start.get(key)}
+    found = {str(facts.start[key]) for key in ("purelib", "platlib") if facts.start.get(key)}
     return found | {one.place for one in facts.distributions if Path(one.place).is_relative_to(prefix)}
 
 

@@ -21,7 +21,9 @@ from engine.setup_check.trace import stack_files
 
 IMPORT_SECONDS = 60.0
 _HERE = Path(__file__).parent
-_WHO = "import sys; sys.stdout.write('\\n\\x1ecxr %d %d %s\\n' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
+_WHO = (
+    "import sys; sys.stdout.write('\\n\\x1ecxr %d %d %s\\n' % (tuple(sys.version_info[:2]) + (sys.prefix,)))"
+)
 _PREFIX = "import sys; print('\\n\\x1e' + sys.prefix)"
 
 
@@ -92,17 +94,20 @@ def _answer(path: str, given: str) -> str:
     return ended.stdout.decode("utf-8", "replace")
 
 
-def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Iterator[tuple[str, Any]]:
+def ask(
+    target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0, both: bool = False
+) -> Iterator[tuple[str, Any]]:
     """Run the probe there; yields its parts as they come. Closing the iterator, or dying, ends the probe.
 
-    `seconds` is the limit of one import, `nice` how far it steps back behind other work. UserError if the
-    probe itself ends early.
+    `seconds` is the limit of one import, `nice` how far it steps back behind other work, `both` whether every
+    import is tried isolated as well. UserError if the probe itself ends early.
     """
     trials: tuple[Trial, ...] = STACK + (COCKPIT if target.own else ())
     settings = {
         "limit": seconds,
         "jobs": max(2, min(4, os.cpu_count() or 2)),
         "nice": nice,
+        "both": both,
         "asked": True,
         "flags": ["-P"] if target.own else [],
         "imports": [trial.as_json() for trial in trials],
@@ -132,7 +137,9 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
                 records = Records(list(dict.fromkeys(one["place"] for one in said["value"])))
             elif said["part"] == "imports":
                 _add_statements(said["value"])
-                said["value"]["changed"] = records.changed(_named_files(said["value"]))
+                for item in (said["value"], said["value"].get("isolated")):
+                    if item:
+                        item["changed"] = records.changed(_named_files(item))
             yield said["part"], said["value"]
         words = process.stderr.read().strip().splitlines()
         if process.wait() != 0:

@@ -124,7 +124,7 @@ class FakeCheck:
     worse = False
     made = 0
 
-    def __init__(self, target: Target, config: Any = None, runs: Any = None) -> None:
+    def __init__(self, target: Target, config: Any = None, runs: Any = None, both: bool = False) -> None:
         self.target, self.config, self.runs = target, config, runs
         type(self).made += 1
         self.first = self.made == 1
@@ -148,6 +148,9 @@ class FakeCheck:
     @property
     def fails(self) -> set[str]:
         return {one.id for one in self.findings if one.status == "fail"}
+
+    def worse_than(self, before: "FakeCheck") -> list[str]:
+        return sorted(self.fails - before.fails)
 
     def as_json(self) -> dict[str, Any]:
         return {"ok": self.ok}
