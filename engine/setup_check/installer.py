@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from engine.setup_check.facts import Facts
 from engine.setup_check.knowledge import Knowledge
+from engine.setup_check.pip_settings import PipSettings, read_settings
 from engine.setup_check.versions import canonical, parsed, requirement, satisfies
 
 DRY_RUN_SINCE = "22.2"
@@ -57,10 +59,18 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """A pip that installs into the interpreter. `version` is its own."""
+    """A pip that installs into the interpreter, isolated from what lies outside. `version` is its own."""
 
     command: tuple[str, ...]
     version: str
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """What has to be run before it can install."""
+    settings: PipSettings = field(default_factory=PipSettings)
+
+    def heard(self, environ: Mapping[str, str]) -> Installer:
+        """The same with the settings that it would hear, neutral against those that would lead it astray."""
+        settings = read_settings(self.command, environ) if not self.prepare else PipSettings()
+        return replace(self, command=(*settings.prefix(environ), *self.command), settings=settings)
 
     @property
     def has_dry_run(self) -> bool:
@@ -88,6 +98,7 @@ class Installer:
                     capture_output=True,
                     text=True,
                     errors="replace",
+                    env=self.settings.environment(os.environ),
                     timeout=DRY_RUN_SECONDS,
                     check=False,
                 )
@@ -117,23 +128,32 @@ def _resolution(report: str) -> Resolution:
 
 
 def find_installer(facts: Facts) -> Installer | None:
-    """The interpreter's own pip; where it has none or not all of it, the cockpit's, which reaches others."""
+    """The interpreter's own pip; where it has none or not all of it, the cockpit's, which reaches others.
+
+    One that the cockpit's is too new for gets the pip that came with it.
+    """
     own = facts.installed().get("pip")
+    alone = (facts.executable, "-I", "-m")
     if own is not None and not own.missing_count:
-        return Installer((facts.executable, "-m", "pip"), own.version)
-    version = _cockpit_pip()
+        return Installer((*alone, "pip"), own.version)
+    version, python = _cockpit_pip()
     if version and satisfies(version, f">={OTHER_PYTHON_SINCE}"):
-        return Installer((sys.executable, "-m", "pip", "--python", facts.executable), version)
+        if satisfies(facts.python, python):
+            return Installer((sys.executable, "-I", "-m", "pip", "--python", facts.executable), version)
+        if own is None:
+            return Installer((*alone, "pip"), "0", prepare=((*alone, "ensurepip"),))
     return None
 
 
-def _cockpit_pip() -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
+def _cockpit_pip() -> tuple[str | None, str]:
+    """Its version, and the range of Pythons that it runs on."""
+    from importlib.metadata import PackageNotFoundError, metadata
 
     try:
-        return version("pip")
+        about = metadata("pip")
     except PackageNotFoundError:
-        return None
+        return None, ""
+    return about["Version"], about["Requires-Python"] or ""
 
 
 class KnownReleases:

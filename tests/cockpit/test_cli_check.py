@@ -36,6 +36,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("CXR_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))  # nothing is offered there
     monkeypatch.delenv("PYTHONPATH", raising=False)
 
 

@@ -640,7 +640,9 @@ def test_a_shadow_with_metadata_is_one_finding_and_nothing_is_offered(
     monkeypatch.setenv("PYTHONPATH", str(other))
     check = environment.check()
     list(check.run())
-    (told,) = [one for one in check.findings if one.status in ("fail", "warn") and one.group != "machine"]
+    bad = [one for one in check.findings if one.status in ("fail", "warn") and one.group != "machine"]
+    assert [one.id for one in bad] == ["shadowed-transformers"]
+    told = bad[0]
     assert told.id == "shadowed-transformers" and told.status == "fail"
     assert str(other) in told.found and "tokenizers" in told.found and "out of PYTHONPATH" in told.why
     assert not told.fix and check.plan is None and not check.plans
