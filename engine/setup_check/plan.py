@@ -337,7 +337,9 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
     if planner.refusal:
         findings = [
             replace(one, why=f"{one.why} pip refuses: {planner.refusal}")
-            if one.repairs and one.id not in plans and one.status == "fail"
+            if one.repairs
+            and one.status == "fail"
+            and (one.id not in plans or plans[one.id].commands == made)
             else one
             for one in findings
         ]
