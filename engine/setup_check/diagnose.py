@@ -19,6 +19,7 @@ from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
 
 COCKPIT_PACKAGE = "cxr-cockpit"
+MAIN_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
 def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
@@ -55,7 +56,38 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *_not_tried(facts),
     ]
     findings = _cockpit_folded(folded(findings, imports.importers))
+    if _is_empty(alone, findings):
+        findings = _empty(findings, facts, known)
     return _interpreter_first(_omissions(findings, facts), world, known)
+
+
+def _is_empty(alone: Facts, findings: list[Finding]) -> bool:
+    """Whether nothing of what training rests on is there, and that is all that is wrong."""
+    missing = {one.id for one in findings if one.id.startswith("missing-")}
+    return not any(name in alone.versions() for name in MAIN_PACKAGES) and missing >= {
+        f"missing-{name}" for name in MAIN_PACKAGES
+    }
+
+
+def _empty(findings: list[Finding], facts: Facts, known: Knowledge) -> list[Finding]:
+    """One finding for all that is not there, with the tested set for that Python as its one mend."""
+    wanted = known.tested_set(facts.python)
+    absent = [one for one in findings if one.id.startswith("missing-")]
+    rest = [one for one in findings if one not in absent]
+    empty = Finding(
+        id="empty-environment",
+        group="packages",
+        status="fail",
+        title="Nothing of the training stack is installed",
+        found=f"{facts.start.get('prefix', facts.executable)}: no {', '.join(MAIN_PACKAGES)}",
+        expected=", ".join(wanted) or "a Python for which a tested set is known: 3.11 or newer",
+        why=f"A set that was tested together is known for Python {facts.python}."
+        if wanted
+        else f"No set that was tested together is known for Python {facts.python}.",
+        source=SEEN,
+        repairs=(Repair(install=tuple(wanted), whole=True),) if wanted else (),
+    )
+    return [empty, *rest]
 
 
 def _cockpit_folded(findings: list[Finding]) -> list[Finding]:

@@ -26,6 +26,7 @@ from engine.setup_check.versions import Requirement, canonical, parsed, requirem
 MOST_TRIES = 6  # each may ask the index
 ENOUGH_SECONDS = 30.0  # with a sound plan in hand, no further one is looked for after this
 _ROUNDS = 3
+_TOOLS = frozenset(("pip", "setuptools", "wheel", "pkg-resources", "distribute"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,28 @@ class Planner:
         todo = [one for one in findings if one.repairs]
         if not todo:
             return None
+        whole = next((one for one in todo if one.repairs[0].whole), None)
+        if whole is not None and not self._facts.versions().keys() - _TOOLS:
+            return self._tested(whole)
         best = self._best(todo)
         if best is None and self._doubt:
             self._fall_back(self._doubt)
             best = self._best(todo)
         return self._written(*best, todo) if best else None
+
+    def _tested(self, finding: Finding) -> Plan:
+        """The tested set for an environment with nothing in it: to ask the index for a proof may mean gigabytes."""
+        wanted = finding.repairs[0].install
+        pairs = [(one.name, str(one.specifier)) for text in wanted if (one := requirement(text))]
+        return Plan(
+            commands=(*self.installer.prepare, self.installer.install(wanted)),
+            changes=tuple(
+                Change(canonical(name), None, span.removeprefix("==") or "newest") for name, span in pairs
+            ),
+            removes=(),
+            mends=frozenset([finding.id]),
+            proof="a set that was tested together",
+        )
 
     def _best(self, todo: list[Finding]) -> tuple[_Candidate, list[Repair]] | None:
         begun = time.monotonic()

@@ -733,3 +733,25 @@ def test_a_variable_that_keeps_python_from_starting_is_the_one_finding(
     assert bad.id == "interpreter-start" and bad.status == "fail"
     assert f"With {name} set" in bad.title and f"{name}={value}" in bad.found and f"unset {name}" in bad.why
     assert sum(one.id.startswith("import-") for one in findings) == 11
+
+
+@pytest.mark.parametrize("kept", [(), ("numpy", "pillow")])
+def test_an_environment_without_the_stack_is_one_finding(environment: Any, kept: tuple[str, ...]) -> None:
+    for package in environment.site.glob("*.dist-info"):
+        name = package.name.split("-")[0]
+        if name not in kept:
+            environment.remove(name)
+    (fail,) = [one for one in environment.findings() if one.status in ("fail", "warn")]
+    assert fail.id == "empty-environment"
+    assert "transformers==5.23.0" in fail.repairs[0].install
+
+
+def test_nothing_but_one_command_for_an_empty_one(environment: Any) -> None:
+    """The index is not asked: what was tested together needs no proof, and to look may mean gigabytes."""
+    for package in environment.site.glob("*.dist-info"):
+        environment.remove(package.name.split("-")[0])
+    check = environment.check()
+    list(check.run())
+    assert check.plan is not None and check.plan.proof == "a set that was tested together"
+    (command,) = check.plan.commands
+    assert list(command[-7:]) == knowledge().tested_set(check.facts.python)
