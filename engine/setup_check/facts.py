@@ -26,6 +26,10 @@ class Distribution:
     missing_count: int = 0
     tops: tuple[str, ...] = ()
     """Top-level modules it recorded."""
+    checkout: str = ""
+    """The folder of source code that an editable one links to."""
+    code_version: str | None = None
+    """The version that this source code says it is."""
     foreign: bool = False
     """Whether it is none of the environment's: only the working folder, PYTHONPATH or the user's site shows it."""
 
@@ -164,6 +168,8 @@ class Facts:
         """The distribution that a module's file belongs to, by its folder and recorded names."""
         path = Path(file)
         for one in self.distributions:
+            if one.checkout and path.is_relative_to(one.checkout):
+                return one
             place = Path(one.place)
             if one.place and path.is_relative_to(place):
                 top = path.relative_to(place).parts[0].split(".")[0]
@@ -206,6 +212,8 @@ def _distribution(value: dict[str, Any]) -> Distribution:
         missing=tuple(value.get("missing", ())),
         missing_count=value.get("missing_count", 0),
         tops=tuple(value.get("tops", ())),
+        checkout=value.get("checkout", ""),
+        code_version=value.get("code_version"),
         foreign=bool(value.get("foreign")),
     )
 

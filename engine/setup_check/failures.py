@@ -213,7 +213,10 @@ def _inside(
     one = fault.first
     entry = _entry(fault, known, world)
     involved = trace.involved(one, facts)
-    damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
+    checkouts = [
+        s for s in suspects if s.kind == metadata.CHECKOUT
+    ]  # whichever of the two it calls or is called by
+    damage = next((s for s in [*checkouts, *suspects] if s.package in involved and _explains(s, one)), None)
     damage = damage or _without_version(one, suspects) or (_lying(entry, suspects) if entry else None)
     if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
         done.suspects.add(damage.finding.id)

@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -293,11 +294,46 @@ def distribution(place: str, folder_name: str) -> dict[str, Any]:
             return item
         item.update(name=about["Name"], version=about["Version"], requires_python=about["Requires-Python"])
         item["requires"] = one.requires or []
-        item["editable"] = '"editable": true' in (one.read_text("direct_url.json") or "")
         item.update(recorded_files(place, one.read_text("RECORD")))
+        checkout = checkout_of(place, folder_name, one.read_text("direct_url.json"))
+        item["editable"] = checkout is not None
+        if checkout:
+            tops = (
+                item["tops"]
+                + (one.read_text("top_level.txt") or "").split()
+                + [item["name"].replace("-", "_")]
+            )
+            item.update(checkout=checkout, code_version=code_version(checkout, tops))
     except Exception as error:  # whatever a damaged folder makes of it, it is this folder that is damaged
         item["problem"] = f"its metadata cannot be read ({type(error).__name__}: {error})"
     return item
+
+
+def checkout_of(place: str, folder_name: str, direct: str | None) -> str | None:
+    """The folder of source code that an editable installation links to; None for any other."""
+    if direct:
+        about = json.loads(direct)
+        if not about.get("dir_info", {}).get("editable"):
+            return None
+        return urllib.parse.unquote(urllib.parse.urlparse(about.get("url", "")).path)
+    # the older way leaves the metadata in the checkout, and puts that on the path
+    packages = os.path.basename(place) in ("site-packages", "dist-packages")
+    return place if folder_name.endswith(".egg-info") and not packages else None
+
+
+def code_version(checkout: str, tops: list[str]) -> str | None:
+    """The version that the source code says it is, read without running it."""
+    for top in tops:
+        for base in (os.path.join(checkout, "src"), checkout):
+            for name in ("__init__.py", "_version.py", "version.py", "__version__.py"):
+                with contextlib.suppress(OSError, ValueError):
+                    with open(os.path.join(base, top, name), encoding="utf-8", errors="replace") as file:
+                        said = re.search(
+                            r"""^__version__\s*(?::\s*\w+\s*)?=\s*["']([^"']+)["']""", file.read(), re.M
+                        )
+                    if said:
+                        return said.group(1)
+    return None
 
 
 def recorded_files(place: str, record: str | None) -> dict[str, Any]:

@@ -755,3 +755,71 @@ def test_nothing_but_one_command_for_an_empty_one(environment: Any) -> None:
     assert check.plan is not None and check.plan.proof == "a set that was tested together"
     (command,) = check.plan.commands
     assert list(command[-7:]) == knowledge().tested_set(check.facts.python)
+
+
+def checked_out(env: Any, name: str, recorded: str, code: str, files: dict[str, str], way: str) -> Path:
+    """A package installed as a link to source code, which has been moved to another release since."""
+    env.remove(name)
+    checkout = env.work.parent / f"{name}-source"
+    put(checkout / "src", files)
+    metadata = env.site / f"{name}-{recorded}.dist-info"
+    if way == "develop":
+        metadata = checkout / "src" / f"{name}.egg-info"
+    put(
+        metadata,
+        {
+            "PKG-INFO"
+            if way == "develop"
+            else "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {recorded}\n",
+            "top_level.txt": f"{name}\n",
+        },
+    )
+    if way == "link":
+        url = f"file://{checkout}"
+        (metadata / "direct_url.json").write_text(f'{{"dir_info": {{"editable": true}}, "url": "{url}"}}')
+    (env.site / f"{name}.pth").write_text(f"{checkout / 'src'}\n")
+    return checkout
+
+
+@pytest.mark.parametrize("way", ["link", "develop"])
+def test_a_checkout_that_was_moved_is_the_root_not_what_it_calls(
+    environment: Any, make_files: Callable[..., dict[str, str]], way: str
+) -> None:
+    """The code of a newer peft asks transformers for what it has not got, and its metadata knows nothing of it."""
+    model = "import transformers\nfrom transformers import NewestThing\nclass PeftModel: pass"
+    files = make_files("peft", "0.22.0.dev0", {"peft/peft_model.py": model})
+    checkout = checked_out(
+        environment,
+        "peft",
+        "0.17.1",
+        "0.22.0.dev0",
+        {k: v for k, v in files.items() if "dist-info" not in k},
+        way,
+    )
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "checkout-differs-peft" and str(checkout) in fail.found
+    assert "0.22.0.dev0" in fail.title and "0.17.1" in fail.title and not fail.repairs
+    assert any("NewestThing" in one for one in fail.consequences)
+
+
+def test_a_checkout_that_is_called_is_the_root_too(
+    environment: Any, make_files: Callable[..., dict[str, str]]
+) -> None:
+    place = environment.work / "made"
+    other_transformers(place, make_files, "4.41.0")
+    files = {
+        str(path.relative_to(place)): path.read_text()
+        for path in place.rglob("transformers/*")
+        if path.is_file()
+    }
+    checked_out(environment, "transformers", "4.57.6", "4.41.0", files, "link")
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "checkout-differs-transformers" and not fail.repairs
+
+
+def test_a_checkout_that_is_as_recorded_is_not_told(
+    environment: Any, make_files: Callable[..., dict[str, str]]
+) -> None:
+    files = {k: v for k, v in make_files("peft").items() if "dist-info" not in k}
+    checked_out(environment, "peft", "0.17.1", "0.17.1", files, "link")
+    assert [one.id for one in environment.findings() if one.status in ("fail", "warn")] == []
