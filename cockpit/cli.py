@@ -105,6 +105,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 well, 1 not well, 2 wrong usage or input."""
+    if arguments is None:
+        _start_again_alone()
     os.umask(0o077)  # what is written may hold reports
     leave_out_working_directory(os.environ)
     open_missing()
@@ -135,6 +137,28 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
         return 130
     return code
 
+
+def _start_again_alone() -> None:
+    """Python's own variables may be what is wrong with the setup: what looks into that must not hear them itself.
+
+    The children do. The command `cxr-cockpit` starts so at once; this is for `python -m cockpit.cli`.
+    """
+    set_ones = {name for name, value in os.environ.items() if name.startswith("PYTHON") and value}
+    moved = set_ones & {"PYTHONHOME", "PYTHONPLATLIBDIR"}
+    if sys.flags.ignore_environment or not (moved or (set_ones - _HARMLESS and sys.argv[1:2] == ["check"])):
+        return
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = f"import sys; sys.path.append({root!r}); from cockpit.cli import main; sys.exit(main())"
+    os.execv(sys.executable, [sys.executable, "-E", "-P", "-c", code, *sys.argv[1:]])
+
+
+_HARMLESS = {
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUTF8",
+    "PYTHONHASHSEED",
+    "PYTHONPYCACHEPREFIX",
+}
 
 _NAMELESS = {
     errno.ENOSPC: "there is no space left for the output",

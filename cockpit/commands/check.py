@@ -116,16 +116,16 @@ def _mend(check: Check, options: argparse.Namespace) -> int:
         say("a command failed; what it changed is taken back with --undo")
     from engine.setup_check.check import Check
 
-    again = Check(check.target, check.config, check.runs)
+    again = Check(check.target, check.config, check.runs, both=True)
     _look(again, options.json)
-    worse = again.fails - check.fails
+    worse = again.worse_than(check)
     if options.json:
         print_json(again.as_json())
     if worse:
-        say(f"worse than before: {', '.join(sorted(worse))}")
+        say(f"worse than before: {', '.join(worse)}")
     undo = ["cxr-cockpit", "check", "--python", check.target.executable, "--undo"]
     say(f"{len(kept.kept)} files are kept as they were; `{shlex.join(undo)}` puts them back")
-    return 0 if again.ok and well else 1
+    return 0 if again.ok and well and not worse else 1
 
 
 def _undo(target: Target, options: argparse.Namespace) -> int:

@@ -98,8 +98,11 @@ class Checker(threading.Thread):
         self._state = replace(self._state, **changes)
         self._tell(self._state)
 
-    def _check(self, config: Path | None, known: Facts | None, trial: bool = False) -> None:
+    def _check(
+        self, config: Path | None, known: Facts | None, trial: bool = False, both: bool = False
+    ) -> None:
         check = self._make(config, known)
+        check.both = both
         # what is loaded stays: passing over it again and again would hold keys back for a third of a second
         gc.freeze()
         check.trial = trial
@@ -134,10 +137,13 @@ class Checker(threading.Thread):
         if self._facts is None:
             return
         before = {one.id for one in self._state.fails}
+        alone_before = self._facts.broken_alone()
         self._set(doing="mending", output=(), news="", worse=())
         well, _ = carry_out(plan, self._facts, self._say)
-        self._check(self._config, None)
+        self._check(self._config, None, both=True)
         worse = tuple(one.title for one in self._state.fails if one.id not in before)
+        alone = self._facts.broken_alone() - alone_before if not worse else set()
+        worse += tuple(f"{name} fails where nothing from outside helps it" for name in sorted(alone))
         self._set(news=_outcome(well, len(self._state.fails), bool(worse)), worse=worse)
 
     def _undo(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import Path
 
 from engine.setup_check import trace
 from engine.setup_check.facts import Distribution, Facts, Import
 from engine.setup_check.finding import Finding, Repair, Status
+from engine.setup_check.interpreter import FORCEFUL
 from engine.setup_check.knowledge import Knowledge
 from engine.setup_check.metadata import SEEN, Unmet, closure, ways_to_meet
 from engine.setup_check.stack import PACKAGES, title
@@ -19,9 +21,6 @@ _REFUSED = re.compile(
     r"(?P<wanted>(?<![^\s'(])[A-Za-z][\w.-]*\s*[<>=!~]\S+) is required for a normal functioning of this module,?"
     r"(?: but found (?P<name>[\w.-]+)==(?P<found>\S+?)\.?(?:\s|$))?"
 )
-# Variables that change what an import does.
-_FORCEFUL = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONPLATLIBDIR", "PYTHONDEVMODE",
-    "PYTHONMALLOC", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
 _NOT_FOUND = re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)")
 _NO_NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
 _LIBRARY = re.compile(
@@ -34,28 +33,45 @@ _FILE = re.compile(r"(?<![^\s:'\"()])/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
 
 
 def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail") -> Finding:
-    """A file of one's own took the place of a module."""
-    path = Path(shadow.file).parent if Path(shadow.file).stem == "__init__" else Path(shadow.file)
-    own = str(path.parent) == facts.folder.get("path")
+    """Something outside the environment took the place of a module; where it is not one's own file in the working
+    folder, all that comes from the same place is told with it."""
+    own = shadow.folder == facts.folder.get("path")
+    others = [] if own else sorted(_modules_from(shadow.folder, facts) - {shadow.module})
+    brought = (
+        trace.distribution_for(shadow.module) in {other.key for other in facts.distributions if other.foreign}
+        and trace.distribution_for(shadow.module) not in facts.installed()
+    )
     return Finding(
         id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
         group="imports",
         status=status,
-        title=f"{_place(shadow)} hides the module {shadow.module}",
-        found=f"{shadow.module} comes from {shadow.file}",
+        title=f"{shadow.module} is not in this environment, and fails as {shadow.folder} brings it"
+        if brought
+        else f"{_place(shadow)} hides the module {shadow.module}",
+        found=f"{shadow.module} comes from {shadow.file}"
+        + (f"; from there as well: {', '.join(others)}" if others else ""),
         expected=f"{shadow.module} from the environment",
-        why=_why_shadowed(str(path.parent), own, facts)
+        why=_why_shadowed(shadow.folder, own, facts)
         + (" Isolated from it, the import works." if one.isolated and one.isolated.ok else ""),
         source=SEEN,
-        repairs=(Repair(aside=(str(path),)),) if own else (),
+        repairs=(Repair(aside=(shadow.path,)),) if own else (),
     )
 
 
+def _modules_from(folder: str, facts: Facts) -> set[str]:
+    """The modules of the training stack's packages that were loaded from a folder."""
+    matter = closure(facts)
+    return {
+        module
+        for one in facts.imports.values()
+        for module, file in one.outside.items()
+        if Shadow(module, file).folder == folder and trace.distribution_for(module) in matter
+    }
+
+
 def _place(shadow: Shadow) -> str:
-    path = Path(shadow.file)
-    if path.stem == "__init__":
-        return f"The folder {path.parent.name}"
-    return f"The file {path.name}" if path.suffix else f"The folder {path.name}"
+    name = os.path.basename(shadow.path)
+    return f"The file {name}" if Path(name).suffix else f"The folder {name}"
 
 
 def _why_shadowed(folder: str, own: bool, facts: Facts) -> str:
@@ -67,6 +83,11 @@ def _why_shadowed(folder: str, own: bool, facts: Facts) -> str:
             "What lies on PYTHONPATH is imported before what is installed, and no installer changes it there. "
             f"Take {folder} out of PYTHONPATH, or unset it."
         )
+    if folder == facts.start.get("user_site"):
+        return (
+            "The user's own site folder is searched before this Python's, and what is installed here does not change "
+            "it. Uninstall there what is here as well, or set PYTHONNOUSERSITE=1."
+        )
     return (
         f"{folder} is searched before what is installed: a .pth file or sitecustomize puts it first. "
         "Take it out there, or give it another name."
@@ -75,7 +96,7 @@ def _why_shadowed(folder: str, own: bool, facts: Facts) -> str:
 
 def variables(one: Import, facts: Facts) -> Finding | None:
     """Variables of the interpreter's own, where an import fails with them and works without."""
-    found = {name: value for name, value in facts.environment.items() if name in _FORCEFUL}
+    found = {name: value for name, value in facts.environment.items() if name in FORCEFUL}
     if not (one.isolated and one.isolated.ok and found):
         return None
     names = ", ".join(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from engine.setup_check.installer import Resolver, find_installer
 from engine.setup_check.interpreter import interpreter_findings
 from engine.setup_check.knowledge import knowledge
 from engine.setup_check.machine import device_findings, machine_findings
+from engine.setup_check.pip_settings import astray_finding
 from engine.setup_check.plan import Plan, Planner, with_fixes
 from engine.setup_check.project import project_findings, read_config, runs_findings
 from engine.setup_check.target import IMPORT_SECONDS, Target, ask
@@ -36,6 +38,8 @@ class Check:
     """Told each part of that trial as it begins."""
     nice: int = 0
     """How far the imports step back behind other work."""
+    both: bool = False
+    """Whether every import is tried isolated as well: after a mend, which must hold without what lies outside."""
     known: Facts | None = None
     """What an earlier check saw of the interpreter; with it, only what surrounds it is looked at anew."""
     resolver: Resolver | None = None
@@ -69,6 +73,12 @@ class Check:
     def fails(self) -> set[str]:
         return {one.id for one in self._findings.values() if one.status == "fail"}
 
+    def worse_than(self, before: Check) -> list[str]:
+        """What fails here and did not in the check before: findings, then trials that fail isolated."""
+        alone = self.facts.broken_alone() - before.facts.broken_alone()
+        told = {one for one in self.facts.imports if not self.facts.imports[one].ok}
+        return [*sorted(self.fails - before.fails), *(f"{one}, isolated" for one in sorted(alone - told))]
+
     def as_json(self) -> dict[str, Any]:
         return {
             "python": self.target.executable,
@@ -94,7 +104,13 @@ class Check:
         yield from found
         if self._config is not None:
             yield from device_findings(self._config, self.facts)
-        mends = with_fixes(found, self._planner(), self.facts, knowledge())
+        planner = (
+            self._planner() if any(one.repairs and one.status in ("fail", "warn") for one in found) else None
+        )
+        if planner is not None:
+            in_the_way = astray_finding(planner.installer.settings)
+            yield from [in_the_way] if in_the_way else []
+        mends = with_fixes(found, planner, self.facts, knowledge())
         self.plan = mends.plan
         self.plans = mends.plans
         yield from (one for one in mends.findings if one.fix)
@@ -102,7 +118,7 @@ class Check:
             yield from self._trial()
 
     def _interpreter(self) -> Iterator[Finding]:
-        for part, value in ask(self.target, self.seconds, self.nice):
+        for part, value in ask(self.target, self.seconds, self.nice, self.both):
             self.facts.take(part, value)
             if part == "environment":
                 yield from interpreter_findings(self.facts)
@@ -144,7 +160,7 @@ class Check:
         installer = find_installer(self.facts)
         if installer is None:
             return None
-        return Planner(self.facts, knowledge(), installer, self.resolver)
+        return Planner(self.facts, knowledge(), installer.heard(os.environ), self.resolver)
 
 
 def _cockpit_requires() -> list[str]:

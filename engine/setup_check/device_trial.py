@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.child import SILENCE, lines
 from engine.setup_check.finding import Finding, Group
+from engine.setup_check.marked import answer, marked
 
 ID = "device-trial"
 
@@ -77,17 +78,18 @@ def not_tried() -> Finding:
 
 
 def as_line(said: Finding | Part) -> str:
-    """One line of JSON for `said_by`."""
+    """One marked line of JSON for `said_by`."""
     if isinstance(said, Finding):
-        return json.dumps({"finding": said.as_json()})
-    return json.dumps({"part": [said.text, said.number, said.total]})
+        return marked(json.dumps({"finding": said.as_json()}))
+    return marked(json.dumps({"part": [said.text, said.number, said.total]}))
 
 
 def said_by(line: str) -> Finding | Part | None:
     """What a line of the child means; None for one that a library printed."""
+    said = answer(line)
     try:
-        message: Any = json.loads(line)
-    except json.JSONDecodeError:
+        message: Any = json.loads(said) if said is not None else None
+    except json.JSONDecodeError:  # the child was ended in the middle of it
         return None
     if not isinstance(message, dict):
         return None

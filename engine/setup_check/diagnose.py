@@ -14,11 +14,12 @@ from engine.setup_check.interpreter import interpreter_findings
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.metadata import SEEN, Suspect, Unmet
 from engine.setup_check.stack import PACKAGES, title
-from engine.setup_check.trace import Shadow, distribution_for
+from engine.setup_check.trace import Shadow, distribution_for, telling_line
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
 
 COCKPIT_PACKAGE = "cxr-cockpit"
+MAIN_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
 def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
@@ -36,10 +37,11 @@ def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = (
 def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
     """What is wrong with the packages, each cause once."""
     world = World.of(facts)
-    suspects = list(metadata.suspects(facts))
+    suspects = list(metadata.suspects(facts.alone()))
     conflicts = metadata.unmet_here(facts)
     imports = diagnose_imports(facts, known, suspects, conflicts)
-    mismatches = list(_known(facts, known, world, imports))
+    alone = facts.alone()
+    mismatches = list(_known(alone, known, world, imports))
     told = imports.entries | {entry.id for entry in mismatches}
     findings = [
         *imports.findings,
@@ -47,13 +49,45 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *_suspects(suspects, imports),
         *_conflicts(facts, conflicts, imports, [entry for entry in known.entries if entry.id in told]),
         *_shadows(facts, imports),
+        *_leaning(facts, imports),
         *_cockpit(facts, cockpit_requires, imports),
         *metadata.python_too_old(facts),
         *metadata.leftovers(facts),
         *_not_tried(facts),
     ]
     findings = _cockpit_folded(folded(findings, imports.importers))
+    if _is_empty(alone, findings):
+        findings = _empty(findings, facts, known)
     return _interpreter_first(_omissions(findings, facts), world, known)
+
+
+def _is_empty(alone: Facts, findings: list[Finding]) -> bool:
+    """Whether nothing of what training rests on is there, and that is all that is wrong."""
+    missing = {one.id for one in findings if one.id.startswith("missing-")}
+    return not any(name in alone.versions() for name in MAIN_PACKAGES) and missing >= {
+        f"missing-{name}" for name in MAIN_PACKAGES
+    }
+
+
+def _empty(findings: list[Finding], facts: Facts, known: Knowledge) -> list[Finding]:
+    """One finding for all that is not there, with the tested set for that Python as its one mend."""
+    wanted = known.tested_set(facts.python)
+    absent = [one for one in findings if one.id.startswith("missing-")]
+    rest = [one for one in findings if one not in absent]
+    empty = Finding(
+        id="empty-environment",
+        group="packages",
+        status="fail",
+        title="Nothing of the training stack is installed",
+        found=f"{facts.start.get('prefix', facts.executable)}: no {', '.join(MAIN_PACKAGES)}",
+        expected=", ".join(wanted) or "a Python for which a tested set is known: 3.11 or newer",
+        why=f"A set that was tested together is known for Python {facts.python}."
+        if wanted
+        else f"No set that was tested together is known for Python {facts.python}.",
+        source=SEEN,
+        repairs=(Repair(install=tuple(wanted), whole=True),) if wanted else (),
+    )
+    return [empty, *rest]
 
 
 def _cockpit_folded(findings: list[Finding]) -> list[Finding]:
@@ -127,6 +161,8 @@ def _known(facts: Facts, known: Knowledge, world: World, imports: Diagnosis) -> 
     for entry in known.entries:
         if entry.by_symptom or entry.id in imports.entries or not applies(entry, world):
             continue
+        if entry.group == "interpreter" and entry.when.env and facts.start.get("error"):
+            continue  # that it does not start with these variables is told already
         tried = facts.imports.get(entry.imports) if entry.imports else None
         if tried is None or not tried.ok:
             yield entry
@@ -156,19 +192,40 @@ def _conflicts(
 def _shadows(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
     """Files of one's own that hide an installed package, though nothing has failed on them yet."""
     installed = facts.installed()
-    told = {one.id for one in imports.findings}
+    told = set(imports.shadows)
     for one in facts.imports.values():
         for module, file in one.outside.items() if one.ok else ():
-            package = installed.get(distribution_for(module))
-            finding = shadowed(Shadow(module, file), one, facts, "warn")
-            if package and not package.editable and finding.id not in told:
-                told.add(finding.id)
-                yield finding
+            package, found = installed.get(distribution_for(module)), Shadow(module, file)
+            if package and not package.editable and found.place(facts) not in told:
+                told.add(found.place(facts))
+                yield shadowed(found, one, facts, "warn")
+
+
+def _leaning(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
+    """Imports that work only with what lies outside the environment, which no mend of it may count on."""
+    leaning = [one for one in facts.imports.values() if one.ok and one.isolated and not one.isolated.ok]
+    if not leaning or imports.shadows:
+        return
+    modules = {module: file for one in leaning for module, file in one.outside.items()}
+    folders = dict.fromkeys(Shadow(module, file).folder for module, file in modules.items())
+    failed = leaning[0].isolated
+    yield Finding(
+        id="needs-what-is-outside",
+        group="imports",
+        status="info",
+        title=f"{', '.join(title(one.id) for one in leaning)}: only with what lies outside this environment",
+        found=f"{', '.join(sorted(modules)[:8])} from {', '.join(folders)}",
+        expected="an environment that holds what it needs",
+        why="Without the working folder, PYTHONPATH and the user's site folder: "
+        f"{telling_line(failed) if failed else ''}. None of it counts here, and nothing is offered for it.",
+        source=SEEN,
+    )
 
 
 def _cockpit(facts: Facts, requires: Iterable[str], imports: Diagnosis) -> Iterator[Finding]:
     """What cxr-cockpit itself asks for."""
     versions = facts.versions()
+    brought = {one.key for one in facts.distributions if one.foreign} - versions.keys()
     unmet: list[tuple[str, str, str]] = []
     for text in requires:
         wanted = requirement(text)
@@ -176,6 +233,8 @@ def _cockpit(facts: Facts, requires: Iterable[str], imports: Diagnosis) -> Itera
             continue
         name = canonical(wanted.name)
         version = versions.get(name)
+        if name in brought:
+            continue
         if version is None or not satisfies(version, wanted.specifier):
             unmet.append((name, f"{wanted.name}{wanted.specifier}", version or "not installed"))
     told = {one.id for one in imports.findings}

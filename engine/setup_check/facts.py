@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ class Distribution:
     missing_count: int = 0
     tops: tuple[str, ...] = ()
     """Top-level modules it recorded."""
+    checkout: str = ""
+    """The folder of source code that an editable one links to."""
+    code_version: str | None = None
+    """The version that this source code says it is."""
+    foreign: bool = False
+    """Whether it is none of the environment's: only the working folder, PYTHONPATH or the user's site shows it."""
 
     @property
     def key(self) -> str:
@@ -63,7 +69,7 @@ class Import:
     version: str | None = None
     is_namespace: bool = False
     outside: dict[str, str] = field(default_factory=dict)
-    """Modules that came from the working folder or PYTHONPATH, with their files."""
+    """Modules that came from the working folder, PYTHONPATH or the user's site folder, with their files."""
     notes: dict[str, Any] = field(default_factory=dict)
     changed: dict[str, str] = field(default_factory=dict)
     """Files that the failure runs through and that are not as they were installed, with what differs."""
@@ -111,13 +117,13 @@ class Facts:
         return dict(self.interpreter.get("markers", {}))
 
     def installed(self) -> dict[str, Distribution]:
-        """The distribution that counts for each name: the first readable one on the path.
+        """The distribution that counts for each name: the first readable one of the environment's own on the path.
 
         Of several in one folder, the one whose version the imported code has.
         """
         first: dict[str, Distribution] = {}
         for one in self.distributions:
-            if one.problem is not None:
+            if one.problem is not None or one.foreign:
                 continue
             known = first.setdefault(one.key, one)
             tried = self.imports.get(one.key)
@@ -128,10 +134,42 @@ class Facts:
     def versions(self) -> dict[str, str]:
         return {name: one.version for name, one in self.installed().items()}
 
+    def as_run(self) -> Facts:
+        """The same where all that the path shows counts, wherever it lies."""
+        return replace(self, distributions=[replace(one, foreign=False) for one in self.distributions])
+
+    def alone(self) -> Facts:
+        """The environment by itself, without what lies before it or beside it: each import isolated where that was
+        tried. One that works as it is run counts, though isolated it misses what is brought from outside.
+        """
+        seen = {}
+        for key, one in self.imports.items():
+            by_itself = one.isolated
+            if by_itself is None or (one.ok and not by_itself.ok):
+                seen[key] = one
+            elif by_itself.ok or not self._is_brought(by_itself):
+                seen[key] = by_itself
+        return replace(self, imports=seen)
+
+    def broken_alone(self) -> set[str]:
+        """Trials that fail isolated, though what they miss is not brought from outside."""
+        views = {key: one.isolated or one for key, one in self.imports.items()}
+        return {key for key, one in views.items() if not one.ok and not self._is_brought(one)}
+
+    def _is_brought(self, failed: Import) -> bool:
+        """Whether an import fails for want of a module that only a place outside the environment has."""
+        name = failed.root.name if failed.root and failed.root.type == "ModuleNotFoundError" else None
+        top = (name or "").partition(".")[0]
+        outside = {module for one in self.imports.values() for module in one.outside}
+        outside |= {name for one in self.distributions if one.foreign for name in (*one.tops, one.key)}
+        return bool(top) and (top in outside or canonical(top) in outside)
+
     def owner(self, file: str) -> Distribution | None:
         """The distribution that a module's file belongs to, by its folder and recorded names."""
         path = Path(file)
         for one in self.distributions:
+            if one.checkout and path.is_relative_to(one.checkout):
+                return one
             place = Path(one.place)
             if one.place and path.is_relative_to(place):
                 top = path.relative_to(place).parts[0].split(".")[0]
@@ -174,6 +212,9 @@ def _distribution(value: dict[str, Any]) -> Distribution:
         missing=tuple(value.get("missing", ())),
         missing_count=value.get("missing_count", 0),
         tops=tuple(value.get("tops", ())),
+        checkout=value.get("checkout", ""),
+        code_version=value.get("code_version"),
+        foreign=bool(value.get("foreign")),
     )
 
 

@@ -43,6 +43,8 @@ class Diagnosis:
     unmet: set[tuple[str, str]]
     """(requirer, requirement) of the conflicts that turned out to be one."""
     entries: set[str]
+    shadows: set[str]
+    """Places outside the environment that turned out to be a cause."""
     importers: dict[str, str]
     """For each finding about something that is not there: the package that asks for it."""
 
@@ -52,15 +54,36 @@ def diagnose_imports(
 ) -> Diagnosis:
     """One finding for each fault. Pure: all that is needed is in the facts."""
     world = World.of(facts)
-    done = Diagnosis([], set(), set(), set(), {})
-    for fault in faults(facts):
+    done = Diagnosis([], set(), set(), set(), set(), {})
+    first, behind = _as_told(facts)
+    told: set[str] = set()
+    for fault in [*faults(replace(facts, imports=first)), *faults(replace(facts, imports=behind))]:
         finding = _explained(fault, facts, known, world, suspects, conflicts, done)
-        consequences = tuple(_consequence(one) for one in fault.trials)
+        consequences = tuple(_consequence(one) for one in fault.trials if one.id not in told)
+        told |= {one.id for one in fault.trials}
         _add(done.findings, replace(finding, status="fail", consequences=consequences))
         importer = trace.importer(fault.first, facts)
         if finding.id.startswith(("missing-", "no-name-")) and importer:
             done.importers[finding.id] = importer.key
     return done
+
+
+def _as_told(facts: Facts) -> tuple[dict[str, Import], dict[str, Import]]:
+    """Each import as run where what lies outside the environment is behind its failure, else by itself; and what is
+    wrong with the environment itself behind such a failure.
+    """
+    alone = facts.alone().imports
+    first, behind = {}, {}
+    for key, one in facts.imports.items():
+        shadow = None if one.ok else trace.shadow(one, facts)
+        by_itself = alone.get(key)
+        if shadow or (not one.ok and one.isolated and one.isolated.ok):
+            first[key] = one
+            if by_itself and by_itself is not one and not by_itself.ok and not trace.shadow(by_itself, facts):
+                behind[key] = by_itself
+        elif by_itself:
+            first[key] = by_itself
+    return first, behind
 
 
 def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
@@ -134,7 +157,7 @@ def _bases(one: Import, failed: dict[str, Import]) -> Iterable[str]:
 def _signature(one: Import, facts: Facts) -> tuple[str, ...]:
     shadow = trace.shadow(one, facts)
     if shadow:
-        return ("shadow", shadow.file)
+        return ("shadow", shadow.place(facts))
     if one.root is None:
         where = trace.stack_file(one.stderr)
         return (one.outcome, where or one.id)
@@ -165,12 +188,35 @@ def _explained(
         done.unmet.update((c.requirer.key, c.name) for c in conflicts if _is_of(c, entry))
     shadow = trace.shadow(one, facts)
     if shadow:
-        return causes.shadowed(shadow, one, facts)
+        done.shadows.add(shadow.place(facts))
+        outside = _entry(fault, known, World.of(facts.as_run()))
+        finding = causes.shadowed(shadow, one, facts)
+        return replace(finding, why=f"{finding.why} {outside.cause}") if outside else finding
     by_variables = causes.variables(one, facts)
     if by_variables:
         return by_variables
+    finding = _inside(fault, facts, known, world, suspects, conflicts, done)
+    # what fails only as it is run is not mended in the environment
+    return replace(finding, repairs=()) if one.isolated and one.isolated.ok else finding
+
+
+def _inside(
+    fault: Fault,
+    facts: Facts,
+    known: Knowledge,
+    world: World,
+    suspects: list[Suspect],
+    conflicts: list[Unmet],
+    done: Diagnosis,
+) -> Finding:
+    """The best explanation from what the environment itself holds."""
+    one = fault.first
+    entry = _entry(fault, known, world)
     involved = trace.involved(one, facts)
-    damage = next((s for s in suspects if s.package in involved and _explains(s, one)), None)
+    checkouts = [
+        s for s in suspects if s.kind == metadata.CHECKOUT
+    ]  # whichever of the two it calls or is called by
+    damage = next((s for s in [*checkouts, *suspects] if s.package in involved and _explains(s, one)), None)
     damage = damage or _without_version(one, suspects) or (_lying(entry, suspects) if entry else None)
     if damage and not (entry and damage.kind in ("two-versions", "no-metadata")):
         done.suspects.add(damage.finding.id)

@@ -26,6 +26,7 @@ class Repair:
 
     `install` are requirements such as "transformers>=4.47,<5"; `uninstall` and `reinstall` are names (a reinstall
     keeps the version, "name==version"); `remove` are files and folders; `aside` are such that get another name.
+    `whole` says that `install` is a set that was tested together: where nothing is there yet, it needs no proof.
     """
 
     install: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Repair:
     reinstall: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     aside: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 from engine.setup_check.facts import Facts
 from engine.setup_check.knowledge import Knowledge
+from engine.setup_check.pip_settings import PipSettings, read_settings
 from engine.setup_check.versions import canonical, parsed, requirement, satisfies
 
 DRY_RUN_SINCE = "22.2"
@@ -56,10 +59,18 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """A pip that installs into the interpreter. `version` is its own."""
+    """A pip that installs into the interpreter, isolated from what lies outside. `version` is its own."""
 
     command: tuple[str, ...]
     version: str
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """What has to be run before it can install."""
+    settings: PipSettings = field(default_factory=PipSettings)
+
+    def heard(self, environ: Mapping[str, str]) -> Installer:
+        """The same with the settings that it would hear, neutral against those that would lead it astray."""
+        settings = read_settings(self.command, environ) if not self.prepare else PipSettings()
+        return replace(self, command=(*settings.prefix(environ), *self.command), settings=settings)
 
     @property
     def has_dry_run(self) -> bool:
@@ -77,27 +88,35 @@ class Installer:
     def dry_run(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
         """Ask the index and change nothing. Network errors are `Unreachable`."""
         command = self.reinstall(requirements) if reinstall else self.install(requirements)
-        quiet = ("--dry-run", "--quiet", "--report", "-", "--no-input", "--disable-pip-version-check")
-        try:
-            ended = subprocess.run(
-                [*command, *quiet, "--retries", "1", "--timeout", "10"],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=DRY_RUN_SECONDS,
-                check=False,
-                env=os.environ
-                | {"PYTHONSAFEPATH": "1"},  # what lies in the working directory is no part of pip
-            )
-        except subprocess.TimeoutExpired:
-            raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None
-        if ended.returncode != 0:
-            said = ended.stderr.strip()
-            last = said.splitlines()[-1] if said else f"exit code {ended.returncode}"
-            if any(word in said for word in _UNREACHABLE):
-                raise Unreachable(last)
-            raise NotOffered(last) if "from versions: none" in said else Impossible(last)
-        return _resolution(ended.stdout)
+        with tempfile.TemporaryDirectory(prefix="cxr-check-") as folder:
+            report = Path(folder, "report.json")  # its output may hold what others print
+            quiet = ("--dry-run", "--quiet", "--report", str(report), "--no-input")
+            try:
+                ended = subprocess.run(
+                    [*command, *quiet, "--disable-pip-version-check", "--retries", "1", "--timeout", "10"],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    env=self.settings.environment(os.environ),
+                    timeout=DRY_RUN_SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise Unreachable(f"no answer within {DRY_RUN_SECONDS} s") from None
+            if ended.returncode == 0 and report.is_file():
+                return _resolution(report.read_text(encoding="utf-8"))
+        last = last_words(ended.stderr) or f"exit code {ended.returncode}"
+        if any(word in ended.stderr for word in _UNREACHABLE):
+            raise Unreachable(last)
+        raise NotOffered(last) if "from versions: none" in ended.stderr else Impossible(last)
+
+
+def last_words(output: str) -> str:
+    """The line in which pip says why it refuses, else its last one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or [""])[-1]
 
 
 def _resolution(report: str) -> Resolution:
@@ -109,23 +128,32 @@ def _resolution(report: str) -> Resolution:
 
 
 def find_installer(facts: Facts) -> Installer | None:
-    """The interpreter's own pip; where it has none or not all of it, the cockpit's, which reaches others."""
+    """The interpreter's own pip; where it has none or not all of it, the cockpit's, which reaches others.
+
+    One that the cockpit's is too new for gets the pip that came with it.
+    """
     own = facts.installed().get("pip")
+    alone = (facts.executable, "-I", "-m")
     if own is not None and not own.missing_count:
-        return Installer((facts.executable, "-m", "pip"), own.version)
-    version = _cockpit_pip()
+        return Installer((*alone, "pip"), own.version)
+    version, python = _cockpit_pip()
     if version and satisfies(version, f">={OTHER_PYTHON_SINCE}"):
-        return Installer((sys.executable, "-m", "pip", "--python", facts.executable), version)
+        if satisfies(facts.python, python):
+            return Installer((sys.executable, "-I", "-m", "pip", "--python", facts.executable), version)
+        if own is None:
+            return Installer((*alone, "pip"), "0", prepare=((*alone, "ensurepip"),))
     return None
 
 
-def _cockpit_pip() -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
+def _cockpit_pip() -> tuple[str | None, str]:
+    """Its version, and the range of Pythons that it runs on."""
+    from importlib.metadata import PackageNotFoundError, metadata
 
     try:
-        return version("pip")
+        about = metadata("pip")
     except PackageNotFoundError:
-        return None
+        return None, ""
+    return about["Version"], about["Requires-Python"] or ""
 
 
 class KnownReleases:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.setup_check.facts import Facts
@@ -12,6 +12,9 @@ from engine.setup_check.metadata import SEEN
 from engine.setup_check.versions import satisfies
 
 OLDEST_FOR_COCKPIT = "3.11"
+# Variables that change what an import does.
+FORCEFUL = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONPLATLIBDIR", "PYTHONDEVMODE",
+    "PYTHONMALLOC", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
 
 
 def interpreter_findings(facts: Facts) -> Iterator[Finding]:
@@ -65,16 +68,22 @@ def interpreter_findings(facts: Facts) -> Iterator[Finding]:
 def _start(facts: Facts) -> Iterator[Finding]:
     start = facts.start
     if start.get("error"):
+        by_itself = bool(start.get("isolated"))
+        names = _start_variables(facts) if by_itself else {}
         lines = str(start.get("stderr", "")).strip().splitlines()
         fatal = next((line for line in lines if line.startswith("Fatal Python error")), "")
         yield Finding(
             id="interpreter-start",
             group="interpreter",
             status="fail",
-            title="This Python does not start as the trainer starts it",
-            found=f"{start['error']}: {fatal or (lines[-1] if lines else 'it says nothing')}"[:400],
-            expected="an interpreter that starts",
-            why=_why_no_start(start.get("culprits", ())),
+            title=f"With {', '.join(names)} set, this Python does not start"
+            if names
+            else "This Python does not start as the trainer starts it",
+            found=f"{_settings(names)}{start['error']}: {fatal or (lines[-1] if lines else 'it says nothing')}"[
+                :600
+            ],
+            expected=f"{', '.join(names)} unset" if names else "an interpreter that starts",
+            why=_why_only_isolated(names) if by_itself else _why_no_start(start.get("culprits", ())),
             source=SEEN,
             repairs=(Repair(aside=tuple(start["culprits"])),) if start.get("culprits") else (),
         )
@@ -113,6 +122,32 @@ def _start(facts: Facts) -> Iterator[Finding]:
             why="pip installs nothing here (PEP 668), and what the system updates, it changes under a run.",
             source="cited: PEP 668",
         )
+
+
+def _start_variables(facts: Facts) -> dict[str, str]:
+    """The variables that keep a Python from starting which starts isolated: those that its last words name, else
+    PYTHONHOME, which moves its library, else all that are set."""
+    found = {name: value for name, value in facts.environment.items() if name.startswith("PYTHON") and value}
+    said = str(facts.start.get("stderr", "")) if facts.start.get("error") else ""
+    named = {name: value for name, value in found.items() if re.search(rf"\b{name}\b(?! =)", said)}
+    home = {name: value for name, value in found.items() if name == "PYTHONHOME"}
+    return named or home or {name: value for name, value in found.items() if name in FORCEFUL}
+
+
+def _settings(names: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}; " for name, value in names.items())
+
+
+def _why_only_isolated(names: Mapping[str, str]) -> str:
+    if not names:
+        return (
+            "Isolated from the working folder and the user's own site folder it starts: "
+            "what runs at the start there, a sitecustomize, usercustomize or .pth file, keeps it from starting."
+        )
+    return (
+        "Without them it starts, and that is how everything else here was looked at. "
+        f"`unset {' '.join(names)}` in the shell that starts the training, and where the shell sets it."
+    )
 
 
 def _why_no_start(culprits: Sequence[str]) -> str:

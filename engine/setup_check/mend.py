@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.child import end
 from engine.errors import UserError
 from engine.setup_check import snapshot
 from engine.setup_check.facts import Facts
+from engine.setup_check.installer import find_installer, last_words
+from engine.setup_check.pip_settings import PipSettings
 from engine.setup_check.plan import Plan
 from engine.setup_check.snapshot import Snapshot
 
@@ -27,8 +29,16 @@ def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[boo
     paths = [*plan.removes, *(path for path, _ in plan.moves)]
     kept = snapshot.take(facts, names, paths, plan.commands, plan.moves)
     well = True
+    environment = _environment(plan, facts)
     for command in plan.commands:
-        if _run(command, say, Path(kept.folder) / "output.log") != 0:
+        lines: list[str] = []
+
+        def tell(line: str, lines: list[str] = lines) -> None:
+            lines.append(line)
+            say(line)
+
+        if _run(command, tell, Path(kept.folder) / "output.log", environment) != 0:
+            say(f"it ended with: {last_words(chr(10).join(lines)) or 'no word'}")
             well = False
             break
     snapshot.finish(kept)
@@ -43,7 +53,19 @@ def undo_last(prefix: str) -> tuple[Snapshot, int]:
     return last, snapshot.undo(last)
 
 
-def _run(command: tuple[str, ...], say: Callable[[str], None], log: Path) -> int:
+def _environment(plan: Plan, facts: Facts) -> dict[str, str]:
+    """Variables that lead nothing of the mend elsewhere; what pip needs to reach packages stays."""
+    installer = find_installer(facts) if any("pip" in command for command in plan.commands) else None
+    settings = installer.heard(os.environ).settings if installer else PipSettings()
+    return settings.environment(os.environ)
+
+
+def _run(
+    command: tuple[str, ...],
+    say: Callable[[str], None],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+) -> int:
     """Run one command. Its output goes through a file, so that it comes to its end though nobody listens any more."""
     with log.open("ab") as writing, log.open(encoding="utf-8", errors="replace") as reading:
         log.chmod(0o600)
@@ -53,8 +75,8 @@ def _run(command: tuple[str, ...], say: Callable[[str], None], log: Path) -> int
             stdin=subprocess.DEVNULL,
             stdout=writing,
             stderr=subprocess.STDOUT,
+            env=environment,
             start_new_session=True,
-            env=os.environ | {"PYTHONSAFEPATH": "1"},  # what lies in the working directory is no part of pip
         )
         try:
             rest = ""

@@ -21,6 +21,7 @@ from engine.setup_check.versions import (
 )
 
 SEEN = "seen here"
+CHECKOUT = "checkout-differs"
 DAMAGE = ("half-removed", "metadata-lies", "two-versions", "broken-metadata", "no-metadata")
 _DEPTH = 12
 
@@ -107,13 +108,31 @@ def suspects(facts: Facts) -> Iterator[Suspect]:
     matter = closure(facts)
     by_name: dict[str, list[Distribution]] = defaultdict(list)
     for one in facts.distributions:
-        if one.key in matter and one.folder.endswith(".dist-info"):
+        if one.key in matter and one.folder.endswith(".dist-info") and not one.foreign:
             by_name[one.key].append(one)
     for name, copies in sorted(by_name.items()):
         yield from _broken(name, copies, facts)
         yield from _two_versions(name, copies, facts)
         yield from _half_removed(name, copies)
     yield from _versions_that_differ(facts, by_name)
+    for one in facts.installed().values():
+        if one.key in matter and one.code_version and not same_release(one.code_version, one.version):
+            yield Suspect(one.key, CHECKOUT, _checkout(one, one.code_version))
+
+
+def _checkout(one: Distribution, code: str) -> Finding:
+    return Finding(
+        id=f"{CHECKOUT}-{one.key}",
+        group="packages",
+        status="warn",
+        title=f"{one.name} is a checkout whose code is {code}, but recorded as {one.version}",
+        found=f"{one.checkout} is {code}; {one.folder} says {one.version}",
+        expected="one and the same version",
+        why="It was installed as a link to a folder of source code, and that was moved to another release since. "
+        f"Others decide by the recorded version. Bring the checkout back to {one.version}, or record it anew: "
+        f"`python -m pip install --no-deps -e {one.checkout}`.",
+        source=SEEN,
+    )
 
 
 def _broken(name: str, copies: list[Distribution], facts: Facts) -> Iterator[Suspect]:

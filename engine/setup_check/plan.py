@@ -26,6 +26,7 @@ from engine.setup_check.versions import Requirement, canonical, parsed, requirem
 MOST_TRIES = 6  # each may ask the index
 ENOUGH_SECONDS = 30.0  # with a sound plan in hand, no further one is looked for after this
 _ROUNDS = 3
+_TOOLS = frozenset(("pip", "setuptools", "wheel", "pkg-resources", "distribute"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,9 @@ class Planner:
         self._facts = facts
         self._known = known
         self._world = World.of(facts)
-        self._installer = installer
+        self.installer = installer
+        self.refusal = ""
+        """pip's own last line where it refused."""
         self._resolve = resolver or installer.dry_run
         self._proof = "pip's dry run against the index"
         self._doubt = ""
@@ -100,11 +103,28 @@ class Planner:
         todo = [one for one in findings if one.repairs]
         if not todo:
             return None
+        whole = next((one for one in todo if one.repairs[0].whole), None)
+        if whole is not None and not self._facts.versions().keys() - _TOOLS:
+            return self._tested(whole)
         best = self._best(todo)
         if best is None and self._doubt:
             self._fall_back(self._doubt)
             best = self._best(todo)
         return self._written(*best, todo) if best else None
+
+    def _tested(self, finding: Finding) -> Plan:
+        """The tested set for an environment with nothing in it: to ask the index for a proof may mean gigabytes."""
+        wanted = finding.repairs[0].install
+        pairs = [(one.name, str(one.specifier)) for text in wanted if (one := requirement(text))]
+        return Plan(
+            commands=(*self.installer.prepare, self.installer.install(wanted)),
+            changes=tuple(
+                Change(canonical(name), None, span.removeprefix("==") or "newest") for name, span in pairs
+            ),
+            removes=(),
+            mends=frozenset([finding.id]),
+            proof="a set that was tested together",
+        )
 
     def _best(self, todo: list[Finding]) -> tuple[_Candidate, list[Repair]] | None:
         begun = time.monotonic()
@@ -150,8 +170,10 @@ class Planner:
             return self._resolved(requirements, reinstall)
         except NotOffered as error:
             self._doubt = f"the index has not got what is needed ({error})"
+            self.refusal = str(error)
             return None
-        except Impossible:
+        except Impossible as error:
+            self.refusal = str(error)
             return None
 
     def _candidate(self, install: list[str], uninstall: set[str], order: int) -> _Candidate | None:
@@ -205,18 +227,20 @@ class Planner:
         commands: list[tuple[str, ...]] = [("rm", "-r", "--", path) for path in removes]
         moves = tuple((path, aside(path)) for path in dict.fromkeys(p for one in repairs for p in one.aside))
         commands += [("mv", "-n", "--", path, after) for path, after in moves]
+        if chosen.changes or _reinstalls(repairs, chosen):
+            commands += self.installer.prepare
         gone = [change.name for change in chosen.changes if change.after is None]
         if gone:
-            commands.append(self._installer.uninstall(gone))
+            commands.append(self.installer.uninstall(gone))
         pins = [f"{one.name}=={one.after}" for one in chosen.changes if one.after is not None]
         if pins:
-            commands.append(self._installer.install(pins))
+            commands.append(self.installer.install(pins))
         found = self._available(_reinstalls(repairs, chosen))
         if found is None:
             return None
         changes = list(chosen.changes)
         if found:
-            commands.append(self._installer.reinstall(found))
+            commands.append(self.installer.reinstall(found))
             changes += [_reinstalled(pin) for pin in found]
         return Plan(
             commands=tuple(commands),
@@ -272,7 +296,19 @@ def new_environment(facts: Facts, known: Knowledge) -> tuple[tuple[str, ...], ..
         return ()
     place = os.path.join(str(facts.folder.get("path") or os.getcwd()), ".venv-training")
     python = os.path.join(place, "bin", "python")
-    return ((facts.executable, "-m", "venv", place), (python, "-m", "pip", "install", *wanted))
+    return ((facts.executable, "-I", "-m", "venv", place), (python, "-I", "-m", "pip", "install", *wanted))
+
+
+def _why_not_here(facts: Facts, planner: Planner | None) -> str:
+    """Why nothing can be installed into this Python itself; empty if it can."""
+    if planner is None:
+        return "no pip reaches this Python"
+    if facts.start.get("managed"):
+        return "the system owns this Python"
+    place = str(facts.start.get("purelib", ""))
+    if os.path.isdir(place) and not os.access(place, os.W_OK):
+        return f"{place} cannot be written"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,10 +327,9 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
     """
     fails = [one for one in findings if one.status == "fail" and one.repairs]
     made = new_environment(facts, known)
-    if facts.start.get("managed") or planner is None:
-        why = "a virtual environment: " + (
-            "the system owns this Python" if planner else "no pip reaches this Python"
-        )
+    reason = _why_not_here(facts, planner)
+    if reason or planner is None:
+        why = f"a virtual environment: {reason}"
         anew = Plan(made, (), (), frozenset(one.id for one in fails), why)
         plans = {one.id: anew for one in fails if made}
         return _mends(findings, anew if plans else None, plans)
@@ -317,6 +352,15 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
             alone = planner.plan([one])
             if alone:
                 plans[one.id] = alone
+    if planner.refusal:
+        findings = [
+            replace(one, why=f"{one.why} pip refuses: {planner.refusal}")
+            if one.repairs
+            and one.status == "fail"
+            and (one.id not in plans or plans[one.id].commands == made)
+            else one
+            for one in findings
+        ]
     return _mends(findings, main, plans)
 
 

@@ -1,7 +1,7 @@
 """Looks into the Python that runs it, and prints what it finds as one JSON document.
 
     EXE -I -S probe.py                     one document
-    EXE -I -S probe.py --lines             the same as lines of {"part", "value"}, as they come
+    EXE -I -S probe.py --lines             the same as marked lines of {"part", "value"}, as they come
     EXE -I -S probe.py '{"limit": 60}'     settings, see DEFAULTS
 
 Needs nothing but the standard library, and runs under CPython 3.8 and newer, also where every package is broken:
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ DEFAULTS = {
     "imports": [],  # {"id", "module", "action", "after": [ids]}
     "import_source": "",  # of probe_import.py
     "nice": 0,  # how far to step back behind other work
+    "both": False,  # whether to try every import isolated as well, not only where that may tell something
     "asked": False,  # whether standard input is held open by somebody who waits for the answer
 }
 
@@ -46,13 +48,12 @@ MOST_OUTPUT = 256 << 20  # bytes that a child may write; one that goes on would 
 LOOK_SECONDS = 0.5
 LIVE: set[int] = set()  # children that run
 SCRATCH: list[str] = []  # folders to remove at the end
+MARK = "\x1e"  # begins a line that is an answer: others may print at every start and end
 
 VARIABLES = re.compile(
-    r"PYTHON(PATH|HOME|STARTUP|NOUSERSITE|SAFEPATH|OPTIMIZE|PLATLIBDIR|WARNINGS|FAULTHANDLER|HASHSEED|UTF8"
-    r"|DEVMODE|MALLOC|CASEOK|IOENCODING|INTMAXSTRDIGITS)$"
-    r"|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
+    r"PYTHON[A-Z0-9_]*$|PYTORCH_|TORCH_|HF_(HOME|HUB_CACHE|HUB_OFFLINE|ENDPOINT)$|TRANSFORMERS_|TOKENIZERS_PARALLELISM$|ACCELERATE_|USE_"
     r"|CUDA_VISIBLE_DEVICES$|OMP_NUM_THREADS$|MKL_|KMP_|LD_(LIBRARY_PATH|PRELOAD)$|DYLD_|MallocStackLogging"
-    r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$|PIP_(TARGET|PREFIX|USER|REQUIRE_VIRTUALENV|CONSTRAINT|NO_INDEX)$"
+    r"|VIRTUAL_ENV$|CONDA_(PREFIX|DEFAULT_ENV)$"
 )
 
 # Run by a child, started as the trainer is: `site` and whatever hooks into it have had their say by then.
@@ -61,7 +62,7 @@ import sys
 path = list(sys.path)
 sys.path[:] = [one for one in path if one]
 import json, site, sysconfig
-print("\\n" + json.dumps({
+print("\\n\\x1e" + json.dumps({
     "path": path, "prefix": sys.prefix, "base_prefix": sys.base_prefix,
     "user_site": site.getusersitepackages(), "user_site_used": bool(site.ENABLE_USER_SITE),
     "purelib": sysconfig.get_path("purelib"), "platlib": sysconfig.get_path("platlib"),
@@ -101,11 +102,12 @@ def facts(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     SCRATCH.append(scratch_folder.name)
     with scratch_folder as scratch, concurrent.futures.ThreadPoolExecutor(settings["jobs"]) as pool:
         # where nothing starts, nothing can be imported: the start is the finding
-        wanted = [] if begin["error"] else settings["imports"]
-        running = Imports(dict(settings, imports=wanted, ahead=begin["ahead"]), pool, scratch)
+        wanted = settings["imports"] if begin["isolated"] or not begin["error"] else []
+        flags = ["-I"] if begin["error"] else settings["flags"]
+        running = Imports(dict(settings, imports=wanted, flags=flags), begin, pool, scratch)
         places = [path for path in begin["path"] if os.path.isdir(path)]
-        yield "distributions", distributions(places)
-        yield "leftovers", leftovers(places)
+        yield "distributions", distributions(places, begin["foreign"])
+        yield "leftovers", leftovers([place for place in places if place not in begin["foreign"]])
         yield "folder", folder()
         for item in running.results():
             yield "imports", item
@@ -158,18 +160,25 @@ def ssl_version() -> str | None:
 
 
 def start(settings: dict[str, Any]) -> dict[str, Any]:
-    """Where modules come from when the trainer runs, and what the interpreter says while it starts."""
+    """Where modules come from when the trainer runs, and what the interpreter says while it starts.
+
+    It is started isolated as well: `foreign` are the places that only the working folder, PYTHON* variables or the
+    user's site folder bring, and the environment is what is left without them.
+    """
     found: dict[str, Any] = {"error": None, "stderr": "", "culprits": []}
-    for flags, limit in ((settings["flags"], START_SECONDS), (["-I"], AGAIN_SECONDS)):
-        ended = child(["-B", *flags, "-c", START], limit)
-        line = ended["stdout"].strip().rpartition("\n")[2]
-        if ended["code"] == 0 and line.startswith("{"):
-            found.update(json.loads(line))
-            found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
-            break
-        found["error"] = found["error"] or how_it_ended(ended, limit)
-        found["stderr"] = found["stderr"] or ended["stderr"][-4000:]
-    else:
+    ended = child(["-B", *settings["flags"], "-c", START], START_SECONDS)
+    alone = child(["-B", "-I", "-c", START], AGAIN_SECONDS)
+    as_run, isolated = answer(ended["stdout"]), answer(alone["stdout"])
+    if as_run is None:
+        found["error"] = how_it_ended(ended, START_SECONDS)
+    found["stderr"] = ended["stderr"][-4000:] or (alone["stderr"][-4000:] if as_run is None else "")
+    found["isolated"] = isolated is not None
+    found.update(as_run or isolated or {})
+    if isolated is not None:
+        found.update(
+            {key: isolated[key] for key in ("prefix", "base_prefix", "purelib", "platlib", "stdlib")}
+        )
+    elif as_run is None:
         home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
         library = os.path.join(home, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}")
         site = os.path.join(library, "site-packages")
@@ -178,11 +187,20 @@ def start(settings: dict[str, Any]) -> dict[str, Any]:
         )
         found.update(user_site="", user_site_used=False, purelib=site, platlib=site, culprits=culprits(site))
     found["path"] = [os.path.abspath(path or os.getcwd()) for path in found["path"]]
+    found["foreign"] = foreign(found["path"], isolated["path"] if isolated else found["path"])
     found["ahead"] = ahead(found)
     found["hiding"] = hiding(found["ahead"], [path for path in found["path"] if path not in found["ahead"]])
     managed = os.path.join(found["stdlib"], "EXTERNALLY-MANAGED")
     found["managed"] = found["prefix"] == found["base_prefix"] and os.path.exists(managed)
     return found
+
+
+def answer(output: str) -> dict[str, Any] | None:
+    """What the marked line says. How the process ended does not matter then: the start came through."""
+    _, mark, rest = output.rpartition(MARK)
+    with contextlib.suppress(ValueError):  # it was cut off in the middle
+        return dict(json.loads(rest.partition("\n")[0])) if mark else None
+    return None
 
 
 def culprits(site: str) -> list[str]:
@@ -197,6 +215,16 @@ def culprits(site: str) -> list[str]:
         if THROUGH not in ended["stdout"]:
             found.append(os.path.join(site, name))
     return found
+
+
+def foreign(path: list[str], isolated: list[str]) -> list[str]:
+    """Places of the path that it has not got when isolated. The standard library has its place by any name."""
+    own = {os.path.realpath(place) for place in isolated}
+    return [
+        place for place in path
+        if os.path.realpath(place) not in own and not os.path.isfile(os.path.join(place, "os.py"))
+        and not place.endswith((".zip", "lib-dynload"))
+    ]  # fmt: skip
 
 
 def ahead(found: dict[str, Any]) -> list[str]:
@@ -235,8 +263,8 @@ def modules(place: str) -> dict[str, str]:
     return found
 
 
-def distributions(places: list[str]) -> list[dict[str, Any]]:
-    """Every distribution that the path shows, in the order of the path."""
+def distributions(places: list[str], foreign_places: list[str]) -> list[dict[str, Any]]:
+    """Every distribution that the path shows, in the order of the path, and whether it is none of the environment's."""
     found = []
     seen = set()
     for place in places:
@@ -246,7 +274,7 @@ def distributions(places: list[str]) -> list[dict[str, Any]]:
         for name in os.listdir(place):  # in this order libraries are told of two versions
             # one that begins with a tilde is what an installer put aside, see `leftovers`
             if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~"):
-                found.append(distribution(place, name))
+                found.append(dict(distribution(place, name), foreign=place in foreign_places))
     return found
 
 
@@ -266,11 +294,46 @@ def distribution(place: str, folder_name: str) -> dict[str, Any]:
             return item
         item.update(name=about["Name"], version=about["Version"], requires_python=about["Requires-Python"])
         item["requires"] = one.requires or []
-        item["editable"] = '"editable": true' in (one.read_text("direct_url.json") or "")
         item.update(recorded_files(place, one.read_text("RECORD")))
+        checkout = checkout_of(place, folder_name, one.read_text("direct_url.json"))
+        item["editable"] = checkout is not None
+        if checkout:
+            tops = (
+                item["tops"]
+                + (one.read_text("top_level.txt") or "").split()
+                + [item["name"].replace("-", "_")]
+            )
+            item.update(checkout=checkout, code_version=code_version(checkout, tops))
     except Exception as error:  # whatever a damaged folder makes of it, it is this folder that is damaged
         item["problem"] = f"its metadata cannot be read ({type(error).__name__}: {error})"
     return item
+
+
+def checkout_of(place: str, folder_name: str, direct: str | None) -> str | None:
+    """The folder of source code that an editable installation links to; None for any other."""
+    if direct:
+        about = json.loads(direct)
+        if not about.get("dir_info", {}).get("editable"):
+            return None
+        return urllib.parse.unquote(urllib.parse.urlparse(about.get("url", "")).path)
+    # the older way leaves the metadata in the checkout, and puts that on the path
+    packages = os.path.basename(place) in ("site-packages", "dist-packages")
+    return place if folder_name.endswith(".egg-info") and not packages else None
+
+
+def code_version(checkout: str, tops: list[str]) -> str | None:
+    """The version that the source code says it is, read without running it."""
+    for top in tops:
+        for base in (os.path.join(checkout, "src"), checkout):
+            for name in ("__init__.py", "_version.py", "version.py", "__version__.py"):
+                with contextlib.suppress(OSError, ValueError):
+                    with open(os.path.join(base, top, name), encoding="utf-8", errors="replace") as file:
+                        said = re.search(
+                            r"""^__version__\s*(?::\s*\w+\s*)?=\s*["']([^"']+)["']""", file.read(), re.M
+                        )
+                    if said:
+                        return said.group(1)
+    return None
 
 
 def recorded_files(place: str, record: str | None) -> dict[str, Any]:
@@ -315,9 +378,14 @@ class Imports:
     """The imports, a few at a time; one whose base hung is not tried."""
 
     def __init__(
-        self, settings: dict[str, Any], pool: concurrent.futures.ThreadPoolExecutor, scratch: str
+        self,
+        settings: dict[str, Any],
+        begin: dict[str, Any],
+        pool: concurrent.futures.ThreadPoolExecutor,
+        scratch: str,
     ) -> None:
         self._settings = settings
+        self._begin = begin
         self._scratch = scratch
         self._pool = pool
         self._left = list(settings["imports"])
@@ -365,9 +433,16 @@ class Imports:
     def _both(self, spec: dict[str, Any]) -> dict[str, Any]:
         """As the trainer would; where that fails or loads something from elsewhere, isolated as well."""
         item = self._import(spec, self._settings["flags"])
-        if item["outcome"] not in ("ok", "hang") or item["outside"]:
+        if self._settings["flags"] != ["-I"] and (self._settings["both"] or self._may_differ(item)):
             item["isolated"] = self._import(spec, ["-I"])
         return item
+
+    def _may_differ(self, item: dict[str, Any]) -> bool:
+        if (
+            item["outcome"] == "hang"
+        ):  # to wait once more is worth it only where something is known to be in the way
+            return bool(self._begin["hiding"])
+        return item["outcome"] != "ok" or bool(item["outside"])
 
     def _import(self, spec: dict[str, Any], flags: list[str]) -> dict[str, Any]:
         result = os.path.join(self._scratch, "-".join([spec["id"], *flags]))
@@ -388,7 +463,7 @@ class Imports:
             item["how"] = how_it_ended(ended, limit)
             return item
         item["outcome"] = "failed" if item["error"] else "ok"
-        item["outside"] = outside(item.pop("loaded"), self._settings["ahead"])
+        item["outside"] = outside(item.pop("loaded"), self._begin["ahead"] + self._begin["foreign"])
         return item
 
 
@@ -498,7 +573,7 @@ def main() -> None:
     document: dict[str, Any] = {"imports": []}
     for part, value in facts(settings):
         if lines:
-            print(json.dumps({"part": part, "value": value}), flush=True)
+            print(MARK + json.dumps({"part": part, "value": value}), flush=True)
         elif part == "imports":
             document["imports"].append(value)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -48,6 +49,8 @@ class Snapshot:
     commands: list[list[str]] = field(default_factory=list)
     moves: list[list[str]] = field(default_factory=list)
     """[path, path afterwards] of what got another name."""
+    there: list[str] | None = None
+    """Metadata folders of all packages before the mend; what is new after it came with it, planned or not."""
 
     @property
     def what(self) -> list[str]:
@@ -96,6 +99,7 @@ def take(
     snapshot = Snapshot(
         str(folder), facts.executable, prefix, time.time(), wanted, places, tops=tops,
         commands=[list(command) for command in commands], moves=[list(move) for move in moves],
+        there=_metadata_folders(places),
     )  # fmt: skip
     for number, file in enumerate(files):
         snapshot.kept.append(_keep(file, folder / f"{number:06d}"))
@@ -105,6 +109,7 @@ def take(
 
 def finish(snapshot: Snapshot) -> None:
     """Note what is there now, so that undoing knows what the mend wrote."""
+    snapshot.names = sorted({*snapshot.names, *_new_names(snapshot)})
     snapshot.written = sorted(_recorded(snapshot.names, snapshot.places))
     snapshot.state = "done"
     snapshot.save()
@@ -128,6 +133,8 @@ def undo(snapshot: Snapshot) -> int:
     What the mend wrote is removed, what was there before returns with content, mode and time; then it is verified.
     """
     _refuse_if_damaged(snapshot)
+    if snapshot.state == "started":
+        snapshot.names = sorted({*snapshot.names, *_new_names(snapshot)})
     now = _recorded(snapshot.names, snapshot.places)
     if snapshot.state == "done" and sorted(now) != snapshot.written:
         raise UserError(
@@ -149,7 +156,11 @@ def undo(snapshot: Snapshot) -> int:
     if wrong:
         raise UserError(f"{wrong[0]} did not return as it was; its copy is in {snapshot.folder}")
     snapshot.state = "undone"
-    snapshot.save()
+    try:
+        snapshot.save()
+    except OSError as error:  # all is as it was; undoing once more would find nothing to do
+        if error.errno != errno.EROFS:
+            raise
     return len(snapshot.kept)
 
 
@@ -165,8 +176,30 @@ def _move_back(snapshot: Snapshot) -> None:
 
 def _own_places(facts: Facts, prefix: str) -> set[str]:
     """The site folders that belong to this environment; a .pth file may show others, which no installer touches."""
-    found = {str(facts.start[key]) for key in ("purelib", "platlib", "user_site") if facts.start.get(key)}
+    found = {str(facts.start[key]) for key in ("purelib", "platlib") if facts.start.get(key)}
     return found | {one.place for one in facts.distributions if Path(one.place).is_relative_to(prefix)}
+
+
+def _metadata_folders(places: Iterable[str]) -> list[str]:
+    return [
+        os.path.join(place, name)
+        for place in places
+        if os.path.isdir(place)
+        for name in sorted(os.listdir(place))
+        if name.endswith((".dist-info", ".egg-info"))
+    ]
+
+
+def _new_names(snapshot: Snapshot) -> set[str]:
+    """Packages that came with the mend, also those that nobody had foreseen."""
+    if snapshot.there is None:  # kept by an earlier version
+        return set()
+    before = {_name_of(one) for one in snapshot.there}
+    return {_name_of(one) for one in _metadata_folders(snapshot.places)} - before
+
+
+def _name_of(folder: str) -> str:
+    return canonical(os.path.basename(folder).rpartition(".")[0].split("-")[0])
 
 
 def _recorded(names: Iterable[str], places: Iterable[str]) -> set[str]:
@@ -177,8 +210,7 @@ def _recorded(names: Iterable[str], places: Iterable[str]) -> set[str]:
         if not os.path.isdir(place):
             continue
         for name in os.listdir(place):
-            bare = name.rpartition(".")[0].split("-")[0]
-            if not name.endswith((".dist-info", ".egg-info")) or canonical(bare) not in wanted:
+            if not name.endswith((".dist-info", ".egg-info")) or _name_of(name) not in wanted:
                 continue
             metadata = os.path.join(place, name)
             found.update(_below([metadata]))
@@ -228,8 +260,11 @@ def _put_back(one: Kept, folder: Path) -> None:
     """Write beside the place and rename, so that a file is whole at every instant; what is the same stays."""
     if _digest(one.path) == one.digest:
         if one.link is None:
-            os.chmod(one.path, one.mode)
-            os.utime(one.path, ns=(one.mtime_ns, one.mtime_ns))
+            about = os.lstat(one.path)
+            if stat.S_IMODE(about.st_mode) != one.mode:
+                os.chmod(one.path, one.mode)
+            if about.st_mtime_ns != one.mtime_ns:
+                os.utime(one.path, ns=(one.mtime_ns, one.mtime_ns))
         return
     os.makedirs(os.path.dirname(one.path), exist_ok=True)
     part = one.path + ".cxr-part"

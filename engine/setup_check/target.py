@@ -16,6 +16,7 @@ from typing import Any
 from engine.child import SILENCE, end, lines
 from engine.errors import UserError
 from engine.plain_file import open_plain
+from engine.setup_check.marked import answer
 from engine.setup_check.records import Records
 from engine.setup_check.stack import COCKPIT, STACK, Trial
 from engine.setup_check.trace import stack_files
@@ -23,7 +24,10 @@ from engine.setup_check.trace import stack_files
 IMPORT_SECONDS = 60.0
 PREFIX_SECONDS = 30.0
 _HERE = Path(__file__).parent
-_WHO = "import sys; sys.stdout.write('cxr %d %d %s' % (sys.version_info[0], sys.version_info[1], sys.prefix))"
+_WHO = (
+    "import sys; sys.stdout.write('\\n\\x1ecxr %d %d %s\\n' % (tuple(sys.version_info[:2]) + (sys.prefix,)))"
+)
+_PREFIX = "import sys; print('\\n\\x1e' + sys.prefix)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,7 @@ def find_target(given: str | None) -> Target:
         )
     if not os.path.exists(path):
         raise UserError(f"--python {given}: there is no such file")
-    said = _answer(path, given)
-    words = said.split(" ", 3)
+    words = (answer(_answer(path, given)) or "").split(" ", 3)
     if len(words) != 4 or words[0] != "cxr":
         raise UserError(f"--python {given}: this is no Python interpreter")
     own = os.path.abspath(path) == os.path.abspath(sys.executable)
@@ -68,7 +71,7 @@ def find_target(given: str | None) -> Target:
 
 def prefix_of(target: Target) -> str:
     """The folder of its environment. UserError if it does not start."""
-    command = [target.executable, "-I", "-c", "import sys; print(sys.prefix)"]
+    command = [target.executable, "-I", "-c", _PREFIX]
     try:
         ended = subprocess.run(
             command,
@@ -83,9 +86,10 @@ def prefix_of(target: Target) -> str:
         raise UserError(
             f"{target.executable}: does not answer; run `cxr-cockpit check` on it first"
         ) from None
-    if ended.returncode != 0:
+    prefix = answer(ended.stdout)
+    if prefix is None:
         raise UserError(f"{target.executable}: does not start; run `cxr-cockpit check` on it first")
-    return ended.stdout.strip().splitlines()[-1]
+    return prefix
 
 
 def _answer(path: str, given: str) -> str:
@@ -104,17 +108,20 @@ def _answer(path: str, given: str) -> str:
     return ended.stdout.decode("utf-8", "replace")
 
 
-def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Iterator[tuple[str, Any]]:
+def ask(
+    target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0, both: bool = False
+) -> Iterator[tuple[str, Any]]:
     """Run the probe there; yields its parts as they come. Closing the iterator, or dying, ends the probe.
 
-    `seconds` is the limit of one import, `nice` how far it steps back behind other work. UserError if the
-    probe itself ends early.
+    `seconds` is the limit of one import, `nice` how far it steps back behind other work, `both` whether every
+    import is tried isolated as well. UserError if the probe itself ends early.
     """
     trials: tuple[Trial, ...] = STACK + (COCKPIT if target.own else ())
     settings = {
         "limit": seconds,
         "jobs": max(2, min(4, os.cpu_count() or 2)),
         "nice": nice,
+        "both": both,
         "asked": True,
         "flags": ["-P"] if target.own else [],
         "imports": [trial.as_json() for trial in trials],
@@ -147,7 +154,9 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
                 records = Records(list(dict.fromkeys(one["place"] for one in said["value"])))
             elif said["part"] == "imports":
                 _add_statements(said["value"])
-                said["value"]["changed"] = records.changed(_named_files(said["value"]))
+                for item in (said["value"], said["value"].get("isolated")):
+                    if item:
+                        item["changed"] = records.changed(_named_files(item))
             yield said["part"], said["value"]
         words = process.stderr.read().strip().splitlines()
         if process.wait() != 0:
@@ -164,12 +173,13 @@ def ask(target: Target, seconds: float = IMPORT_SECONDS, nice: int = 0) -> Itera
 
 
 def _part(line: str) -> dict[str, Any] | None:
-    """What the probe said in a line; None for a line that something in the interpreter's start printed."""
+    """What the probe said in a line; None for a line that something else printed."""
+    said = answer(line)
     try:
-        said = json.loads(line)
-    except json.JSONDecodeError:
+        value = json.loads(said) if said is not None else None
+    except json.JSONDecodeError:  # the probe was ended in the middle of it
         return None
-    return said if isinstance(said, dict) and {"part", "value"} <= said.keys() else None
+    return value if isinstance(value, dict) and {"part", "value"} <= value.keys() else None
 
 
 def _environment() -> dict[str, str]:

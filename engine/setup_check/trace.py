@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,20 @@ class Shadow:
 
     module: str
     file: str
+
+    @property
+    def path(self) -> str:
+        """The module's file, or its folder where it is a package."""
+        return os.path.dirname(self.file) if Path(self.file).stem == "__init__" else self.file
+
+    @property
+    def folder(self) -> str:
+        """The folder on the path."""
+        return os.path.dirname(self.path)
+
+    def place(self, facts: Facts) -> str:
+        """What is to be taken away: a single file of the working folder, else the whole folder from the path."""
+        return self.path if self.folder == facts.folder.get("path") else self.folder
 
 
 def words_for(package: str) -> tuple[str, ...]:
@@ -133,10 +148,11 @@ def shadow(one: Import, facts: Facts) -> Shadow | None:
 
 def _hidden(one: Import, facts: Facts) -> Shadow | None:
     """A package ahead of the environment that was refused before it was imported; it hides one that works."""
-    ahead = facts.start.get("ahead", ())
+    places = _outside_places(facts)
     spoken = _text_of(one)
-    for name, package in facts.installed().items():
-        if package.place in ahead and any(word in spoken for word in words_for(name)):
+    for package in facts.distributions:
+        name = package.key
+        if package.place in places and any(word in spoken for word in words_for(name)):
             module = next((top for top in package.tops if canonical(top) == name), name.replace("-", "_"))
             return Shadow(module, str(Path(package.place) / module))
     if one.root is None:  # it ended without a word: what could it have been?
@@ -149,12 +165,16 @@ def _text_of(one: Import) -> str:
 
 
 def _is_outside(file: str, facts: Facts) -> bool:
-    """Whether a file is a module or a package's first file in a folder ahead of the environment."""
+    """Whether a file is a module or a package's first file in a folder outside the environment."""
     path = Path(file)
-    places = [Path(root) for root in facts.start.get("ahead", ())]
+    places = [Path(root) for root in _outside_places(facts)]
     return any(
         path.parent == root or (path.parent.parent == root and path.stem == "__init__") for root in places
     )
+
+
+def _outside_places(facts: Facts) -> list[str]:
+    return [*facts.start.get("ahead", ()), *facts.start.get("foreign", ())]
 
 
 def _module_name(file: str) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -607,3 +608,218 @@ def test_a_shadow_that_does_no_harm_yet_is_a_warning(environment: Any) -> None:
     found = {one.id: one for one in environment.findings()}
     assert found["shadowed-filelock"].status == "warn"
     assert not [one for one in found.values() if one.status == "fail"]
+
+
+# What lies outside the environment: on PYTHONPATH, in the working folder, in the user's own site folder.
+
+
+def put(place: Path, files: dict[str, str]) -> None:
+    for file, text in files.items():
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text(text)
+
+
+def other_transformers(place: Path, make_files: Callable[..., dict[str, str]], version: str) -> None:
+    """A whole transformers with its metadata, and what it rests on, as another environment's folder holds it."""
+    files = make_files("transformers", version, requires=["tokenizers>=0.19,<0.20"])
+    files["transformers/__init__.py"] = (
+        files["transformers/__init__.py"]
+        .replace("class EncoderDecoderCache: pass\n", "")
+        .replace("class HybridCache: pass\n", "")
+    )
+    put(place, files | {"transformers/dependency_versions_check.py": "def check(): pass\n"})
+    put(place, make_files("tokenizers", "0.19.1"))
+
+
+def test_a_shadow_with_metadata_is_one_finding_and_nothing_is_offered(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
+) -> None:
+    """The environment is healthy: fitting it to what PYTHONPATH shows would break it."""
+    other = environment.work / "other" / "site-packages"
+    other_transformers(other, make_files, "4.41.0")
+    monkeypatch.setenv("PYTHONPATH", str(other))
+    check = environment.check()
+    list(check.run())
+    bad = [one for one in check.findings if one.status in ("fail", "warn") and one.group != "machine"]
+    assert [one.id for one in bad] == ["shadowed-transformers"]
+    told = bad[0]
+    assert told.id == "shadowed-transformers" and told.status == "fail"
+    assert str(other) in told.found and "tokenizers" in told.found and "out of PYTHONPATH" in told.why
+    assert not told.fix and check.plan is None and not check.plans
+    assert check.facts.versions()["transformers"] == "4.57.6" and not check.facts.broken_alone()
+
+
+@pytest.mark.parametrize("where", ["PYTHONPATH", "working folder"])
+def test_metadata_alone_counts_for_nothing(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]], where: str
+) -> None:
+    """A folder that `pip install --target` left, of a package that nothing here loads as it lies there."""
+    place = environment.work if where == "working folder" else environment.work / "target"
+    files = make_files("accelerate", "0.20.0", requires=["numpy<1"])
+    put(place, {file: text for file, text in files.items() if "dist-info" in file})
+    if where == "PYTHONPATH":
+        monkeypatch.setenv("PYTHONPATH", str(place))
+    findings = environment.findings()
+    assert [one.id for one in findings if one.status in ("fail", "warn")] == []
+
+
+def test_the_users_own_site_folder_counts_for_nothing(
+    environment: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    make_files: Callable[..., dict[str, str]],
+) -> None:
+    """An environment that is open to it; with what is there it fails, and there is one finding that says so."""
+    settings = environment.root / "pyvenv.cfg"
+    settings.write_text(settings.read_text().replace("site-packages = false", "site-packages = true"))
+    monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path / "base"))
+    user = tmp_path / "base" / environment.site.relative_to(environment.root)
+    other_transformers(user, make_files, "4.41.0")
+    environment.remove("transformers")
+    findings = environment.findings()
+    (fail,) = [one for one in findings if one.status == "fail"]
+    assert fail.id == "shadowed-transformers" and str(user) in fail.found
+    assert "PYTHONNOUSERSITE" in fail.why and not fail.repairs
+    facts = environment.facts()
+    assert "transformers" not in facts.versions() and facts.as_run().versions()["transformers"] == "4.41.0"
+
+
+def test_what_is_wrong_behind_a_shadow_is_told_too(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    founding_incident(environment)
+    put(environment.work / "first", {"numpy.py": "raise RuntimeError('not this one')\n"})
+    monkeypatch.setenv("PYTHONPATH", str(environment.work / "first"))
+    fails = {one.id: one for one in environment.findings() if one.status == "fail"}
+    assert set(fails) == {"shadowed-numpy", "peft-016-017-old-transformers"}
+    assert not fails["shadowed-numpy"].repairs and fails["peft-016-017-old-transformers"].repairs
+
+
+def test_what_works_only_with_pythonpath_is_no_failure_and_is_said(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
+) -> None:
+    """As clusters have it: a module puts the packages on PYTHONPATH."""
+    environment.remove("torch")
+    put(environment.work / "modules", make_files("torch"))
+    monkeypatch.setenv("PYTHONPATH", str(environment.work / "modules"))
+    findings = {one.id: one for one in environment.findings()}
+    assert not [one for one in findings.values() if one.status in ("fail", "warn")]
+    assert "torch" in findings["needs-what-is-outside"].title
+    assert str(environment.work / "modules") in findings["needs-what-is-outside"].found
+
+
+def test_a_mend_is_held_without_what_lies_outside(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
+) -> None:
+    """As it is run all works, with the peft of PYTHONPATH; the environment's own has been broken meanwhile."""
+    put(environment.work / "modules", make_files("peft"))
+    monkeypatch.setenv("PYTHONPATH", str(environment.work / "modules"))
+    before, after = environment.check(), environment.check()
+    list(before.run())
+    an_emptied_file(environment)
+    after.both = True
+    list(after.run())
+    assert before.ok and after.ok
+    assert after.worse_than(before) == ["peft, isolated"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PYTHONHOME", "/nowhere"), ("PYTHONHASHSEED", "x"), ("PYTHONIOENCODING", "bogus")]
+)
+def test_a_variable_that_keeps_python_from_starting_is_the_one_finding(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    findings = environment.findings()
+    (bad,) = [one for one in findings if one.status in ("fail", "warn")]
+    assert bad.id == "interpreter-start" and bad.status == "fail"
+    assert f"With {name} set" in bad.title and f"{name}={value}" in bad.found and f"unset {name}" in bad.why
+    assert sum(one.id.startswith("import-") for one in findings) == 11
+
+
+@pytest.mark.parametrize("kept", [(), ("numpy", "pillow")])
+def test_an_environment_without_the_stack_is_one_finding(environment: Any, kept: tuple[str, ...]) -> None:
+    for package in environment.site.glob("*.dist-info"):
+        name = package.name.split("-")[0]
+        if name not in kept:
+            environment.remove(name)
+    (fail,) = [one for one in environment.findings() if one.status in ("fail", "warn")]
+    assert fail.id == "empty-environment"
+    assert "transformers==5.23.0" in fail.repairs[0].install
+
+
+def test_nothing_but_one_command_for_an_empty_one(environment: Any) -> None:
+    """The index is not asked: what was tested together needs no proof, and to look may mean gigabytes."""
+    for package in environment.site.glob("*.dist-info"):
+        environment.remove(package.name.split("-")[0])
+    check = environment.check()
+    list(check.run())
+    assert check.plan is not None and check.plan.proof == "a set that was tested together"
+    (command,) = check.plan.commands
+    assert list(command[-7:]) == knowledge().tested_set(check.facts.python)
+
+
+def checked_out(env: Any, name: str, recorded: str, code: str, files: dict[str, str], way: str) -> Path:
+    """A package installed as a link to source code, which has been moved to another release since."""
+    env.remove(name)
+    checkout = env.work.parent / f"{name}-source"
+    put(checkout / "src", files)
+    metadata = env.site / f"{name}-{recorded}.dist-info"
+    if way == "develop":
+        metadata = checkout / "src" / f"{name}.egg-info"
+    put(
+        metadata,
+        {
+            "PKG-INFO"
+            if way == "develop"
+            else "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {recorded}\n",
+            "top_level.txt": f"{name}\n",
+        },
+    )
+    if way == "link":
+        url = f"file://{checkout}"
+        (metadata / "direct_url.json").write_text(f'{{"dir_info": {{"editable": true}}, "url": "{url}"}}')
+    (env.site / f"{name}.pth").write_text(f"{checkout / 'src'}\n")
+    return checkout
+
+
+@pytest.mark.parametrize("way", ["link", "develop"])
+def test_a_checkout_that_was_moved_is_the_root_not_what_it_calls(
+    environment: Any, make_files: Callable[..., dict[str, str]], way: str
+) -> None:
+    """The code of a newer peft asks transformers for what it has not got, and its metadata knows nothing of it."""
+    model = "import transformers\nfrom transformers import NewestThing\nclass PeftModel: pass"
+    files = make_files("peft", "0.22.0.dev0", {"peft/peft_model.py": model})
+    checkout = checked_out(
+        environment,
+        "peft",
+        "0.17.1",
+        "0.22.0.dev0",
+        {k: v for k, v in files.items() if "dist-info" not in k},
+        way,
+    )
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "checkout-differs-peft" and str(checkout) in fail.found
+    assert "0.22.0.dev0" in fail.title and "0.17.1" in fail.title and not fail.repairs
+    assert any("NewestThing" in one for one in fail.consequences)
+
+
+def test_a_checkout_that_is_called_is_the_root_too(
+    environment: Any, make_files: Callable[..., dict[str, str]]
+) -> None:
+    place = environment.work / "made"
+    other_transformers(place, make_files, "4.41.0")
+    files = {
+        str(path.relative_to(place)): path.read_text()
+        for path in place.rglob("transformers/*")
+        if path.is_file()
+    }
+    checked_out(environment, "transformers", "4.57.6", "4.41.0", files, "link")
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert fail.id == "checkout-differs-transformers" and not fail.repairs
+
+
+def test_a_checkout_that_is_as_recorded_is_not_told(
+    environment: Any, make_files: Callable[..., dict[str, str]]
+) -> None:
+    files = {k: v for k, v in make_files("peft").items() if "dist-info" not in k}
+    checked_out(environment, "peft", "0.17.1", "0.17.1", files, "link")
+    assert [one.id for one in environment.findings() if one.status in ("fail", "warn")] == []

@@ -32,6 +32,10 @@ def test_what_libraries_print_is_not_heard() -> None:
     assert child("print('hello'); print(3); print('[1]'); print('{}')") == [PART]
 
 
+def test_a_finding_is_heard_behind_what_was_printed_on_its_line() -> None:
+    assert child(f"print('loading', end=''); print({as_line(FINDING)!r}); print('bye')") == [PART, FINDING]
+
+
 def test_a_crash_is_a_finding_that_says_where() -> None:
     part, finding = child("import os; os.abort()")
     assert part == PART and isinstance(finding, Finding)

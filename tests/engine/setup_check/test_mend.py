@@ -1,5 +1,6 @@
 """Mending for real: pip installs small wheels offline, and undoing restores every byte."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -225,3 +226,33 @@ def test_a_mend_comes_to_its_end_though_nobody_listens_any_more(environment: Any
     while not mark.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert mark.exists()
+
+
+def test_what_nobody_foresaw_is_taken_back_too(environment: Any, make_wheel: Callable[..., Path]) -> None:
+    """A mend without a dry run brings what its packages rest on; undoing takes that along."""
+    before, folders_before = tree(environment.root), folders(environment.root)
+    facts = environment.facts()
+    kept = snapshot.take(facts, ["numpy"], [], [])
+    environment.install("numpy", "9.9")
+    environment.install("brand_new", "1", files={"brand_new/__init__.py": ""})
+    snapshot.finish(kept)
+    assert kept.names == ["brand-new", "numpy"]
+    snapshot.undo(kept)
+    assert tree(environment.root) == before and folders(environment.root) == folders_before
+
+
+def test_undoing_a_mend_that_changed_nothing_writes_nothing(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be one that nobody can write."""
+    _, kept = carry_out(
+        plan(("false",), changes=(Change("numpy", "2.4.6", "3"),)), environment.facts(), lambda _: None
+    )
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("chmod", "utime", "replace", "unlink", "rename"):
+        monkeypatch.setattr(os, name, read_only)
+    monkeypatch.setattr(Path, "write_text", read_only)
+    assert snapshot.undo(kept) == len(kept.kept) > 0

@@ -276,8 +276,8 @@ def test_a_system_python_gets_an_environment_of_its_own() -> None:
     made.folder = {"path": "/home/me/work"}
     mends = with_fixes([FOUNDING], planner(made), made, knowledge())
     (one,) = mends.findings
-    assert one.fix[0] == ("/env/bin/python", "-m", "venv", "/home/me/work/.venv-training")
-    assert one.fix[1][:4] == ("/home/me/work/.venv-training/bin/python", "-m", "pip", "install")
+    assert one.fix[0] == ("/env/bin/python", "-I", "-m", "venv", "/home/me/work/.venv-training")
+    assert one.fix[1][:5] == ("/home/me/work/.venv-training/bin/python", "-I", "-m", "pip", "install")
     assert mends.plan is not None and "the system owns this Python" in mends.plan.proof
 
 
@@ -285,7 +285,7 @@ def test_an_environment_without_pip_is_reached_from_here() -> None:
     found = find_installer(facts(torch="2.13.0"))
     assert found is not None and found.command[-2:] == ("--python", "/env/bin/python")
     own = find_installer(facts(pip="24.0"))
-    assert own is not None and own.command == ("/env/bin/python", "-m", "pip")
+    assert own is not None and own.command == ("/env/bin/python", "-I", "-m", "pip")
 
 
 def test_half_a_pip_is_none() -> None:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from engine.setup_check import probe
+from engine.setup_check.marked import MARK, answer
 from engine.setup_check.stack import STACK
-from engine.setup_check.target import ask, find_target, statement
+from engine.setup_check.target import ask, find_target, prefix_of, statement
 
 PROBE = Path(str(probe.__file__))
 SOURCES = [PROBE, PROBE.with_name("probe_import.py")]
@@ -39,6 +41,39 @@ def test_the_import_loads_next_to_nothing_itself() -> None:
     assert all(name in sys.builtin_module_names for name in top)
 
 
+def test_one_mark_is_known_to_all_who_answer() -> None:
+    assert probe.MARK == MARK
+    assert probe.answer(f'x{MARK}{{"path": []}}\nat exit') == {"path": []}
+    assert probe.answer(f'{MARK}{{"path": [') is None and probe.answer("{}") is None
+
+
+NOISE = {
+    "at exit": "import atexit\natexit.register(print, 'bye {}')",
+    "at exit, without an end of line": "import atexit, os\natexit.register(os.write, 1, b'{\"a\": 1}')",
+    "at the start, without an end of line": "import os\nos.write(1, b'loading modules ...')",
+    "an exit code of its own": "import atexit, os\natexit.register(lambda: (print('{}', flush=True), os._exit(3)))",
+}
+
+
+@pytest.mark.parametrize("code", NOISE.values(), ids=NOISE.keys())
+def test_what_is_printed_around_an_answer_hides_nothing(environment: Any, code: str) -> None:
+    (environment.site / "sitecustomize.py").write_text(code + "\n")
+    assert [one.id for one in environment.findings() if one.status in ("fail", "warn")] == []
+    assert prefix_of(find_target(str(environment.python))) == str(environment.root)
+
+
+@pytest.mark.parametrize(
+    "before", ["echo loading modules", "printf 'loading modules ...'", "echo '{\"part\": 1}'"]
+)
+def test_a_wrapper_that_prints_is_read_past(environment: Any, before: str) -> None:
+    wrapper = environment.work / "python"
+    wrapper.write_text(f'#!/bin/sh\n{before}\n{shlex.quote(str(environment.python))} "$@"\necho done\n')
+    wrapper.chmod(0o755)
+    target = find_target(str(wrapper))
+    assert target.version == sys.version_info[:2]
+    assert {part for part, _ in ask(target)} >= {"start", "distributions", "imports"}
+
+
 def run_probe(python: Path, *arguments: str) -> str:
     command = [str(python), "-I", "-S", str(SOURCES[0]), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -57,7 +92,8 @@ def test_one_json_document(environment: Any) -> None:
 
 
 def test_lines_hold_the_same_parts(environment: Any) -> None:
-    said = [json.loads(line) for line in run_probe(environment.python, "--lines").splitlines()]
+    lines = run_probe(environment.python, "--lines").split("\n")[:-1]
+    said = [json.loads(answer(line) or "") for line in lines]
     assert [one["part"] for one in said] == [
         "probe", "interpreter", "environment", "start", "distributions", "leftovers", "folder",
     ]  # fmt: skip

@@ -1,0 +1,82 @@
+"""The doctor under the patient's variables: it starts all the same, and says which of them is in the way."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Path:
+    """The command as it is installed: a file beside a Python that has the packages; called through a link."""
+    folder = tmp_path / "env" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "cxr-cockpit").write_bytes((ROOT / "scripts" / "cxr-cockpit").read_bytes())
+    (folder / "cxr-cockpit").chmod(0o755)
+    (folder / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (folder / "python").chmod(0o755)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "cxr-cockpit").symlink_to(
+        os.path.relpath(folder / "cxr-cockpit", tmp_path / "links")
+    )
+    return tmp_path / "links" / "cxr-cockpit"
+
+
+def checked(command: list[str], folder: Path, **variables: str) -> dict[str, Any]:
+    environment = os.environ | {
+        "XDG_STATE_HOME": str(folder),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(folder),
+    }
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        environment.pop(name, None)
+    ended = subprocess.run(
+        [*command, "check", "--json"], capture_output=True, text=True, cwd=folder, env=environment | variables
+    )
+    assert "Traceback" not in ended.stderr and "Fatal" not in ended.stderr, ended.stderr
+    found: dict[str, Any] = {one["id"]: one for one in json.loads(ended.stdout)["findings"]}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PYTHONHOME", "/nowhere"), ("PYTHONHASHSEED", "never"), ("PYTHONMALLOC", "bogus")]
+)
+def test_the_command_starts_where_no_python_would(
+    command: Path, tmp_path: Path, name: str, value: str
+) -> None:
+    assert subprocess.run(
+        [sys.executable, "-c", ""], env=os.environ | {name: value}, capture_output=True
+    ).returncode
+    found = checked([str(command)], tmp_path, **{name: value})
+    assert found["interpreter-start"]["status"] == "fail" and name in found["interpreter-start"]["title"]
+    assert found["import-torch"]["status"] == "ok"
+
+
+def test_it_starts_with_modules_on_pythonpath_that_break_it(command: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "pydantic.py").write_text("raise RuntimeError('not this one')\n")
+    (other / "numpy.py").write_text("raise RuntimeError('not this one')\n")
+    for start in ([str(command)], [sys.executable, "-m", "cockpit.cli"]):
+        found = checked(start, tmp_path, PYTHONPATH=f"{other}:{ROOT}")
+        assert [one for one in found if found[one]["status"] == "fail"] == ["shadowed-numpy"]
+        assert found["pythonpath-set"]["found"].startswith(str(other))
+
+
+def test_started_by_python_itself_it_starts_again(tmp_path: Path) -> None:
+    """A PYTHONHOME with the plain half of a library: Python starts, and ends at the first compiled module."""
+    library = Path(os.__file__).parent
+    half = tmp_path / "half" / "lib" / library.name
+    half.parent.mkdir(parents=True)
+    half.mkdir()
+    for file in library.iterdir():
+        if file.name != "lib-dynload" and file.name != "site-packages":
+            (half / file.name).symlink_to(file)
+    found = checked([sys.executable, "-m", "cockpit.cli"], tmp_path, PYTHONHOME=str(tmp_path / "half"))
+    assert any(one["status"] == "fail" and "PYTHONHOME" in one["title"] for one in found.values()), found
