@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One import in a process of its own. `action` uses the module the way training does."""
+    """One import in a process of its own. `action` uses the module the way training does.
+
+    It finds there `notes`, a dict for what it has to say, and `scratch`, a folder that is removed afterwards.
+    """
 
     id: str
     package: str
@@ -16,9 +20,17 @@ class Trial:
     action: str = ""
     after: tuple[str, ...] = ()
     """Trials whose packages it loads; the same fault there is the cause here."""
+    if_well: bool = False
+    """Whether it is worth trying only where all of those went well."""
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "module": self.module, "action": self.action, "after": list(self.after)}
+        return {
+            "id": self.id,
+            "module": self.module,
+            "action": self.action,
+            "after": list(self.after),
+            "if_well": self.if_well,
+        }
 
 
 _PILLOW = """
@@ -50,6 +62,7 @@ _SAFETENSORS_TORCH = """
 import torch, safetensors.torch
 assert safetensors.torch.load(safetensors.torch.save({"x": torch.ones(2)}))["x"].sum() == 2
 """
+_TRAINING = Path(__file__).with_name("probe_training.py").read_text(encoding="utf-8")
 
 STACK: tuple[Trial, ...] = (
     Trial("numpy", "numpy", "numpy", "assert numpy.dot(numpy.ones(2), numpy.ones(2)) == 2"),
@@ -105,6 +118,25 @@ STACK: tuple[Trial, ...] = (
         _SAFETENSORS_TORCH,
         ("torch", "numpy", "safetensors"),
     ),
+    Trial(
+        "training",
+        "peft",
+        "peft",
+        _TRAINING + "\ntrain(notes, scratch)\n",
+        (
+            "torch",
+            "numpy",
+            "tokenizers",
+            "safetensors",
+            "huggingface-hub",
+            "transformers",
+            "accelerate",
+            "peft",
+            "torch-numpy",
+            "safetensors-torch",
+        ),
+        if_well=True,
+    ),
 )
 
 PACKAGES: tuple[str, ...] = tuple(
@@ -126,7 +158,18 @@ COCKPIT: tuple[Trial, ...] = tuple(
     )
 )
 
-TITLES = {"torch-numpy": "torch with numpy", "safetensors-torch": "safetensors with torch"}
+TITLES = {
+    "torch-numpy": "torch with numpy",
+    "safetensors-torch": "safetensors with torch",
+    "training": "training with LoRA",
+}
+
+# What can be said of a trial that went well, where "imports and works" is not it.
+WELL = {
+    "torch-numpy": "torch with numpy work together",
+    "safetensors-torch": "safetensors with torch work together",
+    "training": "A small model trains with LoRA, generates, and its adapter is saved and loaded",
+}
 
 
 def title(trial_id: str) -> str:
