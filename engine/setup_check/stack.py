@@ -143,18 +143,37 @@ PACKAGES: tuple[str, ...] = tuple(
     dict.fromkeys(trial.package for trial in STACK)
 )  # each once, in the order above
 
+_SENTENCEPIECE = """
+import io
+model = io.BytesIO()
+words = ["the heart is normal in size", "no acute process"]
+sentencepiece.SentencePieceTrainer.train(
+    sentence_iterator=iter(words), model_writer=model, vocab_size=24, hard_vocab_limit=False, minloglevel=2
+)
+assert sentencepiece.SentencePieceProcessor(model_proto=model.getvalue()).encode(words[0])
+"""
+_PROTOBUF = """
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+said = FileDescriptorProto(name="model").SerializeToString()
+assert FileDescriptorProto.FromString(said).name == "model"
+"""
+_ROUGE = """
+from rouge_score.rouge_scorer import RougeScorer
+assert RougeScorer(["rougeL"]).score("no effusion", "no effusion")["rougeL"].fmeasure == 1
+"""
+
 # What the cockpit's own interpreter needs besides.
 COCKPIT: tuple[Trial, ...] = tuple(
-    Trial(package, package, module)
-    for package, module in (
-        ("sentencepiece", "sentencepiece"),
-        ("protobuf", "google.protobuf"),
-        ("textual", "textual"),
-        ("plotext", "plotext"),
-        ("duckdb", "duckdb"),
-        ("psutil", "psutil"),
-        ("sacrebleu", "sacrebleu"),
-        ("rouge-score", "rouge_score.rouge_scorer"),
+    Trial(package, package, module, action)
+    for package, module, action in (
+        ("sentencepiece", "sentencepiece", _SENTENCEPIECE),
+        ("protobuf", "google.protobuf", _PROTOBUF),
+        ("textual", "textual", "from textual.app import App; App()"),
+        ("plotext", "plotext", "plotext.plot([1, 2]); assert plotext.build()"),
+        ("duckdb", "duckdb", "assert duckdb.connect().execute('SELECT 41 + 1').fetchone() == (42,)"),
+        ("psutil", "psutil", "assert psutil.virtual_memory().total"),
+        ("sacrebleu", "sacrebleu", "assert sacrebleu.corpus_bleu(['a b c d'], [['a b c d']]).score > 99"),
+        ("rouge-score", "rouge_score.rouge_scorer", _ROUGE),
     )
 )
 

@@ -1,4 +1,4 @@
-"""The training trial in a process of its own, with the real stack: what it does, and what it does not let pass."""
+"""Trials in a process of their own, with the real packages: what they do, and what training does not let pass."""
 
 import ast
 import os
@@ -15,10 +15,10 @@ from engine.setup_check import stack
 SOURCE = Path(str(stack.__file__)).with_name("probe_import.py")  # it runs when it is imported
 
 
-def tried(scratch: Path, first_on_path: Path | None = None) -> dict[str, Any]:
+def tried(scratch: Path, first_on_path: Path | None = None, trial: stack.Trial = TRIAL) -> dict[str, Any]:
     """What the child wrote down of the trial."""
     result = scratch / "training"
-    command = [sys.executable, "-P", "-c", SOURCE.read_text(), str(result), "240", TRIAL.module, TRIAL.action]
+    command = [sys.executable, "-P", "-c", SOURCE.read_text(), str(result), "240", trial.module, trial.action]
     environment = os.environ | ({"PYTHONPATH": str(first_on_path)} if first_on_path else {})
     subprocess.run(command, env=environment, check=True, capture_output=True)
     (written,) = scratch.glob("training.*")
@@ -69,3 +69,13 @@ def test_an_adapter_that_cannot_be_saved_is_found(tmp_path: Path) -> None:
     (tmp_path / "site" / "sitecustomize.py").write_text(HIDE_JINJA2)
     facts = tried(tmp_path, tmp_path / "site")
     assert facts["error"][-1]["name"] == "jinja2" and facts["notes"]["doing"] == "to save the adapter"
+
+
+@pytest.mark.parametrize("trial", stack.COCKPIT, ids=lambda one: one.id)
+def test_what_the_cockpit_needs_is_used_and_not_only_imported(tmp_path: Path, trial: stack.Trial) -> None:
+    assert trial.action
+    assert tried(tmp_path, trial=trial)["error"] is None
+
+
+def test_every_trial_uses_what_it_imports() -> None:
+    assert [one.id for one in stack.STACK if not one.action] == []
