@@ -22,7 +22,11 @@ _REFUSED = re.compile(
 # Variables that change what an import does.
 _FORCEFUL = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONOPTIMIZE", "PYTHONPLATLIBDIR", "PYTHONDEVMODE",
     "PYTHONMALLOC", "PYTHONCASEOK", "PYTHONIOENCODING", "PYTHONINTMAXSTRDIGITS")  # fmt: skip
-_NOT_FOUND = re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)")
+# How a library names what it looked for and did not find, by the error that it raises.
+_NOT_FOUND = {
+    "PackageNotFoundError": re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)"),
+    "ImportError": re.compile(r"pip install (?:-U |--upgrade )?([A-Za-z][\w.-]*\w)"),
+}
 _NO_NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
 _LIBRARY = re.compile(
     r"cannot open shared object|undefined symbol|dlopen|Symbol not found|DLL load failed|wrong ELF class"
@@ -193,8 +197,8 @@ def _missing_name(one: Import, facts: Facts) -> str | None:
     if root.type == "ModuleNotFoundError" and root.name:
         name = trace.distribution_for(root.name)
         return None if name in installed else name
-    not_found = _NOT_FOUND.search(root.message) if root.type == "PackageNotFoundError" else None
-    if not_found:
+    not_found = _NOT_FOUND[root.type].search(root.message) if root.type in _NOT_FOUND else None
+    if not_found and canonical(not_found.group(1)) not in installed:
         return canonical(not_found.group(1))
     if one.is_namespace and trace.distribution_for(one.module) not in installed:
         return trace.distribution_for(one.module)

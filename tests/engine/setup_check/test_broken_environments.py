@@ -430,6 +430,16 @@ def an_adapter_that_cannot_be_saved(env: Any) -> None:
         file.write("\ndef save(self, folder):\n    import jinja2\nPeftModel.save_pretrained = save\n")
 
 
+@breaks("missing-jinja2")
+def an_adapter_that_cannot_be_saved_in_words(env: Any) -> None:
+    env.install("torch", requires=["jinja2"])
+    words = "Using RepoCard.from_template requires Jinja2. Please install it with `pip install Jinja2`."
+    with (env.site / "peft" / "peft_model.py").open("a") as file:
+        file.write(
+            f"\ndef save(self, folder):\n    raise ImportError({words!r})\nPeftModel.save_pretrained = save\n"
+        )
+
+
 @breaks("import-peft")
 def an_adapter_that_loads_as_another(env: Any) -> None:
     with (env.site / "peft" / "peft_model.py").open("a") as file:
