@@ -13,7 +13,7 @@ from engine.setup_check.finding import Finding, Repair, Status
 from engine.setup_check.interpreter import FORCEFUL
 from engine.setup_check.knowledge import Knowledge
 from engine.setup_check.metadata import SEEN, Unmet, closure, ways_to_meet
-from engine.setup_check.stack import PACKAGES, title
+from engine.setup_check.stack import COCKPIT, PACKAGES, STACK, WELL, title
 from engine.setup_check.trace import Shadow
 from engine.setup_check.versions import canonical, requirement, satisfies
 
@@ -21,7 +21,11 @@ _REFUSED = re.compile(
     r"(?P<wanted>(?<![^\s'(])[A-Za-z][\w.-]*\s*[<>=!~]\S+) is required for a normal functioning of this module,?"
     r"(?: but found (?P<name>[\w.-]+)==(?P<found>\S+?)\.?(?:\s|$))?"
 )
-_NOT_FOUND = re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)")
+# How a library names what it looked for and did not find, by the error that it raises.
+_NOT_FOUND = {
+    "PackageNotFoundError": re.compile(r"(?:No package metadata was found for|The ')([\w.-]+)"),
+    "ImportError": re.compile(r"pip install (?:-U |--upgrade )?([A-Za-z][\w.-]*\w)"),
+}
 _NO_NAME = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>[\w.]+)'")
 _LIBRARY = re.compile(
     r"cannot open shared object|undefined symbol|dlopen|Symbol not found|DLL load failed|wrong ELF class"
@@ -135,6 +139,58 @@ def gone(one: Import, facts: Facts) -> Finding | None:
     )
 
 
+def back_end(one: Import, facts: Facts) -> Finding | None:
+    """A package that nothing of the stack asks for, loaded only because it is there, and that does not come to life."""
+    root = one.root
+    if root is None or _LIBRARY.search(root.message) or one.id not in {trial.id for trial in STACK}:
+        return None
+    package = _back_end(one, facts)
+    if package is None:
+        return None
+    loader = _loader(package, one, facts)
+    missing = _missing_name(one, facts)
+    newer = Repair(install=(f"{package.key}>{package.version}",))
+    none = Repair(uninstall=(package.key,))
+    return Finding(
+        id=f"back-end-{package.key}",
+        group="packages",
+        status="fail",
+        title=f"{package.name} {package.version} keeps {title(one.id)} from working",
+        found=trace.telling_line(one),
+        expected=f"no {package.name}, or one that fits what else is installed",
+        why=f"{loader} loads {package.name} because it is there; training here does not need it.",
+        source=SEEN,
+        repairs=((Repair(install=(missing,)),) if missing else ()) + (newer, none),
+    )
+
+
+def _back_end(one: Import, facts: Facts) -> Distribution | None:
+    """The package that is not of the stack and whose code failed, that lacks a name, or whose version was refused."""
+    matter = closure(facts) | {trial.package for trial in COCKPIT}
+    root = one.root
+    assert root is not None
+    for file in trace.frames(one):
+        owner = facts.owner(file)
+        if owner and owner.key in matter:
+            break  # what the stack's own code runs into further out is not what failed
+        if owner:
+            return owner
+    beside = [each for name, each in facts.installed().items() if name not in matter]
+    lacking = trace.distribution_for(root.name) if root.type == "ImportError" and root.name else ""
+    for each in beside:
+        named = re.search(rf"\b{re.escape(each.key)}\b", root.message, re.IGNORECASE)
+        if each.key == lacking or (named and re.search(rf"\b{re.escape(each.version)}(?!\w)", root.message)):
+            return each
+    return None
+
+
+def _loader(package: Distribution, one: Import, facts: Facts) -> str:
+    """Who loads it: the innermost other package that the failure runs through."""
+    owners = (facts.owner(file) for file in trace.frames(one))
+    other = next((each for each in owners if each and each.key != package.key), None)
+    return f"{other.name} {other.version}" if other else "The training stack"
+
+
 def missing_package(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
     """A package that is not installed, or of which only an empty folder is left."""
     name = _missing_name(one, facts)
@@ -162,8 +218,8 @@ def _missing_name(one: Import, facts: Facts) -> str | None:
     if root.type == "ModuleNotFoundError" and root.name:
         name = trace.distribution_for(root.name)
         return None if name in installed else name
-    not_found = _NOT_FOUND.search(root.message) if root.type == "PackageNotFoundError" else None
-    if not_found:
+    not_found = _NOT_FOUND[root.type].search(root.message) if root.type in _NOT_FOUND else None
+    if not_found and canonical(not_found.group(1)) not in installed:
         return canonical(not_found.group(1))
     if one.is_namespace and trace.distribution_for(one.module) not in installed:
         return trace.distribution_for(one.module)
@@ -329,12 +385,14 @@ def ended(one: Import, facts: Facts) -> Finding | None:
     owner = _owner(one, facts)
     name = owner[0] if owner else one.id
     label = f"{owner[0]} {owner[1]}" if owner else title(one.id)
+    doing = f"{title(one.id)}, in {label}," if one.id in WELL else f"importing {label}"
+    doing = doing[0].upper() + doing[1:]
     if one.outcome == "hang":
-        word, what = "hangs", f"Importing {label} does not end"
+        word, what = "hangs", f"{doing} does not end"
     elif exits or one.how.startswith("ended"):
-        word, what = "exits", f"Importing {label} ends the whole process"
+        word, what = "exits", f"{doing} ends the whole process"
     else:
-        word, what = "crashes", f"Importing {label} crashes the interpreter"
+        word, what = "crashes", f"{doing} crashes the interpreter"
     return Finding(
         id=f"{word}-{name}",
         group="imports",
@@ -364,11 +422,12 @@ def unknown(one: Import, facts: Facts) -> Finding:
     label = f"{owner[0]} {owner[1]}" if owner else title(one.id)
     last = one.root.frames[-1] if one.root and one.root.frames else None
     doing = "works" if one.step == "use" else "imports"
+    said = f"fails {one.notes['doing']}" if one.notes.get("doing") else f"no longer {doing}"
     return Finding(
         id=f"import-{owner[0] if owner else one.id}",
         group="imports",
         status="fail",
-        title=f"{title(one.id)} no longer {doing}: {one.root.type if one.root else one.outcome} in {label}",
+        title=f"{title(one.id)} {said}: {one.root.type if one.root else one.outcome} in {label}",
         found=trace.telling_line(one),
         expected=f"{title(one.id)} {doing}",
         why=(f"It happens at {last[0]}:{last[1]}: `{one.root.statement or ''}`." if last and one.root else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from engine.setup_check import metadata
@@ -13,7 +13,7 @@ from engine.setup_check.finding import Finding, Repair, worst_first
 from engine.setup_check.interpreter import interpreter_findings
 from engine.setup_check.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.metadata import SEEN, Suspect, Unmet
-from engine.setup_check.stack import PACKAGES, title
+from engine.setup_check.stack import PACKAGES, WELL, title
 from engine.setup_check.trace import Shadow, distribution_for, telling_line
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
@@ -55,7 +55,10 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
         *metadata.leftovers(facts),
         *_not_tried(facts),
     ]
-    findings = _cockpit_folded(folded(findings, imports.importers))
+    findings = folded(findings, imports.importers)
+    by_versions = {entry.id for entry in mismatches if entry.status == "fail"}
+    findings = _mended_along(findings, lambda one: _mended_first(one) if one.id in by_versions else set())
+    findings = _mended_along(findings, _asked_by_cockpit)
     if _is_empty(alone, findings):
         findings = _empty(findings, facts, known)
     return _interpreter_first(_omissions(findings, facts), world, known)
@@ -90,11 +93,14 @@ def _empty(findings: list[Finding], facts: Facts, known: Knowledge) -> list[Find
     return [empty, *rest]
 
 
-def _cockpit_folded(findings: list[Finding]) -> list[Finding]:
-    """What cxr-cockpit asks of a package that another failing finding mends is a consequence there."""
-    kept = [one for one in findings if not _asked_by_cockpit(one)]
-    for one in filter(_asked_by_cockpit, findings):
-        place = next((at for at, other in enumerate(kept) if replaces(other, _asked_by_cockpit(one))), None)
+def _mended_along(findings: list[Finding], packages: Callable[[Finding], set[str]]) -> list[Finding]:
+    """What is wrong about `packages` that the mend of another failing finding replaces is a consequence there."""
+    kept = [one for one in findings if not packages(one)]
+    for one in findings:
+        mine = packages(one)
+        if not mine:
+            continue
+        place = next((at for at, other in enumerate(kept) if any(replaces(other, p) for p in mine)), None)
         if place is None:
             kept.append(one)
         else:
@@ -102,10 +108,16 @@ def _cockpit_folded(findings: list[Finding]) -> list[Finding]:
     return kept
 
 
-def _asked_by_cockpit(one: Finding) -> str:
-    """The package of a requirement of cxr-cockpit's own; empty for any other finding."""
+def _mended_first(one: Finding) -> set[str]:
+    """The packages that the preferred mend of a finding installs."""
+    wanted = [requirement(text) for text in one.repairs[0].install] if one.repairs else []
+    return {canonical(text.name) for text in wanted if text}
+
+
+def _asked_by_cockpit(one: Finding) -> set[str]:
+    """The package of a requirement of cxr-cockpit's own; none for any other finding."""
     start = f"requires-{COCKPIT_PACKAGE}-"
-    return one.id.removeprefix(start) if one.id.startswith(start) else ""
+    return {one.id.removeprefix(start)} if one.id.startswith(start) else set()
 
 
 def _omissions(findings: list[Finding], facts: Facts) -> list[Finding]:
@@ -144,8 +156,7 @@ def _trace_of(name: str, facts: Facts) -> bool:
 def working(one: Import, facts: Facts) -> Finding:
     """An import that went well."""
     version = one.version or facts.versions().get(canonical(one.module), "")
-    words = "work together" if " with " in title(one.id) else "imports and works"
-    said = f"{title(one.id)} {words}" if " with " in title(one.id) else f"{title(one.id)} {version} {words}"
+    said = WELL.get(one.id, f"{title(one.id)} {version} imports and works")
     return Finding(
         id=f"import-{one.id}",
         group="imports",

@@ -226,6 +226,9 @@ def _inside(
         return replace(damage.finding, repairs=(pin,)) if real else damage.finding
     if entry:
         return described(entry, world)
+    back_end = causes.back_end(one, facts)
+    if back_end:
+        return back_end
     missing = causes.missing_package(one, facts, known)
     if missing:
         done.unmet.update((c.requirer.key, c.name) for c in conflicts if missing.id == f"missing-{c.name}")
@@ -310,5 +313,5 @@ def _with_error(found: str, one: Import) -> str:
 def _consequence(one: Import) -> str:
     if one.outcome == "skipped":
         return f"{title(one.id)} was not tried: it loads {title(one.because or '')}"
-    doing = "imports, but does not work" if one.step == "use" else "does not import"
-    return f"{title(one.id)} {doing}: {trace.telling_line(one)}"
+    doing = f"fails {one.notes['doing']}" if one.notes.get("doing") else "imports, but does not work"
+    return f"{title(one.id)} {doing if one.step == 'use' else 'does not import'}: {trace.telling_line(one)}"

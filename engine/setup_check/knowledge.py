@@ -9,7 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from engine.errors import UserError
 from engine.setup_check.facts import Facts
@@ -20,6 +28,15 @@ from engine.yaml_file import read_yaml
 FILE = Path(__file__).with_name("knowledge.yaml")
 
 Basis = Literal["verified", "wheel", "cited"]
+
+#: What was run to see where a range ends, in the words that follow "verified".
+WAYS = {
+    "imports": "by importing",
+    "training": "by a small training with LoRA",
+    "fit": "by a Trainer that trains and saves",
+    "trainer": "by a Trainer that trains, saves and resumes",
+    "use": "by using it",
+}
 
 
 def _is_range(text: str) -> str:
@@ -41,6 +58,14 @@ def _is_pattern(text: str) -> str:
     return text
 
 
+def _are_versions(text: str) -> str:
+    for part in text.split(", "):
+        name, _, version = part.partition(" ")
+        if not name or parsed(version) is None:
+            raise ValueError(f"{text!r} are no versions, such as 'peft 0.17.1, transformers 4.57.6'")
+    return text
+
+
 def _is_requirement(text: str) -> str:
     if requirement(text) is None:
         raise ValueError(f"{text!r} is no requirement, such as 'transformers>=4.47,<5'")
@@ -51,6 +76,7 @@ Range = Annotated[str, AfterValidator(_is_range)]
 RangeOrWord = Annotated[str, AfterValidator(_is_range_or_word)]
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
 RequirementText = Annotated[str, AfterValidator(_is_requirement)]
+Versions = Annotated[str, AfterValidator(_are_versions)]
 Words = Annotated[str, StringConstraints(min_length=3, pattern=r"^[^\n]+$")]
 
 
@@ -87,6 +113,22 @@ class Mend(_Strict):
         return Repair(install=tuple(self.install), uninstall=tuple(self.uninstall))
 
 
+class Tried(_Strict):
+    """What was run on both sides of the bounds. What a set does not name was the newest that fits it."""
+
+    by: Literal["imports", "training", "fit", "trainer", "use"]
+    fails: list[Versions] = Field(min_length=1)
+    works: list[Versions] = Field(min_length=1)
+    recorded: list[str] = []
+    """Packages that had only their recorded version changed: their code was of another."""
+
+    @property
+    def words(self) -> str:
+        """How the bounds were come by, for a person."""
+        doubt = f", {' and '.join(self.recorded)} by the recorded version" if self.recorded else ""
+        return WAYS[self.by] + doubt
+
+
 class Entry(_Strict):
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Words
@@ -101,7 +143,24 @@ class Entry(_Strict):
     works: Words
     mend: list[Mend] = Field(min_length=1)
     basis: Basis
+    tried: Tried | None = None
     source: list[Words] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _holds_where_it_failed(self) -> Entry:
+        """Its conditions hold for every set that failed, and for none that worked."""
+        for wanted, texts in ((True, self.tried.fails), (False, self.tried.works)) if self.tried else ():
+            for text in texts:
+                versions = versions_of(text)
+                fits = all(_package_fits(name, span, versions) for name, span in self.when.packages.items())
+                if fits is not wanted:
+                    raise ValueError(f"{text!r} {'failed' if wanted else 'worked'}, its range says otherwise")
+        return self
+
+    @property
+    def rests_on(self) -> str:
+        """The basis, how the bounds were tried, and where more is to be read."""
+        return f"{self.basis}{' ' + self.tried.words if self.tried else ''}: {', '.join(self.source)}"
 
 
 class Symbol(_Strict):
@@ -198,6 +257,12 @@ def read_knowledge(path: Path) -> Knowledge:
     return known
 
 
+def versions_of(text: str) -> dict[str, str]:
+    """The versions in "peft 0.17.1, transformers 4.57.6", by canonical name."""
+    pairs = (part.partition(" ") for part in text.split(", "))
+    return {canonical(name): version for name, _, version in pairs}
+
+
 def in_range(version: str, text: str) -> bool:
     """Whether a version lies in one of the ranges joined by `or`; one that cannot be read lies in none."""
     return parsed(version) is not None and any(satisfies(version, part) for part in text.split(" or "))
@@ -239,7 +304,7 @@ def described(entry: Entry, world: World) -> Finding:
         expected=entry.works,
         why=entry.cause + (f" Mend: {advice}." if advice else ""),
         consequences=(entry.symptom,),
-        source=f"{entry.basis}: {', '.join(entry.source)}",
+        source=entry.rests_on,
         repairs=tuple(one.repair for one in ways if one.repair),
     )
 

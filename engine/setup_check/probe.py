@@ -35,7 +35,7 @@ DEFAULTS = {
     "limit": 60,  # seconds for one import
     "jobs": 2,  # imports at a time
     "flags": [],  # of the interpreter, as the trainer is started
-    "imports": [],  # {"id", "module", "action", "after": [ids]}
+    "imports": [],  # {"id", "module", "action", "after": [ids], "if_well": whether it needs all those to go well}
     "import_source": "",  # of probe_import.py
     "nice": 0,  # how far to step back behind other work
     "both": False,  # whether to try every import isolated as well, not only where that may tell something
@@ -375,7 +375,7 @@ def folder() -> dict[str, Any]:
 
 
 class Imports:
-    """The imports, a few at a time; one whose base hung is not tried."""
+    """The imports, a few at a time; one whose base hung is not tried, nor one that needs a base that failed."""
 
     def __init__(
         self,
@@ -390,6 +390,7 @@ class Imports:
         self._pool = pool
         self._left = list(settings["imports"])
         self._hung: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
         self._done: set[str] = set()
         self._running: dict[Any, dict[str, Any]] = {}
         self._fill()
@@ -408,27 +409,36 @@ class Imports:
                 self._done.add(spec["id"])
                 if item["outcome"] == "hang":
                     self._hung[spec["id"]] = spec["id"]
+                if item["outcome"] != "ok":
+                    self._failed[spec["id"]] = spec["id"]
                 yield item
 
     def _fill(self) -> None:
-        known = {spec["id"] for spec in self._settings["imports"]}
         for spec in list(self._left):
-            waits_for = known.intersection(spec.get("after", []))
             if len(self._running) == self._settings["jobs"]:
                 break
-            if waits_for <= self._done and not waits_for & set(self._hung):
+            if self._bases(spec) <= self._done and not self._because(spec):
                 self._left.remove(spec)
                 self._running[self._pool.submit(self._both, spec)] = spec
 
     def _skipped(self) -> Iterator[dict[str, Any]]:
         for spec in list(self._left):
-            hung = [self._hung[one] for one in spec.get("after", []) if one in self._hung]
-            if hung:
+            because = self._because(spec)
+            if because:
                 self._left.remove(spec)
                 self._done.add(spec["id"])
-                self._hung[spec["id"]] = hung[0]
+                self._hung[spec["id"]] = self._failed[spec["id"]] = because
                 about = {"id": spec["id"], "module_name": spec["module"]}
-                yield dict(about, outcome="skipped", because=hung[0])
+                yield dict(about, outcome="skipped", because=because)
+
+    def _bases(self, spec: dict[str, Any]) -> set[str]:
+        return {one["id"] for one in self._settings["imports"]}.intersection(spec.get("after", []))
+
+    def _because(self, spec: dict[str, Any]) -> str | None:
+        """For which of its bases one is not tried, the first in its order."""
+        needs_all = spec.get("if_well") and self._bases(spec) <= self._done
+        stops = self._failed if needs_all else self._hung
+        return next((stops[one] for one in spec.get("after", []) if one in stops), None)
 
     def _both(self, spec: dict[str, Any]) -> dict[str, Any]:
         """As the trainer would; where that fails or loads something from elsewhere, isolated as well."""

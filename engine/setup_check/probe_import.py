@@ -2,6 +2,8 @@
 
     python -c SOURCE RESULT SECONDS MODULE ACTION
 
+ACTION finds `notes`, a dict for what it has to say, and `scratch`, the folder of RESULT.
+
 Until the import is over only built-in modules are used here: what the folder or PYTHONPATH shadows has to show
 itself in the import, not in this file. RESULT.PID receives one Python literal. A hang ends after SECONDS with the
 stack on standard error, a crash of the interpreter likewise.
@@ -25,7 +27,11 @@ def main() -> None:
     started = time.monotonic()
     facts: dict[str, object] = {"error": None, "step": "import"}
     notes: dict[str, object] = {}
-    names: dict[str, object] = {"__name__": "__probe__", "notes": notes}
+    names: dict[str, object] = {
+        "__name__": "__probe__",
+        "notes": notes,
+        "scratch": result.rpartition("/")[0],
+    }
     try:
         names[module.partition(".")[0]] = __import__(module)
         facts["step"] = "use"

@@ -45,19 +45,42 @@ STUBS: dict[str, dict[str, str]] = {
     "torch": {
         "torch/__init__.py": """
             __version__ = {version!r}
-            import random, numpy
+            import contextlib, random, numpy
+            from torch import nn, optim
+            long = "long"
             class Scalar(float):
                 def backward(self): pass
             class Tensor(list):
+                requires_grad = False
                 def __matmul__(self, other): return self
+                def __getitem__(self, at): return self if isinstance(at, tuple) else list.__getitem__(self, at)
                 def sum(self): return Scalar(sum(list(self)))
+                def abs(self): return Tensor(abs(one) for one in self)
+                def float(self): return self
                 def numpy(self): return numpy.ndarray(self)
-            def ones(*shape, requires_grad=False): return Tensor([1] * shape[0])
+            def tensor(rows): return Tensor(rows[0])
+            def ones(*shape, requires_grad=False, dtype=None): return Tensor([1] * shape[0])
+            def zeros(*shape): return Tensor([0] * shape[0])
             def from_numpy(array): return Tensor(array)
+            def manual_seed(seed): random.seed(seed)
+            def equal(one, other): return list(one) == list(other)
+            no_grad = contextlib.nullcontext
             class cuda:
                 @staticmethod
                 def is_available(): return False
-            """
+            """,
+        "torch/nn.py": """
+            class functional:
+                @staticmethod
+                def cross_entropy(logits, labels): return logits.sum()
+            """,
+        "torch/optim.py": """
+            class AdamW:
+                def __init__(self, parameters, lr): self.parameters = list(parameters)
+                def step(self):
+                    for one in self.parameters: one[0] += 1
+                def zero_grad(self): pass
+            """,
     },
     "pillow": {
         "PIL/__init__.py": "__version__ = {version!r}",
@@ -102,7 +125,11 @@ STUBS: dict[str, dict[str, str]] = {
             import filelock, huggingface_hub, tokenizers, numpy
             from huggingface_hub import snapshot_download
             class AutoTokenizer: pass
-            class LlavaConfig: pass
+            class Config:
+                def __init__(self, **sizes): self.sizes = sizes
+            class CLIPVisionConfig(Config): pass
+            class MistralConfig(Config): pass
+            class LlavaConfig(Config): pass
             class Cache: pass
             class EncoderDecoderCache: pass
             class HybridCache: pass
@@ -113,7 +140,18 @@ STUBS: dict[str, dict[str, str]] = {
                     return importlib.import_module("transformers.models").llava()
                 raise AttributeError(name)
             """,
-        "transformers/models.py": "def llava():\n    import torch\n    from PIL import Image\n    return object",
+        "transformers/models.py": """
+            def llava():
+                import torch
+                from PIL import Image
+                return Llava
+            class Llava:
+                def __init__(self, config): pass
+                def requires_grad_(self, wanted): pass
+                def gradient_checkpointing_enable(self, kwargs): pass
+                def gradient_checkpointing_disable(self): pass
+                def generate(self, **batch): pass
+            """,
         "transformers/modeling_layers.py": "class GradientCheckpointingLayer: pass",
         "transformers/dependency_versions_check.py": PIN_CHECK.replace("{", "{{").replace("}", "}}")
         + "\ndef check():\n"
@@ -121,7 +159,15 @@ STUBS: dict[str, dict[str, str]] = {
         + '    _check("huggingface-hub", (0, 34), (1,), "huggingface-hub>=0.34.0,<1.0")\n',
     },
     "accelerate": {
-        "accelerate/__init__.py": "__version__ = {version!r}\nimport torch\nclass Accelerator: pass",
+        "accelerate/__init__.py": "__version__ = {version!r}\nfrom accelerate.accelerator import Accelerator",
+        "accelerate/accelerator.py": """
+            import torch
+            class Accelerator:
+                def __init__(self, cpu): pass
+                def prepare(self, one): return one
+                def backward(self, loss): loss.backward()
+                def clip_grad_norm_(self, parameters, most): pass
+            """,
         "accelerate/utils/__init__.py": "",
         "accelerate/utils/memory.py": "def clear_device_cache(): pass",
     },
@@ -129,14 +175,32 @@ STUBS: dict[str, dict[str, str]] = {
         "peft/__init__.py": """
             __version__ = {version!r}
             from peft.peft_model import PeftModel
-            class LoraConfig: pass
-            def get_peft_model(): pass
+            class LoraConfig:
+                def __init__(self, **sizes): pass
+            def get_peft_model(base, config):
+                from peft import back_ends
+                return PeftModel(base, [0])
             """,
+        "peft/back_ends.py": "",
         "peft/peft_model.py": """
             import torch
             from accelerate.utils.memory import clear_device_cache
             from transformers import Cache, EncoderDecoderCache, HybridCache, PreTrainedModel
-            class PeftModel: pass
+            class PeftModel:
+                def __init__(self, base, weights):
+                    self.base, self.lora = base, torch.Tensor(weights)
+                    self.lora.requires_grad = True
+                    self.logits = torch.ones(3)
+                def __call__(self, **batch): return self
+                def named_parameters(self): return [("q_proj.lora_B", self.lora)]
+                def train(self): pass
+                def eval(self): pass
+                def generate(self, **batch): return self.base.generate(**batch)
+                def save_pretrained(self, folder):
+                    with open(folder + "/adapter", "w") as file: file.write(repr(list(self.lora)))
+                @classmethod
+                def from_pretrained(cls, base, folder):
+                    with open(folder + "/adapter") as file: return cls(base, eval(file.read()))
             """,
     },
 }

@@ -387,10 +387,86 @@ def put_first_by_a_pth_file(env: Any) -> None:
     (env.site / "first.pth").write_text(f"import sys; sys.path.insert(0, {str(env.work / 'first')!r})\n")
 
 
+@breaks("peft-torchao-03")
+def a_back_end_that_peft_refuses(env: Any) -> None:
+    env.install("torchao", "0.3.1", {"torchao/__init__.py": ""}, [])
+    refusal = "Found an incompatible version of torchao. Found version 0.3.1, but only versions above 0.4.0"
+    env.edit("peft/back_ends.py", f"raise ImportError({refusal!r})")
+
+
+@breaks("peft-torchao-018")
+def a_back_end_that_is_too_new(env: Any) -> None:
+    env.install("torchao", "0.18.0", {"torchao/__init__.py": ""}, [])
+    env.edit("peft/back_ends.py", "from torchao import LinearActivationQuantizedTensor")
+
+
+@breaks("bitsandbytes-without-scipy")
+def a_back_end_without_what_it_does_not_declare(env: Any) -> None:
+    env.install("bitsandbytes", "0.41.1", {"bitsandbytes/__init__.py": "import scipy"}, [])
+    env.edit("peft/back_ends.py", "import bitsandbytes")
+
+
+@breaks("back-end-hqq")
+def a_back_end_that_nothing_is_known_of(env: Any) -> None:
+    env.install("hqq", "0.2.0", {"hqq/__init__.py": "import torch\ntorch.gone"}, [])
+    env.edit("peft/back_ends.py", "import hqq")
+
+
+@breaks("back-end-hqq")
+def a_back_end_refused_by_its_version(env: Any) -> None:
+    env.install("hqq", "0.2.0", {"hqq/__init__.py": ""}, [])
+    env.edit("peft/back_ends.py", "raise RuntimeError('hqq 0.2.0 is too old, 0.3.0 is needed')")
+
+
+@breaks("back-end-hqq")
+def a_back_end_that_lacks_a_name(env: Any) -> None:
+    env.install("hqq", "0.2.0", {"hqq/__init__.py": ""}, [])
+    env.edit("peft/back_ends.py", "from hqq import Quantizer")
+
+
+@breaks("missing-jinja2")
+def an_adapter_that_cannot_be_saved(env: Any) -> None:
+    env.install("torch", requires=["jinja2"])
+    with (env.site / "peft" / "peft_model.py").open("a") as file:
+        file.write("\ndef save(self, folder):\n    import jinja2\nPeftModel.save_pretrained = save\n")
+
+
+@breaks("missing-jinja2")
+def an_adapter_that_cannot_be_saved_in_words(env: Any) -> None:
+    env.install("torch", requires=["jinja2"])
+    words = "Using RepoCard.from_template requires Jinja2. Please install it with `pip install Jinja2`."
+    with (env.site / "peft" / "peft_model.py").open("a") as file:
+        file.write(
+            f"\ndef save(self, folder):\n    raise ImportError({words!r})\nPeftModel.save_pretrained = save\n"
+        )
+
+
+@breaks("import-peft")
+def an_adapter_that_loads_as_another(env: Any) -> None:
+    with (env.site / "peft" / "peft_model.py").open("a") as file:
+        file.write("\nPeftModel.from_pretrained = classmethod(lambda cls, base, folder: cls(base, [0]))\n")
+
+
+@breaks("import-peft")
+def a_step_that_changes_nothing(env: Any) -> None:
+    env.edit("torch/optim.py", (env.site / "torch" / "optim.py").read_text().replace("+= 1", "+= 0"))
+
+
+@breaks("crashes-torch")
+def a_backward_pass_that_crashes(env: Any) -> None:
+    with (env.site / "torch" / "__init__.py").open("a") as file:
+        file.write("\nimport ctypes\nnn.functional.cross_entropy = lambda *_: ctypes.string_at(0)\n")
+
+
+@breaks("transformers452-old-accelerate")
+def an_accelerate_that_only_a_trainer_trips_over(env: Any) -> None:
+    env.install("accelerate", "1.1.1")
+
+
 @breaks()
 def modules_that_answer_no_question(env: Any) -> None:
     (env.site / "accelerate" / "__init__.py").write_text(
-        "import sys, torch\nclass Accelerator: pass\n"
+        "import sys, torch\nfrom accelerate.accelerator import Accelerator\n"
         "class Lazy:\n    def __getattr__(self, name): raise ImportError(name)\n"
         "sys.modules['lazy'] = Lazy()\nsys.modules[3] = None\n"
         "def __getattr__(name): raise RuntimeError(name)\n"
@@ -448,7 +524,9 @@ def test_there_are_enough_of_them() -> None:
 def test_nothing_is_wrong_with_a_healthy_one(environment: Any) -> None:
     findings = environment.findings()
     assert [one.id for one in findings if one.status in ("fail", "warn")] == []
-    assert sum(one.id.startswith("import-") for one in findings) == 11
+    assert sum(one.id.startswith("import-") for one in findings) == 12
+    (training,) = [one for one in findings if one.id == "import-training"]
+    assert training.status == "ok" and "LoRA" in training.title
 
 
 def test_the_founding_incident_in_full(environment: Any) -> None:
@@ -456,13 +534,17 @@ def test_the_founding_incident_in_full(environment: Any) -> None:
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
     assert "peft 0.17.1" in fail.title and "transformers 4.41.0" in fail.title
     assert ">=4.44.0,<5" in fail.expected and "HybridCache" in fail.why
-    assert len(fail.consequences) == 1 and "EncoderDecoderCache" in fail.consequences[0]
+    assert "EncoderDecoderCache" in fail.consequences[0]
+    assert fail.consequences[1:] == (
+        "training with LoRA was not tried: it loads peft",
+        "A Trainer of transformers 4.41.0 cannot resume with torch 2.13.0",
+    )
 
 
 def test_one_cause_with_its_consequences(environment: Any) -> None:
     environment.install("tokenizers", "0.19.1")
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
-    assert [one.split()[0] for one in fail.consequences] == ["transformers", "peft"]
+    assert [one.split()[0] for one in fail.consequences] == ["transformers", "peft", "training"]
 
 
 def test_what_the_cockpit_asks_of_the_same_package_is_no_second_cause(environment: Any) -> None:
@@ -481,6 +563,34 @@ def test_a_hang_is_found_with_the_place_where_it_hangs(environment: Any) -> None
     assert fail.id == "hangs-tokenizers"
     assert "tokenizers/__init__.py:2" in fail.found
     assert any("peft was not tried" in one for one in fail.consequences)
+
+
+def test_a_training_that_hangs_ends_with_the_place_where_it_hangs(environment: Any) -> None:
+    environment.edit("peft/back_ends.py", "import time\ntime.sleep(100)")
+    (fail,) = [one for one in environment.findings(seconds=2.0) if one.status == "fail"]
+    assert fail.id == "hangs-peft" and fail.title.startswith("Training with LoRA, in peft 0.17.1, does not")
+    assert "peft/back_ends.py:2" in fail.found
+
+
+def test_what_training_could_not_do_is_told(environment: Any) -> None:
+    an_adapter_that_cannot_be_saved(environment)
+    findings = environment.findings()
+    (fail,) = [one for one in findings if one.status == "fail"]
+    assert fail.consequences[0].startswith("training with LoRA fails to save the adapter: ModuleNotFound")
+    assert "requires-torch-jinja2" not in {one.id for one in findings}
+
+
+def test_a_back_end_is_replaced_or_removed(environment: Any) -> None:
+    a_back_end_that_nothing_is_known_of(environment)
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert "peft 0.17.1 loads hqq" in fail.why
+    assert [one.install or one.uninstall for one in fail.repairs] == [("hqq>0.2.0",), ("hqq",)]
+
+
+def test_what_the_mend_of_another_failure_replaces_is_a_consequence(environment: Any) -> None:
+    accelerate_without_clear_device_cache(environment)
+    (fail,) = [one for one in environment.findings() if one.status == "fail"]
+    assert "transformers 4.57.6 cannot train with accelerate 0.30.1" in fail.consequences
 
 
 def test_pythonpath_is_seen_and_isolation_proves_it(

@@ -72,10 +72,49 @@ def test_a_mend_of_packages_leads_out_of_the_entry() -> None:
         ({"transformers": "5.15.1", "huggingface_hub": "2.4.0"}, "hub-2-on-transformers-50", True),
         ({"torch": "2.13.0+cpu", "transformers": "4.46.3"}, "trainer-resume-weights-only", True),
         ({"torch": "2.5.1", "transformers": "4.46.3"}, "trainer-resume-weights-only", False),
+        ({"transformers": "5.15.1", "accelerate": "1.1.1"}, "transformers5-old-accelerate", True),
+        ({"transformers": "5.4.0", "accelerate": "1.2.1"}, "transformers5-old-accelerate", True),
+        ({"transformers": "5.0.0", "accelerate": "1.3.0"}, "transformers5-old-accelerate", False),
+        ({"transformers": "4.57.6", "accelerate": "1.1.1"}, "transformers452-old-accelerate", True),
+        ({"transformers": "4.51.3", "accelerate": "1.1.1"}, "transformers452-old-accelerate", False),
+        ({"transformers": "4.56.0", "accelerate": "1.9.0"}, "transformers4560-old-accelerate", True),
+        ({"transformers": "4.38.2", "accelerate": "1.10.1"}, "transformers-before-440-accelerate-1", True),
+        ({"peft": "0.15.0", "accelerate": "0.31.0"}, "peft-accelerate-clear-device-cache", True),
+        ({"transformers": "4.56.2", "tokenizers": "0.21.4"}, "tokenizers-for-457-515", True),
+        ({"transformers": "4.47.1", "tokenizers": "0.20.3"}, "tokenizers-for-448-455", True),
+        ({"transformers": "5.16.0", "tokenizers": "0.22.2"}, "tokenizers-for-520", True),
+        ({"transformers": "5.18.0", "huggingface_hub": "1.30.0"}, "hub-0-on-transformers-5", True),
+        ({"transformers": "5.4.0", "huggingface_hub": "1.4.1"}, "hub-0-on-transformers-54", True),
+        ({"transformers": "5.13.0", "safetensors": "0.7.0"}, "safetensors-old", True),
+        ({"transformers": "5.4.0", "regex": "2025.9.18"}, "regex-old", True),
+        ({"transformers": "5.1.0", "torch": "2.3.1"}, "torch-too-old-for-transformers-52", True),
+        ({"peft": "0.18.1", "torchao": "0.18.0"}, "peft-torchao-018", True),
     ],
 )
 def test_borders(versions: dict[str, str], entry: str, holds: bool) -> None:
     assert (entry in applying(world(**versions))) is holds
+
+
+def test_what_fails_in_training_is_a_fail() -> None:
+    for entry in knowledge().entries:
+        if entry.tried and entry.tried.by != "use":
+            assert entry.status == "fail", entry.id
+
+
+def test_bounds_of_packages_say_how_they_were_come_by() -> None:
+    """Where neither another system nor an error beside the versions is asked for, both sides were tried."""
+    for entry in knowledge().entries:
+        ranges = set(entry.when.packages.values()) - {"any", "absent"}
+        if entry.status == "fail" and len(ranges) > 1 and entry.group == "packages" and not entry.when.env:
+            assert entry.tried or entry.basis == "cited", entry.id
+
+
+def test_a_person_is_told_what_a_range_rests_on() -> None:
+    versions = {"transformers": "5.20.0", "torch": "2.5.1"}
+    (entry,) = [one for one in knowledge().applying(World(versions, "3.11.7")) if one.status == "fail"]
+    assert described(entry, World(versions, "3.11.7")).source == (
+        "verified by importing, torch by the recorded version: transformers/utils/import_utils.py"
+    )
 
 
 def test_the_tested_sets_have_no_known_fault() -> None:
@@ -142,6 +181,11 @@ def entry(**changes: Any) -> dict[str, Any]:
         ({"colour": "red"}, "colour"),
         ({"id": "Not This"}, "id"),
         ({"source": []}, "source"),
+        ({"tried": {"by": "imports", "fails": ["peft 1.0"], "works": ["peft 0.9"]}}, None),
+        ({"tried": {"by": "imports", "fails": ["peft 0.9"], "works": ["peft 0.8"]}}, "'peft 0.9' failed"),
+        ({"tried": {"by": "imports", "fails": ["peft 1.0"], "works": ["peft 1.1"]}}, "'peft 1.1' worked"),
+        ({"tried": {"by": "imports", "fails": ["peft"], "works": ["peft 1.1"]}}, "are no versions"),
+        ({"tried": {"by": "hearsay", "fails": ["peft 1.0"], "works": ["peft 0.9"]}}, "tried.by"),
         ({"when": {"pakages": {}}}, "pakages"),
     ],
 )

@@ -19,6 +19,7 @@ from engine.setup_check.target import ask, find_target, prefix_of, statement
 
 PROBE = Path(str(probe.__file__))
 SOURCES = [PROBE, PROBE.with_name("probe_import.py")]
+TRAINING = PROBE.with_name("probe_training.py")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -74,6 +75,14 @@ def test_a_wrapper_that_prints_is_read_past(environment: Any, before: str) -> No
     assert {part for part, _ in ask(target)} >= {"start", "distributions", "imports"}
 
 
+def test_the_training_asks_for_the_stack_alone_and_only_once_it_runs() -> None:
+    tree = ast.parse(TRAINING.read_text(), feature_version=(3, 8))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert top | {node.names[0].name for node in tree.body if isinstance(node, ast.Import)} == {
+        "__future__", "tempfile", "typing",
+    }  # fmt: skip
+
+
 def run_probe(python: Path, *arguments: str) -> str:
     command = [str(python), "-I", "-S", str(SOURCES[0]), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -97,6 +106,21 @@ def test_lines_hold_the_same_parts(environment: Any) -> None:
     assert [one["part"] for one in said] == [
         "probe", "interpreter", "environment", "start", "distributions", "leftovers", "folder",
     ]  # fmt: skip
+
+
+def test_one_that_needs_all_before_it_is_not_tried_where_one_failed(environment: Any) -> None:
+    imports = [
+        {"id": "first", "module": "no_such_module"},
+        {"id": "second", "module": "numpy", "after": ["first"]},
+        {"id": "third", "module": "numpy", "after": ["first", "second"], "if_well": True},
+    ]
+    settings = {"imports": imports, "import_source": SOURCES[1].read_text()}
+    document = json.loads(run_probe(environment.python, json.dumps(settings)))
+    assert {one["id"]: (one["outcome"], one.get("because")) for one in document["imports"]} == {
+        "first": ("failed", None),
+        "second": ("ok", None),
+        "third": ("skipped", "first"),
+    }
 
 
 def test_it_writes_nothing(environment: Any) -> None:
