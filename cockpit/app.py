@@ -42,6 +42,7 @@ from cockpit.screens.base import CockpitScreen
 from cockpit.screens.building import build_screen
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
+from cockpit.screens.flight_state import ChartChoice
 from cockpit.screens.leaving import Palette
 from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
 from cockpit.screens.setup_state import SetupState
@@ -113,6 +114,7 @@ class CockpitApp(AnsweringApp):
         self.alerts: tuple[Alert, ...] = ()
         self.alerts_changed: Signal[tuple[Alert, ...]] = Signal(self, "alerts changed")
         self._keeper: AlertKeeper | None = None
+        self.chart_choice = ChartChoice()
         self._opened = 0
         self._opened_modes: list[str] = []
         if "TEXTUAL_ANIMATIONS" not in os.environ:

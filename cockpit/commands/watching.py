@@ -14,6 +14,7 @@ from cockpit.commands.console import LiveLines
 from cockpit.commands.describing import how_to_go_on, stage_name
 from cockpit.commands.headless import event_line
 from cockpit.commands.opening import writes_unicode
+from cockpit.widgets.curves import robust_range
 from cockpit.widgets.figures import count, time_left
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from engine.printable import one_line
@@ -79,7 +80,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
     figures = "   ".join(part for part in (loss, rate, memory, status.checkpoint or "") if part)
     lines.append(f"  {figures}")
     if glyphs.blocks and len(story.losses) > 1:
-        lines.append(f"  {spark(story.losses, width - 2)}")
+        lines.append(f"  {spark_line(story.losses, width - 2, glyphs)}")
     return lines
 
 
@@ -96,17 +97,31 @@ def rail(share: float, width: int, glyphs: Glyphs) -> str:
     return glyphs.done * (done - len(head)) + head + glyphs.ahead * (width - done)
 
 
-def spark(values: Sequence[float], width: int) -> str:
-    """At most `width` columns as high as the values; a gap where one is not finite."""
+def spark_line(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
+    """The curve, and between which values it is drawn."""
+    extent = robust_range(values)
+    told = f"  {extent[0]:.3g} to {extent[1]:.3g}" if extent else ""
+    return spark(values, width - len(told), extent, glyphs) + told
+
+
+def spark(values: Sequence[float], width: int, extent: tuple[float, float] | None, glyphs: Glyphs) -> str:
+    """At most `width` columns as high as the values between those of `extent`.
+
+    What lies beyond them has a mark; a gap where a value is not finite.
+    """
     places = range(min(width, len(values)))
-    thinned = [values[place * len(values) // len(places)] for place in places]
-    known = [value for value in thinned if math.isfinite(value)]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    low, high = extent or (0.0, 0.0)
     span = (high - low) or 1.0
-    return "".join(
-        _HEIGHTS[round((value - low) / span * (len(_HEIGHTS) - 1))] if math.isfinite(value) else " "
-        for value in thinned
-    )
+
+    def column(value: float) -> str:
+        if not math.isfinite(value):
+            return " "
+        if not low <= value <= high:
+            return glyphs.above if value > high else glyphs.below
+        return _HEIGHTS[round((value - low) / span * (len(_HEIGHTS) - 1))]
+
+    last = max(1, len(places) - 1)
+    return "".join(column(values[place * (len(values) - 1) // last]) for place in places)
 
 
 def glyphs_for(ascii: bool) -> Glyphs:

@@ -32,4 +32,4 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
         from cockpit.screens.log import Log
 
         return Log(paths.name, lambda: app.sources.log(paths), app.glyphs, beat)
-    return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat)
+    return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat, app.chart_choice)

@@ -6,6 +6,7 @@ drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cockpit.widgets.curves import StageCurve
@@ -114,6 +115,22 @@ class Metric:
 
     tag: str
     name: str
+
+
+LOSS = Metric("train/loss", "loss")
+
+
+@dataclass(slots=True)
+class ChartChoice:
+    """What the charts show and how, until another choice is made: it outlives the screen that it was made on."""
+
+    metric: Metric = LOSS
+    log: bool = False
+
+    def next_metric(self, metrics: Sequence[Metric]) -> None:
+        """The one after the present one, in a circle."""
+        at = metrics.index(self.metric) if self.metric in metrics else -1
+        self.metric = metrics[(at + 1) % len(metrics)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,23 @@ def value(number: float | None) -> str:
 def tick(value: float, step: float) -> str:
     """A label of the loss axis with as many digits as its step needs."""
     if abs(value) >= 1e5 or (0 < step < 1e-3):
-        return f"{value:.0e}"
+        return _scientific(value)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     if abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
         digits += 1
     return f"{value:.{max(digits, 1) if step < 10 else 0}f}"
+
+
+def log_tick(value: float) -> str:
+    """A label of a logarithmic axis."""
+    return f"{value:.3g}" if 1e-3 <= value < 1e5 else _scientific(value)
+
+
+def _scientific(value: float) -> str:
+    """`7.5e-5`, in at most six cells."""
+    mantissa, _, power = f"{value:.1e}".partition("e")
+    short = f"{mantissa}e{int(power)}"
+    return "0" if value == 0 else short if len(short) <= 6 else f"{value:.0e}"
 
 
 def rate(value: float | None) -> str:

@@ -21,6 +21,9 @@ class Glyphs:
     raw_sample: str
     mean_sample: str
     validation: str
+    validation_sample: str
+    above: str
+    below: str
     bar: str
     boundary: str
     crosshair: str
@@ -67,6 +70,9 @@ UNICODE = Glyphs(
     raw_sample="⠒⠒",
     mean_sample="━━",
     validation="◆",
+    validation_sample="⠺⠂",
+    above="▴",
+    below="▾",
     bar="┄",
     boundary="│",
     crosshair="╌╎",
@@ -116,6 +122,9 @@ ASCII = Glyphs(
     raw_sample="..",
     mean_sample="**",
     validation="o",
+    validation_sample="o",
+    above="^",
+    below="v",
     bar="-",
     boundary="|",
     crosshair="-|",
