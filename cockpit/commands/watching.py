@@ -11,11 +11,11 @@ from types import FrameType
 from typing import NoReturn
 
 from cockpit.commands.console import LiveLines
-from cockpit.commands.describing import how_to_go_on, stage_name
+from cockpit.commands.describing import how_to_go_on, left_words, stage_name
 from cockpit.commands.headless import event_line
 from cockpit.commands.opening import writes_unicode
 from cockpit.widgets.curves import robust_range
-from cockpit.widgets.figures import count, time_left
+from cockpit.widgets.figures import count, slower
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from engine.printable import one_line
 from engine.runs.layout import RunPaths
@@ -69,8 +69,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
         return []
     of = f"/{count(status.steps)}" if status.steps else ""
     epoch = f"epoch {status.epoch:.2f}" if status.epoch is not None else ""
-    left = time_left(status.eta_seconds, status.eta_spread).replace("±", glyphs.plus_minus)
-    where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left]
+    where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left_words(status)]
     loss = f"loss {status.loss:.3f}" if status.loss is not None else ""
     rate = f"{status.samples_per_second:.1f} samples/s" if status.samples_per_second is not None else ""
     memory = in_memory(status.memory_bytes) if status.memory_bytes is not None else ""
@@ -79,6 +78,8 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
         lines.append(f"  {rail(status.step / status.steps, width - 2, glyphs)}")
     figures = "   ".join(part for part in (loss, rate, memory, status.checkpoint or "") if part)
     lines.append(f"  {figures}")
+    if pace := slower(status.slower_than_planned):
+        lines.append(f"  {pace}")
     if glyphs.blocks and len(story.losses) > 1:
         lines.append(f"  {spark_line(story.losses, width - 2, glyphs)}")
     return lines

@@ -58,11 +58,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast it goes; `left` and `spread` in seconds, `padding` a share."""
+    """How fast it goes; the time left and its range in seconds, `padding` a share, `done_at` a wall time."""
 
     samples_per_second: float | None = None
     left: float | None = None
-    spread: float | None = None
+    low: float | None = None
+    high: float | None = None
+    done_at: float | None = None
+    slower: float | None = None
     learning_rate: float | None = None
     gradient: float | None = None
     padding: float | None = None

@@ -53,7 +53,6 @@ class Glyphs:
     eighths: str
     heights: str
     ellipsis: str
-    plus_minus: str
     times: str
     blocks: bool
     states: dict[str, str] = field(default_factory=dict)
@@ -102,7 +101,6 @@ UNICODE = Glyphs(
     eighths=" ▏▎▍▌▋▊▉█",
     heights=" ▁▂▃▄▅▆▇█",
     ellipsis="…",
-    plus_minus="±",
     times="×",
     blocks=True,
     states={
@@ -154,7 +152,6 @@ ASCII = Glyphs(
     eighths=" #",
     heights=" .:-=+*#",
     ellipsis="...",
-    plus_minus="+-",
     times="x",
     blocks=False,
     states={

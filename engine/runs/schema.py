@@ -61,6 +61,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # When the last step was, by the clock that neither jumps nor runs while the machine sleeps.
     ("ALTER TABLE progress ADD COLUMN stepped_monotonic REAL",),
+    # The time left is no number with an even spread: what slows a run down is more than what speeds it up.
+    ("ALTER TABLE progress ADD COLUMN eta_low REAL", "ALTER TABLE progress ADD COLUMN eta_high REAL"),
 )
 
 # A page that cannot be made sense of, and a file that is no database at all.

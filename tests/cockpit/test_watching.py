@@ -29,7 +29,9 @@ RUNNING = Status(
     epoch=1.5,
     loss=0.961,
     eta_seconds=620.0,
-    eta_spread=60.0,
+    eta_low_seconds=500.0,
+    eta_high_seconds=900.0,
+    slower_than_planned=34.8,
     samples_per_second=12.1,
     memory_bytes=1 << 30,
     checkpoint="stage_b-000200",
@@ -41,9 +43,10 @@ STORY = Story((3.0, 2.0, math.nan, 1.0), "02:14:51  stage B  step 200  validatio
 def test_a_run_on_a_few_lines() -> None:
     assert watch_lines(RUNNING, STORY, 40, UNICODE) == [
         "night   ● training",
-        "  stage B   step 300/600   epoch 1.50   left 10 min ± 60 s",
+        "  stage B   step 300/600   epoch 1.50   left 8-15 min",
         "  ━━━━━━━━━━━━━━━━━━╸───────────────────",
         "  loss 0.961   12.1 samples/s   1.00 GiB   stage_b-000200",
+        "  35 times slower than planned",
         "  █▅ ▁  1 to 3",
         "  02:14:51  stage B  step 200  validation loss 0.96",
     ]
