@@ -27,7 +27,7 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
     if name == "runs":
         from cockpit.screens.runs import Runs
 
-        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat)
+        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat, choice=app.runs_choice)
     if name == "log":
         from cockpit.screens.log import Log
 

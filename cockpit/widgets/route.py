@@ -89,7 +89,7 @@ def _under_way(stage: StageView, state: FlightState, glyphs: Glyphs, digits: int
         line += [("  epoch ", "dim"), (f"{current}/{int(stage.epochs)}", "text")]
     pace = state.pace
     left = figures.time_left(pace.left, pace.low, pace.high, pace.done_at)
-    if left:
+    if left and (state.live or state.state == "parked"):
         line.append(("  " + left, "text"))
     return line
 

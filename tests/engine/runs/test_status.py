@@ -91,7 +91,7 @@ def test_the_time_left_stays_while_the_run_rests_or_is_judged(
     assert (status.done_at is not None) is clock
 
 
-def test_a_pace_that_was_not_planned_is_told(writer: RunWriter, reader: RunReader) -> None:
+def test_a_pace_that_was_not_planned_is_told(writer: RunWriter, reader: RunReader, lock: EngineLock) -> None:
     writer.plan([{"stage": "stage_a", "steps": 40, "planned_samples_per_second": 7.0}])
     writer.state("training")
     for step in range(1, 30):
