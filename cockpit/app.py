@@ -45,7 +45,9 @@ from cockpit.screens.base import CockpitScreen
 from cockpit.screens.building import build_screen
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.feed import Source
+from cockpit.screens.flight_state import ChartChoice
 from cockpit.screens.leaving import Palette
+from cockpit.screens.runs_state import RunsChoice
 from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
 from cockpit.screens.setup_state import SetupState
 from cockpit.screens.start import Offers, Start, Started
@@ -128,6 +130,8 @@ class CockpitApp(AnsweringApp):
         self.alerts: tuple[Alert, ...] = ()
         self.alerts_changed: Signal[tuple[Alert, ...]] = Signal(self, "alerts changed")
         self._keeper: AlertKeeper | None = None
+        self.chart_choice = ChartChoice()
+        self.runs_choice = RunsChoice()
         self._opened = 0
         self._opened_modes: list[str] = []
         if "TEXTUAL_ANIMATIONS" not in os.environ:

@@ -236,11 +236,13 @@ LAST = _on_chart("last", "end", "newest", "Chart: the newest step, and follow it
 FIRST = _on_chart("first", "home", "ends", "Chart: the first step; the newest, followed.", 5, LAST)
 WHOLE: FlightAction = Action("chart.whole", "0", "all", "Chart: all steps.", 5, reason=_chart_reason)
 SCALE: FlightAction = Action(
-    "chart.scale", "l", "log", "Chart: logarithmic, and linear again.", 2, reason=_chart_reason
+    "chart.scale", "l", "log", "Chart: logarithmic, and linear again.", 10, reason=_curve_reason
 )
 METRIC: FlightAction = Action(
-    "chart.metric", "m", "series", "Chart: loss, learning rate, gradient norm ...", 3, reason=_chart_reason
+    "chart.metric", "m", "series", "Chart: loss, learning rate, gradient norm ...", 10, reason=_curve_reason
 )
+CHOICES: tuple[FlightAction, ...] = (METRIC, SCALE)
+"""What either chart shows, and how."""
 CHART_ACTIONS: tuple[FlightAction, ...] = (
     LEFT,
     RIGHT,
@@ -248,8 +250,6 @@ CHART_ACTIONS: tuple[FlightAction, ...] = (
     WIDER,
     EARLIER,
     LATER,
-    METRIC,
-    SCALE,
     FIRST,
     LAST,
     WHOLE,
@@ -277,6 +277,7 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     SMOOTHER,
     ROUGHER,
     NEXT_CASE,
+    *CHOICES,
     *CHART_ACTIONS,
     *COMMON,
 )

@@ -62,6 +62,12 @@ COMPARE: RunsAction = Action(
 RESUME: RunsAction = Action(
     "runs.resume", "s", "resume", "A new engine goes on with this run.", 3, steers=True, reason=_resume_reason
 )
+SCALE: RunsAction = Action(
+    "runs.scale", "l", "log", "Curves: logarithmic, and even again.", 8, reason=_needs_run
+)
+METRIC: RunsAction = Action(
+    "runs.metric", "m", "series", "Curves: loss, learning rate, gradient norm ...", 8, reason=_needs_run
+)
 RENAME: RunsAction = Action(
     "runs.rename", "r", "rename", "Give this run another name.", 5, words=True, reason=_change_reason
 )
@@ -87,6 +93,8 @@ RUNS_ACTIONS: tuple[RunsAction, ...] = (
     RESUME,
     RENAME,
     DELETE,
+    METRIC,
+    SCALE,
     DOWN,
     UP,
     *JUMPS.values(),

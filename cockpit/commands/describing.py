@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cockpit.commands.console import table
-from cockpit.widgets.figures import count, time_left
+from cockpit.widgets.figures import count, slower, time_left
 from cockpit.widgets.glyphs import UNICODE
 from engine.durations import duration
 from engine.printable import one_line
@@ -34,10 +34,14 @@ def progress_words(status: Status) -> list[str]:
         parts.append(f"raw loss {status.loss:.3f}")
     if status.samples_per_second is not None:
         parts.append(f"{status.samples_per_second:.1f} samples/s")
-    left = time_left(status.eta_seconds, status.eta_spread)
-    if left:
-        parts.append(left)
-    return parts
+    return [*parts, *(words for words in (left_words(status), slower(status.slower_than_planned)) if words)]
+
+
+def left_words(status: Status) -> str:
+    """The time left; of a run that rests, that it counts from when it goes on."""
+    left = time_left(status.eta_seconds, status.eta_low_seconds, status.eta_high_seconds, status.done_at)
+    rests = status.state in ("holding", "parked")
+    return f"{left} once it goes on" if left and rests else left
 
 
 def progress_line(status: Status) -> str:

@@ -11,10 +11,11 @@ from types import FrameType
 from typing import NoReturn
 
 from cockpit.commands.console import LiveLines
-from cockpit.commands.describing import how_to_go_on, stage_name
+from cockpit.commands.describing import how_to_go_on, left_words, stage_name
 from cockpit.commands.headless import event_line
 from cockpit.commands.opening import writes_unicode
-from cockpit.widgets.figures import count, time_left
+from cockpit.widgets.curves import robust_range
+from cockpit.widgets.figures import count, slower
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
 from engine.printable import one_line
 from engine.runs.layout import RunPaths
@@ -68,8 +69,7 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
         return []
     of = f"/{count(status.steps)}" if status.steps else ""
     epoch = f"epoch {status.epoch:.2f}" if status.epoch is not None else ""
-    left = time_left(status.eta_seconds, status.eta_spread).replace("±", glyphs.plus_minus)
-    where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left]
+    where = [stage_name(status.stage), f"step {count(status.step)}{of}", epoch, left_words(status)]
     loss = f"raw loss {status.loss:.3f}" if status.loss is not None else ""
     rate = f"{status.samples_per_second:.1f} samples/s" if status.samples_per_second is not None else ""
     memory = in_memory(status.memory_bytes) if status.memory_bytes is not None else ""
@@ -78,8 +78,10 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
         lines.append(f"  {rail(status.step / status.steps, width - 2, glyphs)}")
     figures = "   ".join(part for part in (loss, rate, memory, status.checkpoint or "") if part)
     lines.append(f"  {figures}")
+    if pace := slower(status.slower_than_planned):
+        lines.append(f"  {pace}")
     if glyphs.blocks and len(story.losses) > 1:
-        lines.append(f"  {spark(story.losses, width - 2)}")
+        lines.append(f"  {spark_line(story.losses, width - 2, glyphs)}")
     return lines
 
 
@@ -96,17 +98,31 @@ def rail(share: float, width: int, glyphs: Glyphs) -> str:
     return glyphs.done * (done - len(head)) + head + glyphs.ahead * (width - done)
 
 
-def spark(values: Sequence[float], width: int) -> str:
-    """At most `width` columns as high as the values; a gap where one is not finite."""
+def spark_line(values: Sequence[float], width: int, glyphs: Glyphs) -> str:
+    """The curve, and between which values it is drawn."""
+    extent = robust_range(values)
+    told = f"  {extent[0]:.3g} to {extent[1]:.3g}" if extent else ""
+    return spark(values, width - len(told), extent, glyphs) + told
+
+
+def spark(values: Sequence[float], width: int, extent: tuple[float, float] | None, glyphs: Glyphs) -> str:
+    """At most `width` columns as high as the values between those of `extent`.
+
+    What lies beyond them has a mark; a gap where a value is not finite.
+    """
     places = range(min(width, len(values)))
-    thinned = [values[place * len(values) // len(places)] for place in places]
-    known = [value for value in thinned if math.isfinite(value)]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    low, high = extent or (0.0, 0.0)
     span = (high - low) or 1.0
-    return "".join(
-        _HEIGHTS[round((value - low) / span * (len(_HEIGHTS) - 1))] if math.isfinite(value) else " "
-        for value in thinned
-    )
+
+    def column(value: float) -> str:
+        if not math.isfinite(value):
+            return " "
+        if not low <= value <= high:
+            return glyphs.above if value > high else glyphs.below
+        return _HEIGHTS[round((value - low) / span * (len(_HEIGHTS) - 1))]
+
+    last = max(1, len(places) - 1)
+    return "".join(column(values[place * (len(values) - 1) // last]) for place in places)
 
 
 def glyphs_for(ascii: bool) -> Glyphs:

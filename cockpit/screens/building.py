@@ -27,9 +27,11 @@ def build_screen(app: CockpitApp, name: str, paths: RunPaths) -> Screen[Any]:
     if name == "runs":
         from cockpit.screens.runs import Runs
 
-        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat)
+        return Runs(paths, lambda: app.sources.runs(paths), app.glyphs, beat, choice=app.runs_choice)
     if name == "log":
         from cockpit.screens.log import Log
 
         return Log(paths.name, lambda: app.sources.log(paths), app.glyphs, beat)
-    return Flight(paths.name, lambda: app.sources.flight(paths), app.glyphs, beat, paths.root)
+    return Flight(
+        paths.name, lambda: app.sources.flight(paths), app.glyphs, beat, paths.root, app.chart_choice
+    )

@@ -18,11 +18,11 @@ from cockpit.screens.base import RunScreen
 from cockpit.screens.confirm import Confirm
 from cockpit.screens.errand import ErrandEnded, run_errand
 from cockpit.screens.feed import Feed, Source
-from cockpit.screens.flight_state import FlightState, Zoomed
+from cockpit.screens.flight_state import LOSS, ChartChoice, FlightState, Zoomed
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
 from cockpit.widgets.aftermath import aftermath_frame
-from cockpit.widgets.curves import SMOOTHINGS
+from cockpit.widgets.curves import SMOOTHINGS, StageCurve
 from cockpit.widgets.events import events_frame
 from cockpit.widgets.gauges import gauges_frame, memory_line_frame
 from cockpit.widgets.glyphs import Glyphs
@@ -35,7 +35,7 @@ from cockpit.widgets.report import report_frame
 from cockpit.widgets.route import route_frame
 from cockpit.widgets.setup_badge import RunHeader
 from cockpit.widgets.trends import trends_frame
-from cockpit.widgets.zoom_chart import LOSS, ZoomChart, newest
+from cockpit.widgets.zoom_chart import ZoomChart, newest
 from engine.runs.layout import expanded
 
 SCREENS_RANK = 7
@@ -58,12 +58,14 @@ class Flight(RunScreen[Source]):
         glyphs: Glyphs,
         poll_seconds: float,
         root: Path | None = None,
+        choice: ChartChoice | None = None,
     ) -> None:
-        """`root` is the run's directory, for commands about it."""
+        """`root` is the run's directory, for commands about it; `choice` what was chosen on such a screen before."""
         super().__init__(open_source, glyphs, poll_seconds)
         self._run = run
         self._root = root or Path(run)
         self._errand = ""
+        self._choice = choice or ChartChoice()
         self.state: FlightState | None = None
         self._case_shown = 0
         self._pending = ""
@@ -107,7 +109,10 @@ class Flight(RunScreen[Source]):
         return replace(self.state, zoom_open=self.zoomed) if self.state else None
 
     def arrived(self, state: Any) -> None:
+        before = self.state.curves if self.state else ()
         self.state = state
+        if steps_of(state.curves) != steps_of(before):
+            self._want()  # another series may have been chosen before this run was opened
 
     def draw(self) -> None:
         known = self.state or FlightState(self._run, "unread")
@@ -122,11 +127,14 @@ class Flight(RunScreen[Source]):
         self._make_room(state)
         for panel in self.query(Panel):
             panel.show(state)
+        choice = self._choice
+        part = part_of(state, choice.metric.tag)
         if self.zoomed:
             chart = self.query_one(ZoomChart)
-            chart.show(part_of(state, chart.metric.tag), state.curves, self.smoothing)
+            chart.show(part, state.curves, self.smoothing, choice.metric, choice.log)
         else:
-            data = ChartData(state.curves, waiting(state, self.glyphs), self.smoothing)
+            shown = state.curves if choice.metric == LOSS else part.curves
+            data = ChartData(shown, waiting(state, self.glyphs), self.smoothing, choice.metric, choice.log)
             self.query_one(LossChart).show(data)
 
     def _make_room(self, state: FlightState) -> None:
@@ -139,6 +147,7 @@ class Flight(RunScreen[Source]):
     @on(Resize)
     def _resized(self) -> None:
         self.call_after_refresh(self._draw)
+        self.call_after_refresh(self._want)
 
     def answered(self, ok: bool) -> None:
         self._pending = ""
@@ -146,7 +155,7 @@ class Flight(RunScreen[Source]):
     def offered(self) -> Sequence[Action[Any]]:
         if self.zoomed:
             smooth = (flight.SMOOTHER, flight.ROUGHER)
-            return [*flight.CHART_ACTIONS, *smooth, flight.HOLD, HELP, LEAVE]
+            return [*flight.CHART_ACTIONS, *flight.CHOICES, *smooth, flight.HOLD, HELP, LEAVE]
         return [one for one in super().offered() if one is not BACK and one not in flight.CHART_ACTIONS]
 
     def back_out(self) -> bool:
@@ -171,6 +180,8 @@ class Flight(RunScreen[Source]):
             self.start_engine(action, self._run, self._launch)
         elif action is flight.ZOOM:
             self._zoom()
+        elif action in flight.CHOICES:
+            self._choose(action)
         elif action in flight.CHART_ACTIONS:
             self._look(action)
         elif action in (flight.SMOOTHER, flight.ROUGHER):
@@ -267,9 +278,7 @@ class Flight(RunScreen[Source]):
         self.toggle_class("-zoom")
         if self.zoomed and self.state:
             self.query_one(ZoomChart).begin(self.state.curves)
-            self.call_after_refresh(self._want)  # its size is known then
-        else:
-            self.feed.look_at(None)
+        self.call_after_refresh(self._want)  # the size of the chart is known then
         self._draw()
 
     def _look(self, action: Action[Any]) -> None:
@@ -278,19 +287,28 @@ class Flight(RunScreen[Source]):
         state = self.state
         if state is None:
             return
+        chart.move(action.id.removeprefix("chart."), newest(state.curves))
+        self._want()
+
+    def _choose(self, action: Action[Any]) -> None:
+        """Another series, or another scale, in the chart that is open; it stays in the other one, too."""
         if action is flight.SCALE:
-            chart.switch_scale()
-        elif action is flight.METRIC:
-            metrics = [LOSS, *(trend.metric for trend in state.trends)]
-            at = metrics.index(chart.metric) if chart.metric in metrics else -1
-            chart.choose(metrics[(at + 1) % len(metrics)])
-            self._draw()
-        else:
-            chart.move(action.id.removeprefix("chart."), newest(state.curves))
+            self._choice.log = not self._choice.log
+        elif self.state is not None:
+            self._choice.next_metric([LOSS, *(trend.metric for trend in self.state.trends)])
+        self._draw()
         self._want()
 
     def _want(self) -> None:
-        self.feed.look_at(self.query_one(ZoomChart).wanted())
+        """Have read what the chart shows and is not read anyway."""
+        metric = self._choice.metric
+        if self.zoomed:
+            self.feed.look_at(self.query_one(ZoomChart).wanted())
+        elif metric == LOSS or self.state is None:
+            self.feed.look_at(None)
+        else:
+            steps = max(1, steps_of(self.state.curves))
+            self.feed.look_at(self.query_one(LossChart).wanted(metric, steps))
 
     def _change_smoothing(self, by: int) -> None:
         wanted = self._smoothing + by
@@ -315,6 +333,11 @@ def part_of(state: FlightState, tag: str) -> Zoomed:
         return state.zoomed
     coarse = {trend.metric.tag: trend.curves for trend in state.trends} | {LOSS.tag: state.curves}
     return Zoomed(tag, coarse.get(tag, ()))
+
+
+def steps_of(stages: Sequence[StageCurve]) -> int:
+    """All steps of the route."""
+    return sum(stage.steps for stage in stages)
 
 
 def waiting(state: FlightState, glyphs: Glyphs) -> str:

@@ -6,6 +6,7 @@ drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cockpit.widgets.curves import StageCurve
@@ -57,11 +58,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast it goes; `left` and `spread` in seconds, `padding` a share."""
+    """How fast it goes; the time left and its range in seconds, `padding` a share, `done_at` a wall time."""
 
     samples_per_second: float | None = None
     left: float | None = None
-    spread: float | None = None
+    low: float | None = None
+    high: float | None = None
+    done_at: float | None = None
+    slower: float | None = None
     learning_rate: float | None = None
     gradient: float | None = None
     padding: float | None = None
@@ -114,6 +118,22 @@ class Metric:
 
     tag: str
     name: str
+
+
+LOSS = Metric("train/loss", "loss")
+
+
+@dataclass(slots=True)
+class ChartChoice:
+    """What the charts show and how, until another choice is made: it outlives the screen that it was made on."""
+
+    metric: Metric = LOSS
+    log: bool = False
+
+    def next_metric(self, metrics: Sequence[Metric]) -> None:
+        """The one after the present one, in a circle."""
+        at = metrics.index(self.metric) if self.metric in metrics else -1
+        self.metric = metrics[(at + 1) % len(metrics)]
 
 
 @dataclass(frozen=True, slots=True)

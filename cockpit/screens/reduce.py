@@ -14,6 +14,7 @@ from engine.data.labels import LABELS
 from engine.metrics.parse import prose
 from engine.runs.layout import parse_checkpoint_name
 from engine.runs.rows import Event, Scalar
+from engine.runs.status import Status
 
 MEMORY_TAGS = {
     "process": "memory/process",
@@ -79,14 +80,15 @@ def memory_view(latest: Mapping[str, Scalar]) -> Memory:
     return Memory(**values, silent=silent)
 
 
-def pace_view(
-    latest: Mapping[str, Scalar], rate: float | None, left: float | None, spread: float | None
-) -> Pace:
+def pace_view(latest: Mapping[str, Scalar], status: Status) -> Pace:
     """The newest figures about speed."""
     return Pace(
-        samples_per_second=rate,
-        left=left,
-        spread=spread,
+        samples_per_second=status.samples_per_second,
+        left=status.eta_seconds,
+        low=status.eta_low_seconds,
+        high=status.eta_high_seconds,
+        done_at=status.done_at,
+        slower=status.slower_than_planned,
         learning_rate=_value(latest, "train/lr"),
         gradient=_value(latest, "train/grad_norm"),
         padding=_value(latest, "train/padding"),

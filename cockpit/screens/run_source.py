@@ -135,7 +135,7 @@ class RunSource:
             curves=run_series.loss_curves(reader, stages, COLUMNS),
             trends=run_series.trends(reader, stages),
             memory=memory,
-            pace=reduce.pace_view(latest, status.samples_per_second, status.eta_seconds, status.eta_spread),
+            pace=reduce.pace_view(latest, status),
             events=tuple(reduce.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
         )
 

@@ -20,12 +20,14 @@ from cockpit.screens.base import RunScreen
 from cockpit.screens.brief import Brief
 from cockpit.screens.chosen import Chosen
 from cockpit.screens.confirm import Confirm
+from cockpit.screens.flight_state import LOSS
 from cockpit.screens.prompt import Prompt
 from cockpit.screens.reading import Reading
+from cockpit.screens.run_series import TRENDS
 from cockpit.screens.run_source import RunSource
 from cockpit.screens.runs_changes import Difference
 from cockpit.screens.runs_source import RunsSource
-from cockpit.screens.runs_state import RunRow, RunsState, RunsView
+from cockpit.screens.runs_state import RunRow, RunsChoice, RunsState, RunsView
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import Frame, clean, cut
@@ -70,11 +72,14 @@ class Runs(RunScreen[RunsSource]):
         glyphs: Glyphs,
         poll_seconds: float,
         clock: Callable[[], float] = time.time,
+        choice: RunsChoice | None = None,
     ) -> None:
+        """`choice` is what was chosen on such a screen before."""
         super().__init__(open_source, glyphs, poll_seconds)
         self._clock = clock
         self._chosen = paths.name
-        self.view = RunsView(RunsState(Brief(paths.name)))
+        self._choice = choice or RunsChoice()
+        self.view = RunsView(RunsState(Brief(paths.name)), marked=self._choice.marked)
 
     def body(self) -> Iterable[Widget]:
         yield RunHeader(header_of("runs"), self.glyphs, id="header")
@@ -92,6 +97,7 @@ class Runs(RunScreen[RunsSource]):
             else min(self.view.selected, max(0, len(names) - 1))
         )
         marked = tuple(name for name in self.view.marked if name in names)
+        self._choice.marked = marked
         drawn = self.view.drawn
         self.view = RunsView(state, selected, marked)
         if self.view.drawn != drawn or not state.curves:
@@ -104,10 +110,12 @@ class Runs(RunScreen[RunsSource]):
         table = self.query_one("#table", Panel)
         table.styles.height = min(len(view.state.rows) + 2, max(6, self.size.height * 2 // 5))
         table.show(view)
-        by_name = {curves.run: curves for curves in self.view.state.curves}
+        chart = self._choice.chart
+        known = (curves for curves in self.view.state.curves if curves.metric == chart.metric)
+        by_name = {curves.run: curves for curves in known}
         drawn = tuple(by_name[name] for name in self.view.drawn if name in by_name)
         if len(drawn) == len(self.view.drawn):  # until they are read, the ones before stay
-            self.query_one(Overlay).show(OverlayData(drawn, bool(self.view.marked)))
+            self.query_one(Overlay).show(OverlayData(drawn, bool(self.view.marked), chart.metric, chart.log))
 
     def back_out(self) -> bool:
         if not self.view.marked:
@@ -133,6 +141,12 @@ class Runs(RunScreen[RunsSource]):
             )
         elif action is keys.COMPARE:
             self._compare()
+        elif action is keys.SCALE:
+            self._choice.chart.log = not self._choice.chart.log
+            self._draw()
+        elif action is keys.METRIC:
+            self._choice.chart.next_metric([LOSS, *TRENDS])
+            self._want_curves()
         elif action is keys.RESUME:
             name = row.name
             self.start_engine(action, name, lambda: self._resume(name))
@@ -151,15 +165,16 @@ class Runs(RunScreen[RunsSource]):
     def _change(self, **changes: Any) -> None:
         drawn = self.view.drawn
         self.view = replace(self.view, **changes)
+        self._choice.marked = self.view.marked
         if self.view.drawn != drawn:
             self._want_curves()
         self._draw()
 
     def _want_curves(self) -> None:
-        names = self.view.drawn
+        names, metric = self.view.drawn, self._choice.chart.metric
 
         def job(source: RunsSource) -> None:
-            source.draw(names)
+            source.draw(names, metric)
 
         self.background.do(job)
 

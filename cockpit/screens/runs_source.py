@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cockpit.screens.brief import Brief
+from cockpit.screens.flight_state import LOSS, Metric
 from cockpit.screens.runs_state import RunCurves, RunRow, RunsState
 from cockpit.widgets.curves import StageCurve
 from engine.errors import UserError
@@ -32,6 +33,7 @@ class RunsSource:
         self._sizes: dict[str, tuple[Token, int]] = {}
         self._curves: dict[str, tuple[Token, RunCurves]] = {}
         self._drawn: tuple[str, ...] = ()
+        self._metric = LOSS
 
     def read(self) -> RunsState:
         runs = list_runs(self._directory)
@@ -47,9 +49,11 @@ class RunsSource:
             curves=tuple(self._curves_of(paths, tokens[paths.name]) for paths in drawn),
         )
 
-    def draw(self, names: Sequence[str]) -> None:
-        """Read the curves of these runs from now on."""
-        self._drawn = tuple(names)
+    def draw(self, names: Sequence[str], metric: Metric = LOSS) -> None:
+        """Read this series of these runs from now on."""
+        if metric != self._metric:
+            self._curves.clear()
+        self._drawn, self._metric = tuple(names), metric
 
     def paths(self, name: str) -> RunPaths:
         """The run of that name in the table."""
@@ -117,9 +121,9 @@ class RunsSource:
         if known is None or known[0] != token:
             try:
                 with open_reader(paths) as reader:
-                    known = (token, RunCurves(paths.name, _curves(reader)))
+                    known = (token, RunCurves(paths.name, _curves(reader, self._metric), self._metric))
             except UserError:  # the table says what is wrong with it
-                known = (token, RunCurves(paths.name, ()))
+                known = (token, RunCurves(paths.name, (), self._metric))
             self._curves[paths.name] = known
         return known[1]
 
@@ -163,12 +167,13 @@ def _best(reader: RunReader, tag: str) -> float | None:
     return max(values, default=None)
 
 
-def _curves(reader: RunReader) -> tuple[StageCurve, ...]:
+def _curves(reader: RunReader, metric: Metric) -> tuple[StageCurve, ...]:
     curves, offset = [], 0
     for entry in reader.stages_plan():
         stage, steps = str(entry["stage"]), int(entry["steps"])
-        raw = tuple(reader.series("train/loss", stage, columns=COLUMNS))
-        curves.append(StageCurve(stage, offset, steps, None, raw))
+        raw = tuple(reader.series(metric.tag, stage, columns=COLUMNS))
+        validation = tuple(reader.recent("val/loss", stage)) if metric == LOSS else ()
+        curves.append(StageCurve(stage, offset, steps, None, raw, validation))
         offset += steps
     return tuple(curves)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cockpit.screens.brief import Brief
-from cockpit.screens.flight_state import LIVE
+from cockpit.screens.flight_state import LIVE, LOSS, ChartChoice, Metric
 from cockpit.widgets.curves import StageCurve
 
 MOST_MARKED = 4
@@ -44,10 +44,19 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunCurves:
-    """The loss of one run over its route."""
+    """A series of one run over its route."""
 
     run: str
     curves: tuple[StageCurve, ...]
+    metric: Metric = LOSS
+
+
+@dataclass(slots=True)
+class RunsChoice:
+    """What was chosen on the Runs screen: it outlives the screen, which another run's opening closes."""
+
+    marked: tuple[str, ...] = ()
+    chart: ChartChoice = field(default_factory=ChartChoice)
 
 
 @dataclass(frozen=True, slots=True)

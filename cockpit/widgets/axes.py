@@ -70,10 +70,12 @@ class LogAxis:
             for value in (factor * 10.0**power for power in powers for factor in factors):
                 row = round((math.log10(value) - self.low) / (self.high - self.low) * (self.rows - 1))
                 if 0 <= row < self.rows and not labels.keys() & {row - 1, row, row + 1}:
-                    labels[row] = f"{value:.3g}" if 1e-3 <= value < 1e5 else f"{value:.0e}"
+                    labels[row] = figures.log_tick(value)
             if len(labels) >= 3:
                 break
-        return labels
+        # One label says nothing of the scale; then both ends are told, round or not.
+        ends = {0: self.low, self.rows - 1: self.high}
+        return labels if len(labels) > 1 else {row: figures.log_tick(10**end) for row, end in ends.items()}
 
 
 def log_axis(needed: tuple[float, float] | None, previous: Axis | None, rows: int) -> LogAxis:
@@ -118,7 +120,8 @@ def _snug(low: float, high: float, rows: int) -> YAxis:
         spacing = int((rows - 1) * step / (max(high, bottom + span) - bottom) + 1e-9)
         axis = YAxis(bottom, step, max(1, spacing), max(1, rows))
         cost = (axis.high - high) / span + 0.03 * spacing
-        if spacing >= 2 and axis.high >= high and cost < least:
+        # One tick says nothing of the scale: there has to be room for a second one.
+        if min(2, rows - 1) <= spacing <= rows - 1 and axis.high >= high and cost < least:
             best, least = axis, cost
         step = nice_step(step * 1.01)
     return best

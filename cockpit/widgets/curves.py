@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cockpit.widgets.axes import nice_step
 from engine.runs.rows import Bucket
@@ -108,34 +109,112 @@ def _ordered(x: float, low: float, high: float, previous: float) -> Points:
     return [(x, low), (x, high)]
 
 
+WARM_UP = 0.1
+"""Share of a stage's steps in which the loss falls from where it began: they do not rule the axis afterwards."""
+FAR = 3.0
+"""Quartile distances beyond the quartiles from which a value is an outlier, as Tukey's outer fences have it."""
+FENCED = 8
+"""Values that are needed to tell an outlier."""
+RECENT = 0.05
+
+
 def needed_range(
     curves: Sequence[StageCurve], smoothing: float, positive: bool = False
 ) -> tuple[float, float] | None:
-    """The values that must be visible: all but the rare first spikes. None when there is nothing to show.
+    """The values that have a place on the axis. None when there is nothing to show.
 
-    The highest hundredth of the raw values may leave the chart, unless it is recent: a loss that explodes now
-    must be seen. With `positive`, only values above zero count, as on a logarithmic axis.
+    Of each stage those after its warm-up that are no outliers; always the newest stretch of the mean and the
+    newest validation, for a loss that explodes now must be seen. A bar has its place where it does not take more
+    room than all the rest. With `positive`, only values above zero count, as on a logarithmic axis.
     """
-    recent: list[float] = []
-    must: list[float] = []
-    raw: list[float] = []
+    wanted: list[float] = []
+    newest: list[float] = []
     for curve in curves:
-        seen = [value for b in curve.raw for value in (finite(b.low), finite(b.high)) if value is not None]
-        if seen:
-            raw.extend(seen)
-            recent = seen[-2 * max(1, len(seen) // 20) :]
-        must.extend(value for _, value in curve.validation if finite(value) is not None and value is not None)
-        mean = [value for _, value in smooth(curve.raw, smoothing) if value is not None]
-        must.extend(mean[len(mean) // 10 :])
-    if not raw and not must:
+        begin = _warm_up(curve)
+        settled = [bucket for bucket in curve.raw if bucket.step_lo > begin]
+        raw = _kept([value for b in settled for value in (finite(b.low), finite(b.high))], positive)
+        marks = _kept([finite(value) for step, value in curve.validation if step > begin], positive)
+        wanted += [*_usual(raw), *_usual(marks), *marks[-1:]]
+        mean = _kept([value for _, value in smooth(curve.raw, smoothing)], positive)
+        if mean:
+            newest = mean[-max(1, int(RECENT * len(mean))) :]
+    wanted += newest
+    if not wanted:
         return None
-    must.extend(recent)
-    must.extend(curve.bar for curve in curves if curve.bar is not None and (curve.raw or curve.validation))
-    usual = sorted(raw)[: max(1, math.ceil(len(raw) * 0.99))]
-    everything = must + usual[:1] + usual[-1:]
-    if positive:
-        everything = [value for value in (*must, *usual) if value > 0]
-    return (min(everything), max(everything)) if everything else None
+    low, high = min(wanted), max(wanted)
+    room = max(high - low, abs(high) / 2)
+    bars = [curve.bar for curve in curves if curve.bar is not None and (curve.raw or curve.validation)]
+    near = [bar for bar in bars if low - room <= bar <= high + room and (bar > 0 or not positive)]
+    return min([low, *near]), max([high, *near])
+
+
+def robust_range(values: Iterable[float | None]) -> tuple[float, float] | None:
+    """The lowest and the highest of a plain series that are no outliers, after its warm-up; None if there is none."""
+    known = [finite(value) for value in values]
+    settled = _kept(known[int(WARM_UP * len(known)) :], False) or _kept(known, False)
+    usual = _usual(settled)
+    return (min(usual), max(usual)) if usual else None
+
+
+def _warm_up(curve: StageCurve) -> float:
+    """The last step of the warm-up, once what comes after it is most of what there is; before, -1."""
+    last = WARM_UP * curve.steps
+    after = sum(bucket.step_lo > last for bucket in curve.raw)
+    return last if curve.raw and 2 * after >= len(curve.raw) else -1.0
+
+
+def _kept(values: Iterable[float | None], positive: bool) -> list[float]:
+    return [value for value in values if value is not None and (value > 0 or not positive)]
+
+
+def _usual(values: Sequence[float]) -> list[float]:
+    """The values without outliers; of a few, which is usual cannot be told."""
+    if len(values) < FENCED:
+        return list(values)
+    ordered = sorted(values)
+    lower, upper = ordered[len(ordered) // 4], ordered[(3 * len(ordered)) // 4]
+    reach = FAR * (upper - lower)
+    return [value for value in values if lower - reach <= value <= upper + reach]
+
+
+def clipped(
+    stretches: Iterable[Points], low: float, high: float
+) -> tuple[list[Points], list[float], list[float]]:
+    """What of the stretches lies between `low` and `high`, and each x at which one is above, and below."""
+    inside: list[Points] = []
+    above: list[float] = []
+    below: list[float] = []
+    for stretch in stretches:
+        above += [x for x, y in stretch if y > high]
+        below += [x for x, y in stretch if y < low]
+        current: Points = [point for point in stretch[:1] if low <= point[1] <= high]
+        for before, after in pairwise(stretch):
+            part = _clipped_segment(before, after, low, high)
+            if part is None:
+                continue
+            if not current or current[-1] != part[0]:
+                if current:
+                    inside.append(current)
+                current = [part[0]]
+            current.append(part[1])
+        if current:
+            inside.append(current)
+    return inside, above, below
+
+
+def _clipped_segment(
+    before: tuple[float, float], after: tuple[float, float], low: float, high: float
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """The part of a segment between two heights; None if there is none."""
+    (x0, y0), (x1, y1) = before, after
+    if max(y0, y1) < low or min(y0, y1) > high:
+        return None
+
+    def held(x: float, y: float) -> tuple[float, float]:
+        edge = min(max(y, low), high)
+        return (x, y) if edge == y else (x0 + (x1 - x0) * (edge - y0) / (y1 - y0), edge)
+
+    return held(x0, y0), held(x1, y1)
 
 
 def x_ticks(
@@ -157,6 +236,20 @@ def x_ticks(
         stop = min(curve.steps - step // 3, int(end - curve.offset) + 1)
         ticks.extend((float(curve.offset + at), f"{at:,}") for at in range(begin, stop, step))
     return ticks
+
+
+def x_ends(curves: Sequence[StageCurve], first: float, last: float) -> list[tuple[float, str]]:
+    """(x, label) of the first and the last whole step between two places, counted within their stages."""
+    begun = [curve for curve in curves if curve.offset <= last]
+    if not begun or last <= first:
+        return []
+
+    def label(x: int) -> tuple[float, str]:
+        stage = next((curve for curve in reversed(begun) if curve.offset <= x), begun[0])
+        within = x - stage.offset
+        return float(x), f"{within:,}" if within else stage_letter(stage.stage)
+
+    return [label(math.ceil(first)), label(math.floor(last))]
 
 
 def stage_letter(stage: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from engine.durations import duration
 from engine.sizes import GIB
@@ -13,14 +14,37 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
-def time_left(seconds: float | None, spread: float | None) -> str:
-    """`left 5 h 40 ± 15 min`, or nothing while it is unknown; in coarse steps, so that it is not restless."""
+def time_left(seconds: float | None, low: float | None, high: float | None, done_at: float | None) -> str:
+    """`left 50-85 min, ~14:20`, or nothing while it is unknown; in coarse steps, so that it is not restless.
+
+    Without a time of day, which there is none of for a run that rests, only how long it takes.
+    """
     if seconds is None or not math.isfinite(seconds):
         return ""
-    left = f"left {duration(_coarse(seconds))}"
-    if spread is None or not math.isfinite(spread) or spread < 0.5:
-        return left
-    return f"{left} ± {duration(_coarse(spread))}"
+    clock = ""
+    if done_at is not None and seconds >= 90:
+        day = "%a " if seconds > 18 * 3600 else ""
+        clock = time.strftime(f", ~{day}%H:%M", time.localtime(done_at))
+    return f"left {_range(seconds, low, high)}{clock}"
+
+
+def _range(seconds: float, low: float | None, high: float | None) -> str:
+    """`50-85 min`, `5 h 20 - 6 h 50`; one number where both ends read alike."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return duration(_coarse(seconds))
+    least, most = duration(_coarse(low)), duration(_coarse(high))
+    if least == most:
+        return most
+    number, _, unit = least.partition(" ")
+    return f"{number}-{most}" if most.endswith(f" {unit}") and " " not in unit else f"{least} - {most}"
+
+
+def slower(times: float | None) -> str:
+    """`35 times slower than planned`, where it is twice as slow or more."""
+    if times is None or not math.isfinite(times) or times < 2:
+        return ""
+    told = f"{times:.2g}" if times < 10 else f"{5 * round(times / 5)}"
+    return f"{told} times slower than planned"
 
 
 def _coarse(seconds: float) -> float:
@@ -62,11 +86,23 @@ def value(number: float | None) -> str:
 def tick(value: float, step: float) -> str:
     """A label of the loss axis with as many digits as its step needs."""
     if abs(value) >= 1e5 or (0 < step < 1e-3):
-        return f"{value:.0e}"
+        return _scientific(value)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     if abs(step * 10**digits - round(step * 10**digits)) > 1e-6:
         digits += 1
     return f"{value:.{max(digits, 1) if step < 10 else 0}f}"
+
+
+def log_tick(value: float) -> str:
+    """A label of a logarithmic axis."""
+    return f"{value:.3g}" if 1e-3 <= value < 1e5 else _scientific(value)
+
+
+def _scientific(value: float) -> str:
+    """`7.5e-5`, in at most six cells."""
+    mantissa, _, power = f"{value:.1e}".partition("e")
+    short = f"{mantissa}e{int(power)}"
+    return "0" if value == 0 else short if len(short) <= 6 else f"{value:.0e}"
 
 
 def rate(value: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cockpit.screens.flight_state import FlightState, Memory
 from cockpit.widgets import figures
 from cockpit.widgets.glyphs import Glyphs
-from cockpit.widgets.lines import Frame, Line, clean, cut, width_of
+from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, width_of
 
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97
@@ -55,6 +55,7 @@ def planned_lines(state: FlightState) -> Frame:
             (f"{figures.rate(pace):>6}", "text"),
             (f" samples/s, {figures.rate(stage.planned_samples_per_second).strip()} planned", "dim"),
         ],
+        *in_role([words] if (words := figures.slower(state.pace.slower)) else [], "warn"),
     ]
 
 
@@ -73,6 +74,9 @@ def memory_line_frame(state: FlightState, width: int, height: int, glyphs: Glyph
     if state.pace.samples_per_second is None:
         return [line]
     rate: Line = [(figures.rate(state.pace.samples_per_second), "text"), (" samples/s ", "dim")]
+    slower = figures.slower(state.pace.slower)
+    if slower and width_of(line) + width_of(rate) + len(slower) + 4 <= width:
+        rate = [(slower + "  ", "warn"), *rate]
     gap = width - width_of(line) - width_of(rate)
     return [[*line, (" " * gap, "text"), *rate]] if gap >= 2 else [line]
 

@@ -21,6 +21,9 @@ class Glyphs:
     raw_sample: str
     mean_sample: str
     validation: str
+    validation_sample: str
+    above: str
+    below: str
     bar: str
     boundary: str
     crosshair: str
@@ -50,7 +53,6 @@ class Glyphs:
     eighths: str
     heights: str
     ellipsis: str
-    plus_minus: str
     times: str
     blocks: bool
     states: dict[str, str] = field(default_factory=dict)
@@ -67,6 +69,9 @@ UNICODE = Glyphs(
     raw_sample="⠒⠒",
     mean_sample="━━",
     validation="◆",
+    validation_sample="⠺⠂",
+    above="▴",
+    below="▾",
     bar="┄",
     boundary="│",
     crosshair="╌╎",
@@ -96,7 +101,6 @@ UNICODE = Glyphs(
     eighths=" ▏▎▍▌▋▊▉█",
     heights=" ▁▂▃▄▅▆▇█",
     ellipsis="…",
-    plus_minus="±",
     times="×",
     blocks=True,
     states={
@@ -116,6 +120,9 @@ ASCII = Glyphs(
     raw_sample="..",
     mean_sample="**",
     validation="o",
+    validation_sample="o",
+    above="^",
+    below="v",
     bar="-",
     boundary="|",
     crosshair="-|",
@@ -145,7 +152,6 @@ ASCII = Glyphs(
     eighths=" #",
     heights=" .:-=+*#",
     ellipsis="...",
-    plus_minus="+-",
     times="x",
     blocks=False,
     states={

@@ -1,12 +1,13 @@
-"""The loss of both stages over all their steps: raw, mean, validation, the bar to get under."""
+"""The loss of both stages over all their steps: raw, mean, validation, the bar to get under; or another series."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cockpit.screens.flight_state import LOSS, Metric, Wanted
 from cockpit.widgets import curves, figures, plot
-from cockpit.widgets.axes import YAxis, y_axis
-from cockpit.widgets.chart import FURNITURE, LABEL_WIDTH, floor, framed, layers, merge
+from cockpit.widgets.axes import Axis
+from cockpit.widgets.chart import FURNITURE, LABEL_WIDTH, axis_over, floor, framed, layers, merge
 from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.glyphs import UNICODE, Glyphs
 from cockpit.widgets.lines import Cell, Frame, Line, both_ends, cells, cut, width_of
@@ -20,10 +21,12 @@ class ChartData:
     curves: tuple[StageCurve, ...] = ()
     waiting: str = ""
     smoothing: float = 0.9
+    metric: Metric = LOSS
+    log: bool = False
 
 
 class LossChart(Still):
-    """Keeps its loss axis between frames, so that it rarely moves."""
+    """Keeps its upright axis between frames, so that it rarely moves."""
 
     DEFAULT_CSS = "LossChart { height: 1fr; min-height: 3; }"
 
@@ -31,19 +34,26 @@ class LossChart(Still):
         super().__init__(id=id)
         self._glyphs = glyphs
         self._data = ChartData()
-        self._axis: YAxis | None = None
+        self._axis: Axis | None = None
 
     def show(self, data: ChartData) -> None:
+        if data.metric != self._data.metric:
+            self._axis = None
         self._data = data
         self.redraw()
 
+    def wanted(self, metric: Metric, steps: float) -> Wanted:
+        """What has to be read of a series that is not at hand."""
+        return Wanted(metric.tag, 0.0, steps, 2 * max(40, self.size.width))
+
     def frame(self, width: int, height: int) -> Frame:
-        needed = curves.needed_range(self._data.curves, self._data.smoothing)
-        self._axis = y_axis(needed, self._axis, rows=max(1, height - FURNITURE))
-        return chart_frame(self._data, self._axis, width, height, self._glyphs)
+        data = self._data
+        rows = max(1, height - FURNITURE)
+        self._axis = axis_over(data.curves, data.smoothing, data.log, self._axis, rows)
+        return chart_frame(data, self._axis, width, height, self._glyphs)
 
 
-def chart_frame(data: ChartData, axis: YAxis, width: int, height: int, glyphs: Glyphs) -> Frame:
+def chart_frame(data: ChartData, axis: Axis, width: int, height: int, glyphs: Glyphs) -> Frame:
     """The whole chart: a line of legend, the curves with their axis on the left, the steps below."""
     legend = legend_line(data, width, glyphs)
     total = float(sum(curve.steps for curve in data.curves))
@@ -59,33 +69,35 @@ def chart_frame(data: ChartData, axis: YAxis, width: int, height: int, glyphs: G
 
 def legend_line(data: ChartData, width: int, glyphs: Glyphs) -> Line:
     """What the signs mean, then the newest values in columns that stay."""
+    loss = data.metric == LOSS
     left: Line = [
-        (" loss  ", "strong"),
+        (f" {data.metric.name}{', log' if data.log else ''}  ", "strong"),
         (glyphs.raw_sample, "raw"),
         (" raw  ", "dim"),
         (glyphs.mean_sample, "mean"),
         (" mean ", "dim"),
         (f"{data.smoothing:<5g}", "dim"),
-        (glyphs.validation, "mark"),
-        (" validation  ", "dim"),
-        (glyphs.bar * 2, "dim"),
-        (" bar", "dim"),
     ]
+    kept = len(left)
+    if loss:
+        left += [
+            (glyphs.validation_sample, "mark"),
+            (" validation  ", "dim"),
+            (glyphs.bar * 2, "dim"),
+            (" bar", "dim"),
+        ]
     running = next((curve for curve in reversed(data.curves) if curve.raw), None)
     if running is None:
         return left
     smoothed = curves.smooth(running.raw, data.smoothing)
     mean = next((value for _, value in reversed(smoothed) if value is not None), None)
     validation = running.validation[-1][1] if running.validation else None
-    right: Line = [
-        ("mean ", "dim"),
-        (figures.loss(mean), "mean"),
-        ("  validation ", "dim"),
-        (figures.loss(validation), "mark"),
-        (" ", "text"),
-    ]
+    newest = figures.loss(mean) if loss else figures.value(mean)
+    right: Line = [("mean ", "dim"), (newest, "mean"), (" ", "text")]
+    if loss:
+        right[-1:] = [("  validation ", "dim"), (figures.loss(validation), "mark"), (" ", "text")]
     if width_of(left) + width_of(right) + 1 > width:
-        left = left[:6]
+        left = left[:kept]
     return both_ends(left, right, width)
 
 

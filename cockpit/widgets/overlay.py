@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from cockpit.actions.runs import MARK
+from cockpit.screens.flight_state import LOSS, Metric
 from cockpit.screens.runs_state import RunCurves
 from cockpit.widgets import curves, plot
-from cockpit.widgets.axes import y_axis
-from cockpit.widgets.chart import FURNITURE, LABEL_WIDTH, Layer, floor, framed, merge
+from cockpit.widgets.axes import log_axis, y_axis
+from cockpit.widgets.chart import (
+    FURNITURE,
+    LABEL_WIDTH,
+    Layer,
+    floor,
+    framed,
+    line_layers,
+    mark_layers,
+    mean_lines,
+    merge,
+    upright,
+)
 from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.glyphs import UNICODE, Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, clip, cut
 from cockpit.widgets.runs_table import MARKS
 from cockpit.widgets.still import Still
+from engine.runs.rows import Bucket
 
 SMOOTHING = 0.9
 
@@ -24,6 +39,8 @@ class OverlayData:
 
     runs: tuple[RunCurves, ...] = ()
     marked: bool = False
+    metric: Metric = LOSS
+    log: bool = False
 
 
 class Overlay(Still):
@@ -46,49 +63,136 @@ class Overlay(Still):
 
 
 def overlay_frame(data: OverlayData, width: int, height: int, glyphs: Glyphs) -> Frame:
-    """A legend, then the means over a common axis of steps and losses."""
+    """A legend, then the means over a common axis, every stage beginning at the same place for all runs."""
+    runs, route = aligned(data.runs)
     legend = clip(_legend(data, glyphs), width)
-    longest = max((run.curves for run in data.runs), key=_steps, default=())
-    everything = [curve for run in data.runs for curve in run.curves]
-    needed = curves.needed_range(everything, SMOOTHING)
-    axis = y_axis(needed, None, max(1, height - FURNITURE))
-    canvas = plot.Canvas(width - LABEL_WIDTH - 1, height - FURNITURE, 0.0, float(_steps(longest)), axis)
+    needed = [
+        extent
+        for run in runs
+        if (extent := curves.needed_range(run.curves, SMOOTHING, positive=data.log)) is not None
+    ]
+    rows = max(1, height - FURNITURE)
+    whole = (min(low for low, _ in needed), max(high for _, high in needed)) if needed else None
+    axis = log_axis(whole, None, rows) if data.log else y_axis(whole, None, rows)
+    canvas = plot.Canvas(width - LABEL_WIDTH - 1, height - FURNITURE, 0.0, float(_steps(route)), axis)
     if canvas.width < 4 or canvas.height < 1:
         return [legend][:height]
-    if needed is None:
-        empty: Frame = [legend, [], [(" no loss recorded yet", "dim")]]
+    if not needed:
+        empty: Frame = [legend, [], [(f" no {data.metric.name} recorded yet", "dim")]]
         return empty[:height]
-    drawn = [_layers(run, index, canvas, glyphs) for index, run in enumerate(data.runs)]
+    drawn: list[Layer] = [
+        (plot.stamp(upright(stage.offset, canvas), canvas, glyphs.boundary), "faint")
+        for stage in route
+        if stage.offset > 0
+    ]
+    ends: list[tuple[int, int]] = []
+    for index, run in enumerate(runs):
+        role = f"curve_{index % len(MARKS) + 1}"
+        lines = [line for curve in run.curves for line in mean_lines(curve, SMOOTHING, canvas, glyphs)]
+        drawn += line_layers(lines, canvas, glyphs.mean, role, glyphs)
+        drawn += mark_layers(run.curves, canvas, role, glyphs)
+        ends.append(_end(lines, canvas, ends))
     # All letters lie over all lines: a run that ended early must still be found.
-    rows = merge([line for line, _ in drawn] + [letter for _, letter in drawn], canvas)
-    return [legend, *framed(rows, canvas, glyphs), *floor(longest, canvas, glyphs)]
+    drawn += [_letter(end, index, canvas) for index, end in enumerate(ends) if end != NOWHERE]
+    return [legend, *framed(merge(drawn, canvas), canvas, glyphs), *floor(route, canvas, glyphs)]
 
 
-def _layers(run: RunCurves, index: int, canvas: plot.Canvas, glyphs: Glyphs) -> tuple[Layer, Layer]:
-    """The mean of one run, and its letter where it ends."""
-    pixels = canvas.width * (2 if glyphs.blocks else 1)
-    lines: list[curves.Points] = []
-    for curve in run.curves:
-        mean = [(step, value, value) for step, value in curves.smooth(curve.raw, SMOOTHING)]
-        lines += curves.thin(mean, curve.offset, canvas.span, pixels)
-    role = f"curve_{index % len(MARKS) + 1}"
-    ends = [line[-1] for line in lines[-1:] if line]
-    letter = plot.stamp(ends, canvas, MARKS[index % len(MARKS)])
-    return (plot.draw(lines, canvas, glyphs.mean), role), (letter, role)
+NOWHERE = (-1, -1)
+
+
+def aligned(runs: Sequence[RunCurves]) -> tuple[list[RunCurves], tuple[StageCurve, ...]]:
+    """The runs with each stage at the place where the longest of them needs it to begin, and that route."""
+    longest: dict[str, int] = {}
+    for run in runs:
+        for curve in run.curves:
+            longest[curve.stage] = max(curve.steps, longest.get(curve.stage, 0))
+    route: list[StageCurve] = []
+    for stage in sorted(longest):  # stage_a comes before stage_b, whichever of the runs has them
+        route.append(StageCurve(stage, _steps(route), longest[stage], None))
+    offsets = {stage.stage: stage.offset for stage in route}
+    moved = [
+        replace(run, curves=tuple(replace(curve, offset=offsets[curve.stage]) for curve in run.curves))
+        for run in runs
+    ]
+    return moved, tuple(route)
+
+
+def twin(runs: Sequence[RunCurves], index: int) -> int | None:
+    """The first of the runs before that has the same curve, as far as both go; None if there is none."""
+    for before in range(index):
+        if _alike(runs[before].curves, runs[index].curves):
+            return before
+    return None
+
+
+def _alike(some: Sequence[StageCurve], others: Sequence[StageCurve]) -> bool:
+    by_stage = {curve.stage: curve.raw for curve in others}
+    pairs = [(curve.raw, by_stage.get(curve.stage, ())) for curve in some]
+    compared = [same_buckets(one, other) for one, other in pairs if one and other]
+    return bool(compared) and all(compared)
+
+
+def same_buckets(some: Sequence[Bucket], others: Sequence[Bucket]) -> bool:
+    """Whether two series agree wherever a bucket of one holds whole buckets of the other."""
+    wide, narrow = sorted((some, others), key=lambda one: one[0].step_hi - one[0].step_lo, reverse=True)
+    at = {bucket.step_lo: place for place, bucket in enumerate(narrow)}
+    found = False
+    for bucket in wide:
+        first = at.get(bucket.step_lo)
+        if first is None:
+            continue
+        last = first
+        while last + 1 < len(narrow) and narrow[last + 1].step_hi <= bucket.step_hi:
+            last += 1
+        parts = narrow[first : last + 1]
+        if parts[-1].step_hi != bucket.step_hi:
+            continue
+        steps = [part.step_hi - part.step_lo + 1 for part in parts]
+        mean = math.fsum(part.mean * n for part, n in zip(parts, steps, strict=True)) / sum(steps)
+        if math.isnan(mean) and math.isnan(bucket.mean):
+            continue
+        if not math.isclose(mean, bucket.mean, rel_tol=1e-9):
+            return False
+        found = True
+    return found
+
+
+def _end(
+    lines: Sequence[curves.Points], canvas: plot.Canvas, taken: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """Column and row of the run's letter: where it ends, or left of the letters that stand there."""
+    last = next((line[-1] for line in reversed(lines) if line), None)
+    if last is None:
+        return NOWHERE
+    column = min(max(canvas.column(last[0]), 0), canvas.width - 1)
+    row = min(max(canvas.row(last[1]), 0), canvas.height - 1)
+    while (column, row) in taken and column > 0:
+        column -= 1
+    return column, row
+
+
+def _letter(end: tuple[int, int], index: int, canvas: plot.Canvas) -> Layer:
+    column, row = end
+    rows = [" " * canvas.width] * canvas.height
+    rows[row] = rows[row][:column] + MARKS[index % len(MARKS)] + rows[row][column + 1 :]
+    return rows, f"curve_{index % len(MARKS) + 1}"
 
 
 def _legend(data: OverlayData, glyphs: Glyphs) -> Line:
-    line: Line = [(" mean loss (0.9)   ", "strong")]
+    line: Line = [(f" {data.metric.name}{', log' if data.log else ''}, mean 0.9   ", "strong")]
     for index, run in enumerate(data.runs):
         name = cut(clean(run.run), 24, glyphs.ellipsis)
+        same = twin(data.runs, index)
         line += [
             (f"{MARKS[index % len(MARKS)]} {glyphs.mean_sample}", f"curve_{index % len(MARKS) + 1}"),
-            (f" {name}   ", "text"),
+            (f" {name}", "text"),
+            (f" = {MARKS[same % len(MARKS)]}" if same is not None else "", "warn"),
+            ("   ", "text"),
         ]
     if not data.marked:
         line.append((f"{MARK.key_name} marks runs to lay over each other", "dim"))
     return line
 
 
-def _steps(stages: tuple[StageCurve, ...]) -> int:
+def _steps(stages: Iterable[StageCurve]) -> int:
     return sum(stage.steps for stage in stages)

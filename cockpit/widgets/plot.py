@@ -124,5 +124,26 @@ def stamp(points: Iterable[tuple[float, float]], canvas: Canvas, mark: str) -> l
     return ["".join(row) for row in rows]
 
 
+_BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The bit of each dot of a braille character, by column, from the top."""
+_DIAMOND = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
+
+
+def diamonds(points: Iterable[tuple[float, float]], canvas: Canvas) -> list[str]:
+    """Rows as `draw` makes them with a diamond of dots around each point: a row of cells is four of dots."""
+    if canvas.width < 1 or canvas.height < 1 or canvas.last <= canvas.first:
+        return _blank(canvas)
+    columns, rows = 2 * canvas.width, 4 * canvas.height
+    cells = [[0] * canvas.width for _ in range(canvas.height)]
+    for x, y in points:
+        column = _dot(x, canvas.first, canvas.last, columns)
+        row = rows - 1 - _dot(y, canvas.y.low, canvas.y.high, rows)
+        for across, down in _DIAMOND:
+            at, below = column + across, row + down
+            if 0 <= at < columns and 0 <= below < rows:
+                cells[below // 4][at // 2] |= _BRAILLE[at % 2][below % 4]
+    return ["".join(chr(0x2800 + cell) for cell in row) for row in cells]
+
+
 def _blank(canvas: Canvas) -> list[str]:
     return [" " * canvas.width] * canvas.height

@@ -12,7 +12,7 @@ from cockpit.widgets.lines import Cell, Frame, Line, clean, cut, pad
 from engine.durations import duration
 
 TITLE_WIDTH = 24
-FIGURES_WIDTH = 56
+FIGURES_WIDTH = 58
 
 
 def route_frame(state: FlightState, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -91,9 +91,10 @@ def _under_way(stage: StageView, state: FlightState, glyphs: Glyphs, digits: int
     if stage.epoch is not None:
         current = min(int(stage.epoch) + 1, max(1, int(stage.epochs)))
         line += [("  epoch ", "dim"), (f"{current}/{int(stage.epochs)}", "text")]
-    left = figures.time_left(state.pace.left, state.pace.spread)
-    if left and state.live:
-        line.append(("  " + left.replace("±", glyphs.plus_minus), "text"))
+    pace = state.pace
+    left = figures.time_left(pace.left, pace.low, pace.high, pace.done_at)
+    if left and (state.live or state.state == "parked"):
+        line.append(("  " + left, "text"))
     return line
 
 

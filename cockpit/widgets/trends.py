@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cockpit.screens.flight_state import FlightState, Trend
 from cockpit.widgets import figures
 from cockpit.widgets.axes import nice_step
-from cockpit.widgets.curves import StageCurve, finite
+from cockpit.widgets.curves import StageCurve, finite, robust_range
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame
 
@@ -81,15 +81,22 @@ def column_values(stages: Sequence[StageCurve], columns: int, peaks: bool) -> li
 
 
 def heights(values: Sequence[float | None], rows: int, glyphs: Glyphs) -> list[str]:
-    """Bars from zero up to a round number, in `rows` rows from the top."""
-    highest = max((value for value in values if value is not None), default=0.0)
-    top = nice_step(highest)
+    """Bars from zero up to a round number, in `rows` rows from the top; what is higher ends in a mark."""
+    extent = robust_range(values)
+    newest = next((value for value in reversed(values) if value is not None), 0.0)
+    top = nice_step(max(extent[1] if extent else 0.0, newest))
     steps = len(glyphs.heights) - 1
     levels = [
         0 if value is None else max(1, min(rows * steps, round(value / top * rows * steps)))
         for value in values
     ]
-    return [
+    bars = [
         "".join(glyphs.heights[min(steps, max(0, level - row * steps))] for level in levels)
         for row in reversed(range(rows))
     ]
+    beyond = [value is not None and value > top for value in values]
+    bars[:1] = [
+        "".join(glyphs.above if high else bar for bar, high in zip(row, beyond, strict=True))
+        for row in bars[:1]
+    ]
+    return bars

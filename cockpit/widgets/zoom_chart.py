@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cockpit.screens.flight_state import Metric, Wanted, Zoomed
+from cockpit.screens.flight_state import LOSS, Metric, Wanted, Zoomed
 from cockpit.widgets import curves, figures, plot
-from cockpit.widgets.axes import Axis, log_axis, y_axis
-from cockpit.widgets.chart import FURNITURE, LABEL_WIDTH, Layer, floor, framed, layers, level, merge, upright
+from cockpit.widgets.axes import Axis
+from cockpit.widgets.chart import (
+    FURNITURE,
+    LABEL_WIDTH,
+    Layer,
+    axis_over,
+    floor,
+    framed,
+    layers,
+    level,
+    merge,
+    upright,
+)
 from cockpit.widgets.curves import StageCurve, stage_letter
 from cockpit.widgets.glyphs import UNICODE, Glyphs
 from cockpit.widgets.lines import Frame, Line, both_ends, width_of
@@ -49,9 +60,13 @@ class ZoomChart(Still):
         self.window = Window.whole(float(max(1, sum(stage.steps for stage in stages))), newest(stages))
         self._axis = None
 
-    def show(self, data: Zoomed, stages: Sequence[StageCurve], smoothing: float) -> None:
+    def show(
+        self, data: Zoomed, stages: Sequence[StageCurve], smoothing: float, metric: Metric, log: bool
+    ) -> None:
         """`stages` are the whole run, `data` what was read of the part that is looked at."""
-        self._data, self._smoothing = data, smoothing
+        if metric != self.metric:
+            self._axis = None
+        self._data, self._smoothing, self.metric, self._log = data, smoothing, metric, log
         self.window = self.window.grown(newest(stages), float(max(1, sum(stage.steps for stage in stages))))
         self.redraw()
 
@@ -77,23 +92,10 @@ class ZoomChart(Still):
         self.window = moves[how]()
         self.redraw()
 
-    def choose(self, metric: Metric) -> None:
-        """Another series in the same window, drawn with the next `show`."""
-        self.metric, self._axis = metric, None
-
-    def switch_scale(self) -> None:
-        """Logarithmic, or even again."""
-        self._log = not self._log
-        self._axis = None
-        self.redraw()
-
     def frame(self, width: int, height: int) -> Frame:
         look = Look(self.metric, self.window, self._smoothing, self._log)
         self._axis = axis_for(self._data, look, self._axis, max(1, height - FURNITURE))
         return zoom_frame(self._data, look, self._axis, width, height, self._glyphs)
-
-
-LOSS = Metric("train/loss", "loss")
 
 
 def newest(stages: Sequence[StageCurve]) -> float:
@@ -105,8 +107,7 @@ def newest(stages: Sequence[StageCurve]) -> float:
 def axis_for(data: Zoomed, look: Look, previous: Axis | None, rows: int) -> Axis:
     """An axis for what lies in the window."""
     seen = [_seen(curve, look.window) for curve in data.curves]
-    needed = curves.needed_range(seen, look.smoothing, positive=look.log)
-    return log_axis(needed, previous, rows) if look.log else y_axis(needed, previous, rows)
+    return axis_over(seen, look.smoothing, look.log, previous, rows)
 
 
 def zoom_frame(data: Zoomed, look: Look, axis: Axis, width: int, height: int, glyphs: Glyphs) -> Frame:

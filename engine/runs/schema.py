@@ -63,6 +63,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # When the last step was, by the clock that neither jumps nor runs while the machine sleeps.
     ("ALTER TABLE progress ADD COLUMN stepped_monotonic REAL",),
+    # The time left is no number with an even spread: what slows a run down is more than what speeds it up.
+    ("ALTER TABLE progress ADD COLUMN eta_low REAL", "ALTER TABLE progress ADD COLUMN eta_high REAL"),
 )
 
 #: Endings of the files that SQLite keeps beside the database.

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import statistics
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from engine.runs.rows import END_STATES, json_from_db, text_from_db
 STALL_FACTOR = 6.0
 STALL_FLOOR_SECONDS = 90.0
 STALL_CAP_SECONDS = 900.0
+
+PACED_STEPS = 20
+"""Steps whose pace is held against the plan."""
 
 ATTEMPT_MARK = "=== attempt "
 """Begins the line of training.log with which the launcher opens an attempt."""
@@ -38,6 +42,10 @@ _JSON_KEYS = (
     "checkpoint",
     "pid",
     "error",
+    "eta_low_seconds",
+    "eta_high_seconds",
+    "done_at",
+    "slower_than_planned",
 )
 
 
@@ -59,7 +67,12 @@ class Status:
     checkpoint: str | None = None
     pid: int | None = None
     error: str | None = None
-    eta_spread: float | None = None
+    eta_low_seconds: float | None = None
+    eta_high_seconds: float | None = None
+    done_at: float | None = (
+        None  # wall time at which the stage is likely done; None where that waits for a person
+    )
+    slower_than_planned: float | None = None  # how many times
     note: str = ""
     message: str = ""  # of the last state event
     attempt: int = 0
@@ -93,9 +106,9 @@ def read_status(connection: sqlite3.Connection, paths: RunPaths, holder: Holder 
         "SELECT progress.*, stage.name AS stage_name, stage.plan FROM progress "
         "LEFT JOIN stage ON stage.id = progress.stage",
     )
-    state = _state(str(state_event["name"]), holder)
     alive = holder is not None
-    figures = _figures(progress, alive) if progress else {}
+    state = _state(str(state_event["name"]), holder)
+    figures = _figures(connection, progress, alive, state) if progress else {}
     return Status(
         run=paths.name,
         state=state,
@@ -121,7 +134,9 @@ def _state(written: str, holder: Holder | None) -> str:
     return written
 
 
-def _figures(progress: sqlite3.Row, alive: bool) -> dict[str, Any]:
+def _figures(
+    connection: sqlite3.Connection, progress: sqlite3.Row, alive: bool, state: str
+) -> dict[str, Any]:
     plan = json_from_db(progress["plan"]) or {}
     figures: dict[str, Any] = {
         "stage": progress["stage_name"],
@@ -130,15 +145,44 @@ def _figures(progress: sqlite3.Row, alive: bool) -> dict[str, Any]:
         "epoch": progress["epoch"],
         "loss": progress["loss"],
     }
+    if alive or state == "parked":
+        figures |= _time_left(progress, state)
     if alive:
         figures |= {
-            "eta_seconds": progress["eta_seconds"],
-            "eta_spread": progress["eta_spread"],
+            "slower_than_planned": _slower_than(plan.get("planned_samples_per_second"), connection, progress),
             "samples_per_second": progress["samples_per_second"],
             "memory_bytes": progress["memory_bytes"],
             "note": text_from_db(progress["note"]),
         }
     return figures
+
+
+def _time_left(progress: sqlite3.Row, state: str) -> dict[str, float | None]:
+    """What the engine told after its last step; a run that rests takes as long, from whenever it goes on."""
+    left = progress["eta_seconds"]
+    # An engine of an older version has no such columns, and it lives: the table stays as it is.
+    has_range = "eta_low" in progress.keys()  # noqa: SIM118
+    return {
+        "eta_seconds": left,
+        "eta_low_seconds": progress["eta_low"] if has_range else None,
+        "eta_high_seconds": progress["eta_high"] if has_range else None,
+        "done_at": progress["wall_time"] + left
+        if left is not None and state in ("training", "evaluating")
+        else None,
+    }
+
+
+def _slower_than(planned: Any, connection: sqlite3.Connection, progress: sqlite3.Row) -> float | None:
+    """How many times slower the latest steps were than planned: their median, which no single step moves."""
+    if not isinstance(planned, int | float) or planned <= 0:
+        return None
+    rows = connection.execute(
+        "SELECT value FROM scalar WHERE stage = ? AND tag = "
+        "(SELECT id FROM tag WHERE name = 'train/samples_per_second') ORDER BY step DESC LIMIT ?",
+        (progress["stage"], PACED_STEPS),
+    ).fetchall()
+    rates = [row["value"] for row in rows if row["value"] is not None and row["value"] > 0]
+    return planned / statistics.median(rates) if rates else None
 
 
 def _is_stalled(progress: sqlite3.Row | None, since: float) -> bool:

@@ -35,8 +35,8 @@ _SCALAR_BYTES = 150  # of memory, about, for a scalar that waits
 _PUT_PROGRESS = """
 INSERT OR REPLACE INTO progress (
     id, attempt, wall_time, stage, step, steps, epoch, loss, samples_per_second, eta_seconds, eta_spread,
-    memory_bytes, note, stepped, slowest_step, stepped_monotonic)
-VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    memory_bytes, note, stepped, slowest_step, stepped_monotonic, eta_low, eta_high)
+VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class RunWriter:
@@ -160,6 +160,8 @@ class RunWriter:
         eta_spread: float | None = None,
         memory_bytes: int | None = None,
         note: str = "",
+        eta_low: float | None = None,
+        eta_high: float | None = None,
     ) -> None:
         """Where the engine is now (one row, replaced). `steps` and `epoch` are the stage's."""
         now, steady = time.time(), time.monotonic()
@@ -180,7 +182,7 @@ class RunWriter:
             memory_bytes,
             text_to_db(note),
         )
-        last = (stepped[0], max(self._step_seconds, default=None), stepped[1])
+        last = (stepped[0], max(self._step_seconds, default=None), stepped[1], eta_low, eta_high)
         attempt = self._attempt
 
         def put(connection: sqlite3.Connection) -> None:

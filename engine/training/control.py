@@ -82,6 +82,11 @@ class Control:
         self._taking = threading.Lock()
         self.at_once = AtOnce(self._look_aside, self._give_up, signals.note)
         self.actions: dict[str, Action] = {}
+        self._held = 0.0
+
+    def working(self) -> float:
+        """A steady clock, in seconds, that stands while the engine holds."""
+        return time.monotonic() - self._held
 
     @property
     def state(self) -> str:
@@ -195,6 +200,13 @@ class Control:
             self._busy = False
 
     def _hold(self, reason: str, deadline: float | None) -> None:
+        began = time.monotonic()
+        try:
+            self._wait(reason, deadline)
+        finally:
+            self._held += time.monotonic() - began
+
+    def _wait(self, reason: str, deadline: float | None) -> None:
         before = self.enter("holding", reason)
         while deadline is None or time.monotonic() < deadline:
             for asked in self._commands():

@@ -2,9 +2,7 @@
 
 import gc
 import math
-import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from engine.training.device import device_of
 from engine.training.device_samplers import Gauges
 from engine.training.evaluation import Evaluator, Row, score
 from engine.training.loop import NonFinite, StageTrainer, StepRecord
+from engine.training.pace import DUTIES, Ahead, Pace, TimeLeft
 from engine.training.quarantine import FilmsFail, LostFilm
 from engine.training.randomness import seed_for
 from engine.training.sampling import Done
@@ -32,8 +31,11 @@ from engine.training.saving import Saver
 
 Result = TypeVar("Result")
 
-#: Steps whose wall time the time left is reckoned from.
-RECENT_STEPS = 50
+#: What duties take while none was timed, of a training step's time a sample: a forward pass, a report written.
+FORWARD, WRITTEN = 1 / 3, 10.0
+
+#: Stretches of an earlier engine's steps that a pace begins with.
+REMEMBERED = 16
 
 #: Seconds between two notes of how far an evaluation is.
 TELL_SECONDS = 0.5
@@ -57,7 +59,7 @@ class StageRun:
     gauges: Gauges
     saver: Saver
     _measured: dict[int, float] = field(default_factory=dict, init=False)
-    _seconds: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS), init=False)
+    _pace: Pace = field(default_factory=Pace, init=False)
     _last: dict[str, float] = field(default_factory=dict, init=False)
     _shown: StepRecord | None = field(default=None, init=False)
 
@@ -86,6 +88,7 @@ class StageRun:
 
         What the configuration does not let it bear makes it hold: it goes on when somebody continues.
         """
+        self._remember()
         while True:
             self.control.enter("training")
             self._show(None)
@@ -141,16 +144,19 @@ class StageRun:
 
     def _validation_loss(self, lowest: float | None) -> float:
         """Take the loss, store it and tell it; `lowest` is the best of the checkpoints so far."""
+        began = self.control.working()
         with self._evaluating():
             work = partial(self._loss, "validating")
             loss, samples = self._on_readable(self.validation, work)
+        took = self.control.working() - began
+        self._pace.duty("validation", took)
         self.writer.scalars(self.name, self.step, {"val/loss": loss})
         told = f"validation loss {loss:.3f}"
         if self.step > 0 and lowest is not None and loss < lowest:
             told += ", the lowest so far"
         if len(samples) < len(self.validation):
             told += f", on {len(samples)} of {len(self.validation)} samples"
-        self.writer.event("validation", told, stage=self.name, step=self.step, loss=loss)
+        self.writer.event("validation", told, stage=self.name, step=self.step, loss=loss, seconds=took)
         return loss
 
     def sample_cases(self) -> int:
@@ -158,10 +164,14 @@ class StageRun:
         stored = self._stored("case")
         if stored >= len(self._readable(self.cases)):
             return stored
+        began = self.control.working()
         with self._evaluating():
             rows, _ = self._on_readable(self.cases, partial(self._rows, "case", "sampling"))
             self._store(rows)
-            self.writer.event("sample", f"sampled {len(rows)} cases", stage=self.name, step=self.step)
+            took = self.control.working() - began
+            self._pace.duty("sample", took)
+            told = f"sampled {len(rows)} cases"
+            self.writer.event("sample", told, stage=self.name, step=self.step, seconds=took)
         return len(rows)
 
     def _score(self) -> None:
@@ -184,17 +194,12 @@ class StageRun:
             )
 
     def _train(self) -> None:
-        looked = time.monotonic()
         for record in self.trainer.steps():
+            self._pace.step(record.seconds)
             self._record_step(record)
             self._show(record)
-            asked = time.monotonic()
             self.control.poll()
-            looked += time.monotonic() - asked  # a hold is not the time of a step
             self._after(record.step)
-            now = time.monotonic()
-            self._seconds.append(now - looked)
-            looked = now
 
     def _hold(self, reason: str) -> None:
         self.writer.event("alert", reason, level="error", stage=self.name, step=self.step)
@@ -213,7 +218,9 @@ class StageRun:
             self._save_or_owe()
 
     def _save_or_owe(self) -> None:
+        began = self.control.working()
         self.saver.attempt(self._standing())
+        self._pace.duty("checkpoint", self.control.working() - began)
 
     def _standing(self, ended: Ended = "") -> Standing:
         loss = self._measured.get(self.step)
@@ -271,7 +278,7 @@ class StageRun:
 
     def _show(self, record: StepRecord | None, note: str = "") -> None:
         self._shown = record
-        left, spread = self._time_left()
+        left = self._time_left()
         self.writer.progress(
             self.name,
             self.step,
@@ -279,19 +286,53 @@ class StageRun:
             self.trainer.schedule.epoch_of(self.step),
             record.loss if record and not record.skipped else None,
             record.samples / record.seconds if record else None,
-            left,
-            spread,
+            left.seconds if left else None,
+            (left.high - left.low) / 2 if left else None,
             self.gauges.in_use(),
             note,
+            eta_low=left.low if left else None,
+            eta_high=left.high if left else None,
         )
 
-    def _time_left(self) -> tuple[float | None, float | None]:
-        """Seconds to the stage's last step and their spread, from the recent steps with all that fell due in them."""
-        if len(self._seconds) < 3:
-            return None, None
-        remaining = self.trainer.schedule.steps - self.step
-        deviation = statistics.stdev(self._seconds) / len(self._seconds) ** 0.5
-        return statistics.fmean(self._seconds) * remaining, deviation * remaining
+    def _time_left(self) -> TimeLeft | None:
+        """To the stage's end: its steps, what falls due among them, and the scores at last."""
+        steps = self.trainer.schedule.steps - self.step
+        training = self._pace.left(steps, {})
+        if training is None:
+            return None
+        a_step = self._samples_a_step()
+        cases, everyone = max(1, len(self.cases)), len(self.validation)
+        ahead = {
+            name: _times_ahead(cadence, self.step, steps, training.seconds)
+            for name, cadence, _ in self._duties
+        }
+        return self._pace.left(
+            steps,
+            {
+                "validation": Ahead(ahead["validation"] + 1, FORWARD * everyone / a_step),
+                "sample": Ahead(ahead["sample"] + 1 + everyone / cases, WRITTEN * cases / a_step),
+                "checkpoint": Ahead(ahead["checkpoint"] + 1, 1.0),
+            },
+        )
+
+    def _samples_a_step(self) -> int:
+        section = self.trainer.schedule.section
+        return section.batch_size * section.accumulation
+
+    def _remember(self) -> None:
+        """Begin with the pace of the engine before, where this one goes on in the midst of the stage."""
+        if not self.step:
+            return
+        rates = self._read(
+            lambda: self.reader.series("train/samples_per_second", self.name, columns=REMEMBERED)
+        )
+        for bucket in rates:
+            if math.isfinite(bucket.mean) and bucket.mean > 0:
+                self._pace.step(self._samples_a_step() / bucket.mean)
+        for event in self._read(lambda: self.reader.last_events(2 * DUTIES, ("validation", "sample"))):
+            seconds = event.data.get("seconds")
+            if event.stage == self.name and isinstance(seconds, int | float):
+                self._pace.duty(event.kind, seconds)
 
     def _stored(self, purpose: str) -> int:
         return self._read(lambda: sum(1 for _ in self.reader.samples(self.name, self.step, purpose)))
@@ -315,6 +356,13 @@ class StageRun:
         yield
         self._show(self._shown)
         self.control.enter(before)
+
+
+def _times_ahead(cadence: Cadence, step: int, steps: int, seconds: float) -> float:
+    """How often something is due in the `steps` after `step`, which take so many seconds."""
+    if cadence.steps is not None:
+        return (step + steps - 1) // cadence.steps - max(0, step - 1) // cadence.steps
+    return seconds / cadence.seconds if cadence.seconds else 0.0
 
 
 def _score_scalars(scores: dict[str, Any]) -> dict[str, float]:

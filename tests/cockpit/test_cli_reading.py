@@ -25,6 +25,7 @@ from engine.runs.store import RunWriter, open_writer
 STATUS_KEYS = [
     "run", "state", "stalled", "stage", "step", "steps", "epoch", "loss", "eta_seconds", "samples_per_second",
     "memory_bytes", "checkpoint", "pid", "error",
+    "eta_low_seconds", "eta_high_seconds", "done_at", "slower_than_planned",
 ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def training(paths: RunPaths, writer: RunWriter) -> Iterator[EngineLock]:
         writer.state("training")
         for step in (1, 2):
             writer.scalars("stage_a", step, {"train/loss": 2.5 / step, "train/grad_norm": math.nan})
-        writer.progress("stage_a", 2, 40, 0.05, 1.25, 2.0, 120.0, 4.0, 3 << 30)
+        writer.progress("stage_a", 2, 40, 0.05, 1.25, 2.0, 120.0, 4.0, 3 << 30, "", 100.0, 200.0)
         writer.checkpoint("stage_a-000002", "stage_a", 2, 10, kept=False)
         yield lock
 
@@ -115,16 +116,18 @@ def read(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_status_json(training: EngineLock, capsys: pytest.CaptureFixture[str]) -> None:
     status = json.loads(read(capsys, "status", "night", "--json"))
     assert list(status) == STATUS_KEYS
+    assert status.pop("done_at") > 120.0
     assert status == {
         "run": "night", "state": "training", "stalled": False, "stage": "stage_a", "step": 2, "steps": 40,
         "epoch": 0.05, "loss": 1.25, "eta_seconds": 120.0, "samples_per_second": 2.0,
         "memory_bytes": 3 << 30, "checkpoint": "stage_a-000002", "pid": os.getpid(), "error": None,
+        "eta_low_seconds": 100.0, "eta_high_seconds": 200.0, "slower_than_planned": None,
     }  # fmt: skip
 
 
 def test_status_in_words(training: EngineLock, capsys: pytest.CaptureFixture[str]) -> None:
     shown = read(capsys, "status", "night")
-    for words in ("● training", "stage A  step 2/40", "loss 1.250", "left 2 min", "stage_a-000002"):
+    for words in ("● training", "stage A  step 2/40", "loss 1.250", "left 2-3 min, ~", "stage_a-000002"):
         assert words in shown
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.watching import Story, rail, read_story, spark, watch_lines
+from cockpit.commands.watching import Story, rail, read_story, spark, spark_line, watch_lines
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
@@ -29,7 +29,9 @@ RUNNING = Status(
     epoch=1.5,
     loss=0.961,
     eta_seconds=620.0,
-    eta_spread=60.0,
+    eta_low_seconds=500.0,
+    eta_high_seconds=900.0,
+    slower_than_planned=34.8,
     samples_per_second=12.1,
     memory_bytes=1 << 30,
     checkpoint="stage_b-000200",
@@ -41,10 +43,11 @@ STORY = Story((3.0, 2.0, math.nan, 1.0), "02:14:51  stage B  step 200  validatio
 def test_a_run_on_a_few_lines() -> None:
     assert watch_lines(RUNNING, STORY, 40, UNICODE) == [
         "night   ● training",
-        "  stage B   step 300/600   epoch 1.50   left 10 min ± 60 s",
+        "  stage B   step 300/600   epoch 1.50   left 8-15 min",
         "  ━━━━━━━━━━━━━━━━━━╸───────────────────",
         "  raw loss 0.961   12.1 samples/s   1.00 GiB   stage_b-000200",
-        "  █▅ ▁",
+        "  35 times slower than planned",
+        "  █▅ ▁  1 to 3",
         "  02:14:51  stage B  step 200  validation loss 0.96",
     ]
 
@@ -75,10 +78,15 @@ def test_the_bar_is_as_wide_as_it_should_be(share: float) -> None:
 
 
 def test_a_long_curve_keeps_its_ends() -> None:
-    falling = spark([float(100 - step) for step in range(100)], 10)
+    falling = spark([float(100 - step) for step in range(100)], 10, (1.0, 100.0), UNICODE)
     assert len(falling) == 10 and falling[0] == "█" and falling[-1] == "▁"
-    assert spark([], 10) == "" and spark([math.nan, math.inf], 10) == "  "
-    assert spark([1.0, 1.0], 10) == "▁▁"
+    assert spark([], 10, None, UNICODE) == "" and spark([math.nan, math.inf], 10, None, UNICODE) == "  "
+    assert spark([1.0, 1.0], 10, (1.0, 1.0), UNICODE) == "▁▁"
+
+
+def test_the_first_losses_do_not_rule_the_line() -> None:
+    losses = [5.5, 4.0, *([0.2, 0.7] * 9)]
+    assert spark_line(losses, 40, UNICODE) == "▴▴" + "▁█" * 9 + "  0.2 to 0.7"
 
 
 def test_the_story_is_read_from_the_run(tmp_path: Path) -> None:

@@ -121,8 +121,10 @@ def test_nothing_to_show_needs_nothing() -> None:
 def test_the_bar_counts_once_there_is_a_curve() -> None:
     bare = StageCurve("stage_a", 0, 10, 2.0)
     assert needed_range([bare], 0.9) is None
-    begun = StageCurve("stage_a", 0, 10, 2.0, (bucket(1, 1.0),))
-    assert needed_range([begun], 0.9) == (1.0, 2.0)
+    begun = StageCurve("stage_a", 0, 10, 1.4, (bucket(1, 1.0),))
+    assert needed_range([begun], 0.9) == (1.0, 1.4)
+    far = StageCurve("stage_a", 0, 10, 9.0, (bucket(1, 1.0),))
+    assert needed_range([far], 0.9) == (1.0, 1.0)
 
 
 def test_steps_are_labelled_within_their_stage() -> None:

@@ -3,10 +3,13 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cockpit.widgets import plot
 from cockpit.widgets.axes import y_axis
-from cockpit.widgets.chart import FURNITURE
-from cockpit.widgets.curves import StageCurve, needed_range
+from cockpit.widgets.chart import FURNITURE, axis_over
+from cockpit.widgets.curves import StageCurve, clipped, needed_range
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.loss_chart import ChartData, chart_frame
@@ -55,9 +58,9 @@ def test_any_data_draws_at_any_size(values: list[float | None], size: tuple[int,
 
 def test_a_gap_stays_empty() -> None:
     """Between two stretches nothing is drawn."""
-    row = text(chart([1.0] * 20 + [math.nan] * 20 + [1.0] * 20, width=80, height=9))
+    row = text(chart([1.0] * 20 + [math.nan] * 20 + [1.0] * 20, width=80, height=9))[1:]
     drawn = [line for line in row if any("\u2800" < char <= "\u28ff" for char in line)]
-    middle = drawn[0][7 + 20 : 7 + 28]
+    middle = drawn[0][7 + 15 : 7 + 25]
     assert not any("\u2800" < char <= "\u28ff" for char in middle)
 
 
@@ -80,7 +83,7 @@ def test_it_says_what_is_what() -> None:
     lines = text(frame)
     assert "raw" in lines[0] and "validation" in lines[0] and "smooth" not in lines[0]
     assert lines[-1].split()[0] == "A" and "B" in lines[-1]
-    assert any("◆" in line for line in lines[1:])
+    assert UNICODE.validation_sample in lines[0]
     assert any("│" in line[20:] for line in lines[1:-2])
 
 
@@ -97,3 +100,65 @@ def test_waiting_words_stand_in_the_empty_chart() -> None:
     data = ChartData((), "… preparing   phantom 120/900")
     lines = text(chart_frame(data, y_axis(None, None, 9), 60, 12, UNICODE))
     assert any("phantom 120/900" in line for line in lines)
+
+
+def bucket(step: int, value: float) -> Bucket:
+    return Bucket(step, step, value, value, value)
+
+
+def settled(steps: int = 600) -> StageCurve:
+    """From 5.5 down to where all of interest lies; one validation point."""
+    raw = tuple(
+        bucket(step, 0.45 + 0.1 * math.sin(step * 12.9) + 5.0 * math.exp(-step / (0.03 * steps)))
+        for step in range(1, steps + 1)
+    )
+    return StageCurve("stage_a", 0, steps, 2.0, raw, ((steps // 2, 0.32),))
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_first_steps_do_not_rule_the_axis(log: bool) -> None:
+    """What lies beyond it has a mark at the edge, the bar a word."""
+    axis = axis_over([settled()], 0.9, log, None, 9)
+    top = 10**axis.high if log else axis.high
+    assert 0.55 < top < 1.5
+    lines = text(chart_frame(ChartData((settled(),)), axis, 80, 12, UNICODE))
+    assert "▴" in lines[1][7:12] and "▴ bar 2" in lines[1]
+    assert not any("▴" in line for line in lines[2:])
+    ascii_lines = text(chart_frame(ChartData((settled(),)), axis, 80, 12, ASCII))
+    assert "^" in ascii_lines[1] and all(line.isascii() for line in ascii_lines)
+
+
+def test_a_line_beyond_the_axis_does_not_run_along_its_edge() -> None:
+    inside, above, below = clipped([[(0.0, 5.0), (2.0, 5.0), (3.0, 1.0), (4.0, -1.0)]], 0.0, 3.0)
+    assert inside == [[(2.5, 3.0), (3.0, 1.0), (3.5, 0.0)]]
+    assert (above, below) == ([0.0, 2.0], [4.0])
+    assert clipped([[(0.0, 4.0), (1.0, -1.0)]], 0.0, 3.0)[0] == [[(0.2, 3.0), (0.8, 0.0)]]
+
+
+@given(st.floats(0.0, 5.0), st.integers(2, 30))
+def test_a_validation_point_lies_on_its_dot(value: float, rows: int) -> None:
+    """Not on the nearest row: its middle is off by half a dot at most."""
+    canvas = plot.Canvas(60, rows, 0.0, 100.0, axis_over([], 0.9, False, None, rows))
+    value = min(value, canvas.y.high)
+    lit = [
+        4 * row + down
+        for row, line in enumerate(plot.diamonds([(50.0, value)], canvas))
+        for char in line
+        for down in range(4)
+        if (ord(char) - 0x2800) & (0x09, 0x12, 0x24, 0xC0)[down]
+    ]
+    dots = 4 * rows - 1
+    middle = (max(set(lit), key=lit.count)) if 0 < value < canvas.y.high else None
+    if middle is not None:
+        assert abs((dots - middle) / dots * canvas.y.high - value) <= 1.01 * canvas.y.high / dots
+
+
+@pytest.mark.parametrize("rows", range(2, 30))
+@pytest.mark.parametrize("log", [False, True])
+def test_one_label_is_never_all(rows: int, log: bool) -> None:
+    for low, high in ((1.6e-6, 1.6e-6), (0.2, 0.7), (0.0, 88.0), (0.57, 414.0), (1.0, 1.1), (142.6, 143.2)):
+        curve = StageCurve("stage_a", 0, 9, None, (bucket(1, low), bucket(2, high)))
+        axis = axis_over([curve], 0.0, log, None, rows)
+        assert len(axis.labels()) >= 2
+        frame = text(chart_frame(ChartData((curve,), log=log), axis, 60, rows + FURNITURE, UNICODE))
+        assert len(frame[-1].split()) >= 2

@@ -1,5 +1,6 @@
 """The panels as text: what they say, and that they say it in the room they have."""
 
+import time
 from dataclasses import replace
 from types import ModuleType
 
@@ -74,12 +75,26 @@ def test_the_route_tells_step_epoch_and_time_left(kit: ModuleType) -> None:
     shown = text(route_frame(kit.a_state(300), 120, 2, UNICODE))
     assert "step 300 / 618" in shown
     assert "epoch 2/3" in shown
-    assert "left 4 min ± 14 s" in shown
+    assert "left 4-5 min" in shown
     assert "val loss 1.41 < 2.0" in shown and "F1 0.72" in shown
 
 
-def test_time_left_is_not_told_for_an_engine_that_is_gone(kit: ModuleType) -> None:
-    assert "left" not in text(route_frame(kit.a_state(state="parked"), 120, 2, UNICODE))
+def test_time_left_is_told_of_a_run_that_rests_and_not_of_one_that_is_gone(kit: ModuleType) -> None:
+    for state in ("holding", "parked", "evaluating"):
+        assert "left 4-5 min" in text(route_frame(kit.a_state(state=state), 120, 2, UNICODE))
+    assert "left" not in text(route_frame(kit.a_state(state="crashed"), 120, 2, UNICODE))
+
+
+def test_a_pace_far_from_the_plan_is_told_at_every_size(kit: ModuleType) -> None:
+    state = kit.a_state()
+    stages = (state.stages[0], replace(state.stages[1], planned_bytes=1e9, planned_samples_per_second=7.0))
+    slow = replace(state, stages=stages, pace=replace(state.pace, slower=34.8))
+    told = "35 times slower than planned"
+    assert told in text(gauges_frame(slow, 60, 12, UNICODE))
+    assert told in text(memory_line_frame(replace(slow, memory=Memory()), 80, 1, UNICODE))
+    assert (
+        figures.slower(1.4) == "" and figures.slower(None) == "" and figures.slower(2.44).startswith("2.4 ")
+    )
 
 
 def test_a_missed_bar_stands_out(kit: ModuleType) -> None:
@@ -247,7 +262,11 @@ def test_figures_keep_their_width() -> None:
     assert {len(figures.gigabytes(value)) for value in (None, 0, 3.4e9, 5e11, nan)} == {6}
     assert {len(figures.loss(value)) for value in (None, 0.0, 1.234, 99.99, 5432.1, nan, inf, 1e9)} == {5}
     assert {len(figures.rate(value)) for value in (None, 0.0, 9.99, 12.3, 999.0, nan)} == {4}
-    assert figures.time_left(None, 3.0) == "" and figures.time_left(600, None) == "left 10 min"
+    assert figures.time_left(None, 3.0, 4.0, None) == ""
+    assert figures.time_left(600, None, None, None) == "left 10 min"
+    assert figures.time_left(20_000, 19_000, 25_000, None) == "left 5 h 17 - 6 h 57"
+    told = time.strftime("%H:%M", time.localtime(1e9))
+    assert figures.time_left(4000, 3000, 5100, 1e9) == f"left 50-85 min, ~{told}"
 
 
 def test_a_rate_that_is_unknown_takes_no_line(kit: ModuleType) -> None:

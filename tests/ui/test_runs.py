@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,7 @@ from cockpit.screens.start import Start
 from cockpit.widgets.curves import StageCurve
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.overlay import OverlayData, overlay_frame
+from cockpit.widgets.overlay import OverlayData, aligned, overlay_frame
 from cockpit.widgets.runs_table import age_words, runs_frame, size_words
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
@@ -193,6 +194,78 @@ def test_the_letter_of_a_run_that_ended_early_is_not_drawn_over() -> None:
     early, long = curves("early", [2.0] * 40), curves("long", [2.0] * 100)
     body = overlay_frame(OverlayData((early, long), True), 120, 20, UNICODE)[1:]
     assert {"a", "b"} <= {part for line in body for part, role in line if str(role).startswith("curve")}
+
+
+def two_stages(name: str, steps_a: int, first: float, validation: float | None = None) -> RunCurves:
+    def raw(end: float) -> tuple[Bucket, ...]:
+        return tuple(bucket(step, end + first / step) for step in range(1, 41))
+
+    marks = ((20, validation),) if validation else ()
+    return RunCurves(
+        name,
+        (
+            StageCurve("stage_a", 0, steps_a, None, raw(1.0)),
+            StageCurve("stage_b", steps_a, 60, None, raw(0.5), marks),
+        ),
+    )
+
+
+def test_runs_are_aligned_at_the_first_step_of_each_stage() -> None:
+    short, long = two_stages("short", 40, 1.0), two_stages("long", 90, 2.0)
+    only_b = RunCurves("only", short.curves[1:])
+    moved, route = aligned([short, only_b, long])
+    assert [(stage.stage, stage.offset, stage.steps) for stage in route] == [
+        ("stage_a", 0, 90),
+        ("stage_b", 90, 60),
+    ]
+    assert [run.curves[-1].offset for run in moved] == [90, 90, 90]
+
+
+def test_equal_curves_are_told() -> None:
+    """Also of a run that is only on its way, and where one is read more coarsely."""
+    one, other = two_stages("one", 40, 1.0), two_stages("other", 40, 2.0)
+    part = RunCurves("part", (replace(one.curves[0], raw=one.curves[0].raw[:17]), one.curves[1]))
+    pairs = zip(one.curves[0].raw[::2], one.curves[0].raw[1::2], strict=True)
+    coarse_raw = tuple(
+        Bucket(a.step_lo, b.step_hi, min(a.low, b.low), max(a.high, b.high), (a.mean + b.mean) / 2)
+        for a, b in pairs
+    )
+    coarse = RunCurves("coarse", (replace(one.curves[0], raw=coarse_raw),))
+    legend = text(overlay_frame(OverlayData((other, one, part, coarse), True), 140, 20, UNICODE)[:1])
+    assert "b ━━ one   c ━━ part = b   d ━━ coarse = b" in legend and "other   b" in legend
+
+
+def test_letters_of_equal_curves_stand_side_by_side() -> None:
+    one, copy = two_stages("one", 40, 1.0), two_stages("copy", 40, 1.0)
+    assert "ba" in text(overlay_frame(OverlayData((one, copy), True), 120, 20, UNICODE)[1:])
+
+
+def test_validation_points_and_a_logarithmic_axis_under_the_runs() -> None:
+    bare, marked = two_stages("one", 40, 1.0), two_stages("one", 40, 1.0, 0.9)
+    without, shown = (
+        text(overlay_frame(OverlayData((run,), True), 120, 20, UNICODE)) for run in (bare, marked)
+    )
+    assert without != shown
+    log = text(overlay_frame(OverlayData((bare,), True, log=True), 120, 20, UNICODE))
+    assert "loss, log" in log and log.split("\n")[1:] != without.split("\n")[1:]
+
+
+async def test_marks_series_and_scale_stay_when_a_run_is_opened(kit: ModuleType, two) -> None:
+    app = kit.app_on_run(two[0])
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(kit, pilot, app)
+        await kit.until(pilot, lambda: "a ━━ first" in kit.shown(app))
+        await pilot.press("space", "j", "space", "l", "m")
+        await kit.until(pilot, lambda: "samples/s, log" in kit.shown(app))
+        await pilot.press("m")
+        await kit.until(pilot, lambda: "learning rate, log" in kit.shown(app))
+        await pilot.press("enter")
+        await kit.until(pilot, lambda: app.paths == two[1] and "✖ crashed" in kit.shown(app))
+        screen = await open_runs(kit, pilot, app)
+        assert screen.view.marked == ("first", "second")
+        await kit.until(
+            pilot, lambda: "learning rate, log" in kit.shown(app) and "b ━━ second" in kit.shown(app)
+        )
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])

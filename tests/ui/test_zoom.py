@@ -200,6 +200,10 @@ def test_columns_of_a_small_chart() -> None:
     assert column_values([], 3, peaks=False) == [None] * 3
 
 
+def test_a_first_spike_does_not_rule_a_small_chart() -> None:
+    assert heights([900.0, *([1.0, 2.0] * 9)], 1, UNICODE) == ["▴" + "▄█" * 9]
+
+
 def test_bars_stand_on_zero_under_a_round_number() -> None:
     assert heights([0.0, 5.0, 10.0, None], 1, UNICODE) == ["▁▄█ "]
     assert heights([10.0, 5.0], 2, UNICODE) == ["█ ", "██"]
@@ -329,6 +333,27 @@ async def test_the_engine_is_steered_from_the_chart_too(kit: ModuleType) -> None
         await opened(kit, pilot, app)
         await pilot.press("space")
         await kit.until(pilot, lambda: source.asked == ["hold"])
+
+
+async def test_series_and_scale_work_on_flight_and_stay(kit: ModuleType) -> None:
+    """In the zoom, back on Flight, and where the run is opened anew."""
+    source = kit.FakeSource(kit.a_state())
+    app = kit.app_on(source)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await kit.until(pilot, lambda: "● training" in kit.shown(app))
+        await pilot.press("l")
+        await kit.until(pilot, lambda: " loss, log " in kit.shown(app))
+        await pilot.press("m")
+        await kit.until(pilot, lambda: " learning rate, log " in kit.shown(app))
+        await kit.until(pilot, lambda: source.wanted is not None and source.wanted.tag == "train/lr")
+        await pilot.press("z")
+        await kit.until(pilot, lambda: "B step 300" in kit.shown(app))
+        assert " learning rate, log " in kit.shown(app)
+        await pilot.press("l", "z")
+        await kit.until(pilot, lambda: "newest report" in kit.shown(app))
+        assert " learning rate  " in kit.shown(app)
+        app.open_run(app.paths)
+        await kit.until(pilot, lambda: " learning rate  " in kit.shown(app) and source.wanted is not None)
 
 
 async def test_keys_of_the_chart_say_that_it_is_not_open(kit: ModuleType) -> None:

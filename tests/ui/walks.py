@@ -232,6 +232,8 @@ async def runs(kit: ModuleType, request: Request) -> None:
         await walk.until(walk.sees("a ━━ first", *(paths.name for paths in crowd[:8])))
         await _list(walk, "runs", "run", [paths.name for paths in crowd])
         await walk.take("runs.mark", walk.points("a first"))
+        await walk.take("runs.scale", walk.sees("loss, log"))
+        await walk.take("runs.metric", walk.sees("samples/s, log"))
         await walk.press("j")
         await walk.until(walk.points("second"))
         await walk.take("runs.compare", walk.over(Reading, "lora.rank"))

@@ -13,6 +13,7 @@ from engine.runs.store import RunReader, RunWriter, status_of
 KEYS = [
     "run", "state", "stalled", "stage", "step", "steps", "epoch", "loss", "eta_seconds", "samples_per_second",
     "memory_bytes", "checkpoint", "pid", "error",
+    "eta_low_seconds", "eta_high_seconds", "done_at", "slower_than_planned",
 ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_end_states_stay(writer: RunWriter, reader: RunReader, state: str) -> No
 def test_figures(writer: RunWriter, reader: RunReader, lock: EngineLock) -> None:
     writer.state("training", "here we go")
     writer.plan([{"stage": "stage_a", "steps": 40}])
-    writer.progress("stage_a", 3, None, 0.5, 1.25, 2.0, 60.0, 5.0, 1 << 30, "note")
+    writer.progress("stage_a", 3, None, 0.5, 1.25, 2.0, 60.0, 5.0, 1 << 30, "note", 50.0, 90.0)
     status = reader.status()
     assert (status.stage, status.step, status.steps, status.epoch, status.loss) == (
         "stage_a",
@@ -65,12 +66,39 @@ def test_figures(writer: RunWriter, reader: RunReader, lock: EngineLock) -> None
         0.5,
         1.25,
     )
-    assert (status.samples_per_second, status.eta_seconds, status.eta_spread) == (2.0, 60.0, 5.0)
+    assert (status.samples_per_second, status.eta_seconds) == (2.0, 60.0)
+    assert (status.eta_low_seconds, status.eta_high_seconds) == (50.0, 90.0)
+    assert status.done_at == pytest.approx(time.time() + 60, abs=30)
     assert (status.memory_bytes, status.note, status.message) == (1 << 30, "note", "here we go")
     lock.close()
     status = reader.status()
     assert (status.step, status.loss) == (3, 1.25)
     assert (status.eta_seconds, status.samples_per_second, status.memory_bytes) == (None, None, None)
+
+
+@pytest.mark.parametrize(("state", "clock"), [("evaluating", True), ("holding", False), ("parked", False)])
+def test_the_time_left_stays_while_the_run_rests_or_is_judged(
+    writer: RunWriter, reader: RunReader, lock: EngineLock, state: str, clock: bool
+) -> None:
+    """Without a time of day where it waits for a person."""
+    writer.state("training")
+    writer.progress("stage_a", 3, 40, eta_seconds=60.0, eta_low=50.0, eta_high=90.0)
+    writer.state(state)
+    if state == "parked":
+        lock.close()
+    status = reader.status()
+    assert (status.eta_seconds, status.eta_low_seconds, status.eta_high_seconds) == (60.0, 50.0, 90.0)
+    assert (status.done_at is not None) is clock
+
+
+def test_a_pace_that_was_not_planned_is_told(writer: RunWriter, reader: RunReader, lock: EngineLock) -> None:
+    writer.plan([{"stage": "stage_a", "steps": 40, "planned_samples_per_second": 7.0}])
+    writer.state("training")
+    for step in range(1, 30):
+        rate = 900.0 if step == 25 else 0.2
+        writer.scalars("stage_a", step, {"train/samples_per_second": rate})
+        writer.progress("stage_a", step, 40)
+    assert reader.status().slower_than_planned == pytest.approx(35.0)
 
 
 def test_error_of_this_attempt_explains_the_end(writer: RunWriter, reader: RunReader) -> None:
