@@ -42,7 +42,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "generate and score, with baselines"),
     "report": ("report", "let a run's model write its report for images of your own"),
     "export": ("export", "write a run's adapter or merged model, checked, with a model card"),
-    "check": ("check", "say what is wrong with a Python, the machine or a configuration, and mend it"),
+    "check": ("check", "say what is wrong with a Python, the machine or a configuration, and fix it"),
     "data": ("data", "make phantom data, build or import a curriculum"),
     "service": ("service", "go on after a reboot with what was interrupted"),
     "model": ("model", "fetch, inspect or convert a base model"),

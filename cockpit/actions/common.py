@@ -21,7 +21,7 @@ GO: dict[str, Action[object]] = {
     for key, name, title, help in (
         ("1", "flight", "Flight", "Is it well, how far is it, what did it last write."),
         ("2", "samples", "Samples", "What the model wrote beside the reference."),
-        ("3", "setup", "Setup", "What is wrong with this machine, and what mends it."),
+        ("3", "setup", "Setup", "What is wrong with this machine, and what fixes it."),
         ("4", "data", "Data", "What the run learns from, as the model reads it."),
         ("5", "runs", "Runs", "All runs, and their curves over each other."),
         ("6", "log", "Log", "training.log, and what went wrong in it."),

@@ -26,6 +26,9 @@ RESERVED = {
 }
 """Keys that stay what they are, and why."""
 
+RENAMED = {"setup.mend": "setup.fix"}
+"""Actions that a file of keys may still name as they were once called."""
+
 
 def keymap_path(environment: Mapping[str, str] = os.environ) -> Path:
     """Where the file is looked for."""
@@ -47,8 +50,8 @@ def read_keymap(path: Path) -> dict[str, str]:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     moved: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for line, id, words in _entries(text, path):
-        where = f"{path}:{line}"
+    for line, given, words in _entries(text, path):
+        id, where = RENAMED.get(given, given), f"{path}:{line}"
         if id not in known_ids():
             near = nearest(id, known_ids())
             hint = f"did you mean {near}?" if near else "the README's key table names them all"

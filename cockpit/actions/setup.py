@@ -17,12 +17,12 @@ def _mend_reason(view: SetupView) -> str:
     if view.plan is not None:
         return _busy(view)
     if view.state.doing == "checking" and view.state.fails:
-        return "the mend is still being worked out"
-    return "no command mends this: its why says what does" if view.state.fails else "nothing fails"
+        return "the fix is still being worked out"
+    return "no command fixes this: its why says what does" if view.state.fails else "nothing fails"
 
 
 def _undo_reason(view: SetupView) -> str:
-    return _busy(view) if view.state.undoable else "there is no mend to take back"
+    return _busy(view) if view.state.undoable else "there is no fix to take back"
 
 
 def _copy_reason(view: SetupView) -> str:
@@ -36,7 +36,7 @@ def _needs_finding(view: SetupView) -> str:
 
 
 def _needs_output(view: SetupView) -> str:
-    return "" if view.state.output else "nothing was mended since the app began"
+    return "" if view.state.output else "nothing was fixed since the app began"
 
 
 def _download_reason(view: SetupView) -> str:
@@ -62,10 +62,10 @@ def _output_label(view: SetupView) -> str:
 
 
 MEND: SetupAction = Action(
-    "setup.mend",
+    "setup.fix",
     "f",
-    "mend",
-    "Show what mends it, ask, do it, check again.",
+    "fix",
+    "Show what fixes it, ask, do it, check again.",
     0,
     steers=True,
     reason=_mend_reason,
@@ -74,7 +74,7 @@ UNDO: SetupAction = Action(
     "setup.undo",
     "u",
     "undo",
-    "Take the last mend back, byte for byte. Asks.",
+    "Take the last fix back, byte for byte. Asks.",
     1,
     dangerous=True,
     steers=True,
@@ -118,7 +118,7 @@ OUTPUT: SetupAction = Action(
     "setup.output",
     "o",
     "output",
-    "What the last mend said, and back.",
+    "What the last fix said, and back.",
     7,
     reason=_needs_output,
     label_now=_output_label,

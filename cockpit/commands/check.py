@@ -31,22 +31,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
     changes = parser.add_mutually_exclusive_group()
-    changes.add_argument("--mend", action="store_true", help="show what would mend it, ask, and do it")
-    changes.add_argument("--undo", action="store_true", help="take the last mend back, byte for byte")
-    parser.add_argument("--yes", action="store_true", help="with --mend or --undo: do not ask")
+    changes.add_argument(
+        "--fix", "--mend", action="store_true", help="show what would fix it, ask, and do it"
+    )
+    changes.add_argument("--undo", action="store_true", help="take the last fix back, byte for byte")
+    parser.add_argument("--yes", action="store_true", help="with --fix or --undo: do not ask")
     add_runs(parser)
     parser.epilog = (
         "Exit code 1 if anything fails.\n\n"
         "examples:\n  cxr-cockpit check\n  cxr-cockpit check --device\n"
-        "  cxr-cockpit check --python ~/old/.venv/bin/python --mend"
+        "  cxr-cockpit check --python ~/old/.venv/bin/python --fix"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.yes and not (options.mend or options.undo):
-        raise UserError("--yes says yes to --mend or --undo; give one of them")
-    if options.device and (options.mend or options.undo):
-        raise UserError("--device tries what is there: mend first, then try")
+    if options.yes and not (options.fix or options.undo):
+        raise UserError("--yes says yes to --fix or --undo; give one of them")
+    if options.device and (options.fix or options.undo):
+        raise UserError("--device tries what is there: fix first, then try")
     if options.config and not options.config.exists():
         near = nearest_file(options.config, ".yaml")
         hint = f"; did you mean {near}?" if near else ""
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             raise UserError("--device tries the Python that cxr-cockpit trains with: leave --python out")
         check.trial = True
     _look(check, options.json)
-    if options.mend:
+    if options.fix:
         return _mend(check, options)
     if options.json:
         print_json(check.as_json())
@@ -101,9 +103,9 @@ def _mend(check: Check, options: argparse.Namespace) -> int:
         if options.json:
             print_json(check.as_json())
         elif check.ok:
-            print("nothing to mend")
+            print("nothing to fix")
         else:
-            print("nothing here can be mended by a command: see why above")
+            print("nothing here can be fixed by a command: see why above")
         return 0 if check.ok else 1
     say = _to_stderr if options.json else _to_stdout
     for line in ("", *plan_lines(plan)):
@@ -135,7 +137,7 @@ def _undo(target: Target, options: argparse.Namespace) -> int:
     prefix = prefix_of(target)
     last = newest(prefix)
     if last is None:
-        raise UserError(f"{prefix}: there is no mend to undo")
+        raise UserError(f"{prefix}: there is no fix to undo")
     say = _to_stderr if options.json else _to_stdout
     say(f"puts {len(last.kept)} files back as they were before: {', '.join(last.what)}")
     if not _agreed("Do this?", options.yes):
@@ -192,7 +194,7 @@ def _own_packages(error: Exception, as_json: bool) -> int:
         )
     else:
         print(f"{MARKS['fail']}  {finding['title']}\n        found    {finding['found']}")
-        print(f"        mend     {shlex.join(fix)}")
+        print(f"        fix      {shlex.join(fix)}")
     return 1
 
 

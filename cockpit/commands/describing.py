@@ -108,5 +108,5 @@ def how_to_go_on(status: Status, paths: RunPaths) -> str:
         "parked": f"go on with {command}",
         "stopped": f"the next stage: {command}; the same one: add --same-stage",
         "crashed": f"go on from the last checkpoint with {command}",
-        "failed": f"when it is mended, go on with {command}",
+        "failed": f"when it is fixed, go on with {command}",
     }.get(status.state, "")

@@ -28,7 +28,7 @@ def finding_block(finding: Finding) -> Iterable[str]:
     for label, text in finding_texts(finding):
         yield from _wrapped(label, text)
     for command in finding.fix:
-        yield f"        {'mend':<9}{one_line(shlex.join(command))}"
+        yield f"        {'fix':<9}{one_line(shlex.join(command))}"
 
 
 def finding_texts(finding: Finding) -> Iterable[tuple[str, str]]:

@@ -121,8 +121,8 @@ class Setup(RunScreen[BaseModelSource]):
         before = self.view.state
         if (state.python, state.config) != (before.python, before.config):
             self._aim(state)
-        opened = self.view.output_open or (state.doing == "mending" and before.doing != "mending")
-        done = before.doing == "mending" and state.doing != "mending"
+        opened = self.view.output_open or (state.doing == "fixing" and before.doing != "fixing")
+        done = before.doing == "fixing" and state.doing != "fixing"
         self._show(state=state, output_open=opened and not done)
         if state.news and state.news != before.news:
             self.app.notify(
@@ -205,7 +205,7 @@ def download_question(base: BaseModel) -> tuple[str, ...]:
 def undo_question(state: SetupState) -> tuple[str, ...]:
     """What is put back, and what got worse if anything did."""
     worse = [clean(title)[:52] for title in state.worse[:3]]
-    lines = ["Since the mend this fails:", *worse, ""] if worse else []
+    lines = ["Since the fix this fails:", *worse, ""] if worse else []
     names = ", ".join(state.undoable)
     return (
         *lines,

@@ -26,4 +26,4 @@ class Agree(Question):
 
     def lines(self) -> Frame:
         width = min(WIDTH, self.app.size.width - 6)
-        return [[("mend?", "strong")], [], *plan_frame(self._view, width, self._glyphs)]
+        return [[("fix?", "strong")], [], *plan_frame(self._view, width, self._glyphs)]

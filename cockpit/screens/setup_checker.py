@@ -138,7 +138,7 @@ class Checker(threading.Thread):
             return
         before = {one.id for one in self._state.fails}
         alone_before = self._facts.broken_alone()
-        self._set(doing="mending", output=(), news="", worse=())
+        self._set(doing="fixing", output=(), news="", worse=())
         well, _ = carry_out(plan, self._facts, self._say)
         self._check(self._config, None, both=True)
         worse = tuple(one.title for one in self._state.fails if one.id not in before)
@@ -154,7 +154,7 @@ class Checker(threading.Thread):
         self._set(doing="undoing", output=(), news="", worse=())
         _, count = undo_last(str(self._facts.start["prefix"]))
         self._check(self._config, None)
-        self._set(news=f"{count} files are as they were before the mend")
+        self._set(news=f"{count} files are as they were before the fix")
 
     def _say(self, line: str) -> None:
         self._set(output=(*self._state.output, line)[-LINES_KEPT:])
@@ -162,13 +162,13 @@ class Checker(threading.Thread):
 
 def _outcome(well: bool, fails: int, worse: bool) -> str:
     if worse:
-        return f"the mend made something worse; {keys.UNDO.key_name} takes it back"
+        return f"the fix made something worse; {keys.UNDO.key_name} takes it back"
     if not well:
         return (
-            f"a command of the mend failed, {keys.OUTPUT.key_name} shows it; "
+            f"a command of the fix failed, {keys.OUTPUT.key_name} shows it; "
             f"{keys.UNDO.key_name} takes back what it changed"
         )
-    return "mended: nothing fails" if not fails else f"done; {fails} still to mend"
+    return "fixed: nothing fails" if not fails else f"done; {fails} still to fix"
 
 
 def _given(check: Check) -> dict[str, Plan]:

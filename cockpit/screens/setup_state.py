@@ -11,7 +11,7 @@ from engine.setup_check.finding import Finding
 if TYPE_CHECKING:
     from engine.setup_check.plan import Plan
 
-Doing = Literal["", "checking", "mending", "undoing"]
+Doing = Literal["", "checking", "fixing", "undoing"]
 EVERYWHERE = ("interpreter", "packages", "imports")
 """Groups that are about the Python, and so about every run."""
 

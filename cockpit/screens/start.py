@@ -122,7 +122,7 @@ def start_lines(machine: str) -> Frame:
         [("cxr-cockpit", "strong")],
         [],
         [(demo, "key"), ("fly the demo        ", "text"), ("about 10 minutes, nothing needed", "dim")],
-        [(check, "key"), ("check this machine  ", "text"), ("what is wrong, why, what mends it", "dim")],
+        [(check, "key"), ("check this machine  ", "text"), ("what is wrong, why, what fixes it", "dim")],
         [(config, "key"), ("open a config       ", "text"), ("train on your own data", "dim")],
         [],
         [(machine, "dim")],

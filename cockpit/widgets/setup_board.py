@@ -50,7 +50,7 @@ def setup_header(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Fr
 
 def badge(fails: int, glyphs: Glyphs) -> Line:
     """`✖ 2 to mend`, or nothing."""
-    return [(f"   {glyphs.states['failed']} {fails} to mend", "bad")] if fails else []
+    return [(f"   {glyphs.states['failed']} {fails} to fix", "bad")] if fails else []
 
 
 def setup_frame(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:
@@ -166,10 +166,10 @@ def _mend_lines(view: SetupView, one: Finding, width: int, glyphs: Glyphs) -> Fr
     room = width - LABEL
     if not one.fix:
         pending = view.state.doing == "checking" and one.status == "fail" and bool(one.repairs)
-        return labelled("mend", ["being worked out"], "dim") if pending else []
+        return labelled("fix", ["being worked out"], "dim") if pending else []
     frame: Frame = []
     for command in one.fix:
-        frame += labelled("mend", wrap(shlex.join(command), room, LONGEST, glyphs.ellipsis), "accent")
+        frame += labelled("fix", wrap(shlex.join(command), room, LONGEST, glyphs.ellipsis), "accent")
     plan = view.state.plans.get(one.id)
     if plan is not None and plan.changes:
         arrow = "->" if not glyphs.blocks else "→"

@@ -72,7 +72,7 @@ def not_tried() -> Finding:
         id=ID,
         group="device",
         status="info",
-        title="The device was not tried: first mend what fails above",
+        title="The device was not tried: first fix what fails above",
         source="seen here",
     )
 

@@ -302,7 +302,7 @@ def described(entry: Entry, world: World) -> Finding:
         title=entry.title.format_map(_Known(words)),
         found=", ".join(found),
         expected=entry.works,
-        why=entry.cause + (f" Mend: {advice}." if advice else ""),
+        why=entry.cause + (f" Fix: {advice}." if advice else ""),
         consequences=(entry.symptom,),
         source=entry.rests_on,
         repairs=tuple(one.repair for one in ways if one.repair),

@@ -49,7 +49,7 @@ def undo_last(prefix: str) -> tuple[Snapshot, int]:
     """Take the last mend of an environment back. UserError if there is none."""
     last = snapshot.newest(prefix)
     if last is None:
-        raise UserError(f"{prefix}: no mend of this environment to undo")
+        raise UserError(f"{prefix}: no fix of this environment to undo")
     return last, snapshot.undo(last)
 
 

@@ -192,7 +192,7 @@ def astray_finding(settings: PipSettings) -> Finding | None:
             for one in settings.astray
         ),
         expected="none that change what is installed, or where",
-        why="They lead what pip installs elsewhere, hold it back or change what it chooses. A mend from here runs "
+        why="They lead what pip installs elsewhere, hold it back or change what it chooses. A fix from here runs "
         f"without them, and keeps what says how packages are reached. For a pip of your own: {'; '.join(ways)}.",
         source=SEEN,
     )

@@ -138,7 +138,7 @@ def undo(snapshot: Snapshot) -> int:
     now = _recorded(snapshot.names, snapshot.places)
     if snapshot.state == "done" and sorted(now) != snapshot.written:
         raise UserError(
-            f"{snapshot.prefix}: {', '.join(snapshot.names)} were changed again after that mend; "
+            f"{snapshot.prefix}: {', '.join(snapshot.names)} were changed again after that fix; "
             f"what was there before it is kept in {snapshot.folder}"
         )
     _move_back(snapshot)

@@ -84,7 +84,7 @@ class Quarantine:
         if film not in self._lost and len(self._lost) >= self.limit:
             raise FilmsFail(
                 f"{lost} ({len(self._lost)} films failed before it, and tolerance.lost_films allows {self.limit}): "
-                "mend it, then continue"
+                "fix it, then continue"
             )
         loss = Loss(film, stage, step)
         self.remember([loss])

@@ -81,10 +81,10 @@ def test_the_first_finding_comes_at_once(bare: Path) -> None:
         (["--python", "/bin/true"], "this is no Python interpreter"),
         (["--python", "/etc/passwd"], "cannot be run"),
         (["--python", "/tmp"], "this is a folder"),
-        (["--yes"], "--mend or --undo"),
+        (["--yes"], "--fix or --undo"),
         (["--mend", "--undo"], "not allowed with"),
         (["--device", "--python", "/usr/bin/env"], "no Python interpreter"),
-        (["--device", "--mend"], "mend first"),
+        (["--device", "--fix"], "fix first"),
     ],
 )
 def test_one_line_and_exit_2(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +116,7 @@ def test_a_folder_is_answered_with_its_interpreter(bare: Path, capsys: pytest.Ca
 
 def test_nothing_to_undo(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("--python", str(bare), "--undo", "--yes") == 2
-    assert "no mend to undo" in capsys.readouterr().err
+    assert "no fix to undo" in capsys.readouterr().err
 
 
 class FakeCheck:
@@ -174,7 +174,7 @@ def test_text_shows_what_mends_and_obeys_nothing(
 
 
 def test_nothing_is_changed_without_a_yes(fake: type[FakeCheck], capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("--mend") == 2
+    assert call("--fix") == 2
     printed = capsys.readouterr()
     assert "peft 0.17.1 → 0.21.2" in printed.out and "a dry run" in printed.out
     assert "without a yes" in printed.err
@@ -184,7 +184,7 @@ def test_nothing_is_changed_without_a_yes(fake: type[FakeCheck], capsys: pytest.
 def test_mend_checks_again_and_says_how_to_undo(
     fake: type[FakeCheck], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("--mend", "--yes") == 0
+    assert call("--fix", "--yes") == 0
     shown = capsys.readouterr().out
     assert "installed" in shown and "\x1b" not in shown and "--undo" in shown and "worse" not in shown
 

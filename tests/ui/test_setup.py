@@ -129,8 +129,8 @@ async def test_findings_come_one_by_one_worst_first(kit: ModuleType) -> None:
             next(n for n, line in enumerate(lines) if text in line) for text in ("✖ fail", "⚠ warn", "✔ ok")
         ]
         assert places == sorted(places)
-        assert "▸ ✖ fail" in kit.shown(app) and "✖ 1 to mend" in lines[0]
-        for words in ("found", "expected", "why", "leads to", "source", "mend", "changes", "nothing else"):
+        assert "▸ ✖ fail" in kit.shown(app) and "✖ 1 to fix" in lines[0]
+        for words in ("found", "expected", "why", "leads to", "source", "fix", "changes", "nothing else"):
             assert words in kit.shown(app)
         assert "transformers 4.41.0 → 4.57.6" in kit.shown(app)
 
@@ -152,12 +152,12 @@ async def test_the_check_waits_for_nobody_and_keys_for_no_check(kit: ModuleType)
 async def test_the_badge_is_on_every_screen(kit: ModuleType) -> None:
     app = app_with(kit, Checks(broken()))
     async with app.run_test(size=(80, 24)) as pilot:
-        await kit.until(pilot, lambda: "✖ 1 to mend" in kit.shown(app).splitlines()[0])
+        await kit.until(pilot, lambda: "✖ 1 to fix" in kit.shown(app).splitlines()[0])
         for key in "2456":
             await pilot.press(key)
             await kit.until(
                 pilot,
-                lambda: "✖ 1 to mend" in kit.shown(app).splitlines()[0] and len(app.screen_stack) == 1,
+                lambda: "✖ 1 to fix" in kit.shown(app).splitlines()[0] and len(app.screen_stack) == 1,
             )
 
 
@@ -167,7 +167,7 @@ async def test_no_badge_where_nothing_fails(kit: ModuleType) -> None:
         await done(kit, pilot, app)
         await pilot.press("6")
         await kit.until(pilot, lambda: "6 Log" in kit.shown(app))
-        assert "to mend" not in kit.shown(app)
+        assert "to fix" not in kit.shown(app)
 
 
 async def test_starting_with_a_failing_finding_asks_first(kit: ModuleType) -> None:
@@ -242,7 +242,7 @@ async def test_mending_shows_the_plan_asks_and_checks_again(kit: ModuleType, car
         await kit.until(pilot, lambda: isinstance(app.screen, Agree))
         assert carried == []
         await pilot.press("enter")
-        await kit.until(pilot, lambda: "mended: nothing fails" in kit.said(app))
+        await kit.until(pilot, lambda: "fixed: nothing fails" in kit.said(app))
         assert carried == [PLAN] and checks.asked[-1] == (None, False)
         await pilot.press("o")
         await kit.until(pilot, lambda: "Collecting" in kit.shown(app) and "\x1b" not in kit.shown(app))
@@ -409,7 +409,7 @@ def test_every_key_answers_with_a_reason_or_works() -> None:
         "q",
     ]
     for action in SETUP_ACTIONS:
-        for view in (nothing, a_view(), a_view(doing="mending")):
+        for view in (nothing, a_view(), a_view(doing="fixing")):
             assert len(action.reason(view)) <= 60
 
 

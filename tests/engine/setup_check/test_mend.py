@@ -193,7 +193,7 @@ def test_only_this_environment_is_kept(environment: Any, healthy: Path) -> None:
 
 def test_nothing_to_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with pytest.raises(UserError, match="no mend"):
+    with pytest.raises(UserError, match="no fix"):
         undo_last("/nowhere")
 
 
