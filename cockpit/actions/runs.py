@@ -63,7 +63,7 @@ RESUME: RunsAction = Action(
     "runs.resume", "s", "resume", "A new engine goes on with this run.", 3, steers=True, reason=_resume_reason
 )
 SCALE: RunsAction = Action(
-    "runs.scale", "l", "log", "Curves: logarithmic, and even again.", 8, reason=_needs_run
+    "runs.scale", "l", "log", "Curves: logarithmic, and linear again.", 8, reason=_needs_run
 )
 METRIC: RunsAction = Action(
     "runs.metric", "m", "series", "Curves: loss, learning rate, gradient norm ...", 8, reason=_needs_run

@@ -152,9 +152,13 @@ class Facts:
         return replace(self, imports=seen)
 
     def broken_alone(self) -> set[str]:
-        """Trials that fail isolated, though what they miss is not brought from outside."""
+        """Trials that fail isolated, though what they miss is not brought from outside.
+
+        One that was not made, since what it rests on fails, says nothing of its own.
+        """
         views = {key: one.isolated or one for key, one in self.imports.items()}
-        return {key for key, one in views.items() if not one.ok and not self._is_brought(one)}
+        tried = {key: one for key, one in views.items() if one.outcome != "skipped"}
+        return {key for key, one in tried.items() if not one.ok and not self._is_brought(one)}
 
     def _is_brought(self, failed: Import) -> bool:
         """Whether an import fails for want of a module that only a place outside the environment has."""
