@@ -16,7 +16,6 @@ from cockpit.actions.common import BACK
 from cockpit.actions.keys import key_named, key_word
 from engine.errors import UserError
 from engine.nearest import nearest
-from engine.yaml_file import compose, read_text
 
 RESERVED = {
     "escape": "it always backs out",
@@ -42,10 +41,12 @@ def read_keymap(path: Path) -> dict[str, str]:
 
     Raises UserError, one line, for a file that cannot be read, an unknown action, a bad key, a key given twice.
     """
+    if not os.path.lexists(path):  # as nearly always: what reads YAML need not be loaded then
+        return {}
+    from engine.yaml_file import read_text
+
     try:
         text = read_text(path)
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     moved: dict[str, str] = {}
@@ -71,6 +72,8 @@ def read_keymap(path: Path) -> dict[str, str]:
 def _entries(text: str, path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """(line, action id, keys as written) of every entry."""
     import yaml
+
+    from engine.yaml_file import compose
 
     try:
         # As strings all of them: y, n and 1 are keys here, not truths and numbers.

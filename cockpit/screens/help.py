@@ -56,12 +56,15 @@ class Help(LeftOnce, ModalScreen[None]):
 
     def on_resize(self, event: Resize) -> None:
         lines = len(self._lines(min(WIDTH, event.size.width) - MARGINS))
-        rows = max(1, min(lines, event.size.height - AROUND + 1))
+        room = event.size.height - AROUND + 1
+        tight = lines > room  # then the keys begin right below the title
+        rows = max(1, min(lines, room + tight))
         for pager in self.query(Pager):  # none, where it was left before it was there
             pager.styles.height = rows
         more = "j k moves, " if rows < lines else ""
         words = f"   ctrl+p finds by name, {more}esc goes back"
         for title in self.query(LinesView):
+            title.styles.height = 1 if tight else 2
             title.show([[("Keys", "strong"), (words, "dim")], []])
 
     def action_move(self, by: int) -> None:
@@ -88,7 +91,7 @@ def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width
         for words in wrap(reason or action.help, room, MOST, glyphs.ellipsis):
             lines.append([*head, (words, "dim")])
             head = [(" " * width_of(head), "text")]
-    return [*lines, [], *_screens(width), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
+    return [*lines, *_screens(width), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
 
 
 def _screens(width: int) -> Frame:

@@ -109,7 +109,7 @@ class GivenCheck:
 
     def __init__(self, *more: Finding) -> None:
         self.target = SimpleNamespace(executable="/env/bin/python")
-        self.facts = SimpleNamespace(python="3.11.7", start={"prefix": "/env"})
+        self.facts = SimpleNamespace(python="3.11.7", start={"prefix": "/env"}, broken_alone=set)
         self.findings = [PEFT, *WELL, *more]
         self.trial, self.trying = False, None
         self.plans, self.plan = {PEFT.id: PLAN}, PLAN

@@ -74,7 +74,7 @@ def test_plain_terminals_are_not_asked(
 ) -> None:
     monkeypatch.setattr(graphics, "ask_terminal", lambda seconds: KITTY)
     assert choose_graphics("auto", ascii, environment).way == "half"
-    with pytest.raises(UserError, match="placed by colour"):
+    with pytest.raises(UserError, match=r"placed by colour|do not pass tmux, screen"):
         choose_graphics("kitty", ascii, environment)
 
 

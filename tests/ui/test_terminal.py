@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cockpit.typed_words import PACE_SECONDS
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import open_writer
@@ -33,6 +34,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import cockpit.app
+from cockpit.typed_words import PACE_SECONDS
 from cockpit.app import run_app
 cockpit.app.checks_on = lambda runs: None  # no imports of the stack beside the tests
 sys.exit(run_app(None, Path(sys.argv[1]), images=sys.argv[2], poll_seconds=0.05))
@@ -264,8 +266,16 @@ def test_garbage_from_the_terminal_is_survived(record, open_app: Open) -> None:
     for _ in range(40):
         os.write(terminal.master, b"".join(noise.choices(pieces, k=25)))
     os.write(terminal.master, b"\x1b\\\x1b\\")
-    # Keys are still understood; the first few may belong to what the noise began.
-    terminal.until(lambda: os.write(terminal.master, b"6") > 0 and b"training.log" in terminal.output)
+    pressed = [0.0]
+
+    def press() -> bool:
+        """Keys are still understood, one at a time; the first few may belong to what the noise began."""
+        if time.monotonic() > pressed[0] + 2 * PACE_SECONDS:
+            os.write(terminal.master, b"6")
+            pressed[0] = time.monotonic()
+        return b"training.log" in terminal.output
+
+    terminal.until(press)
     assert terminal.process.poll() is None
     assert b"Traceback" not in terminal.output
 
