@@ -16,6 +16,18 @@ FlightAction = Action[FlightState | None]
 
 def _needs_steps(what: str) -> Condition:
     """A command that an engine carries out between steps."""
+    needs_engine = _needs_engine(what)
+
+    def reason(state: FlightState | None) -> str:
+        if state and state.state in ("preparing", "starting", "loading"):
+            return f"cannot {what} yet: still {state.state}"
+        return needs_engine(state)
+
+    return reason
+
+
+def _needs_engine(what: str) -> Condition:
+    """A command that an engine carries out at any time, while it loads as well."""
 
     def reason(state: FlightState | None) -> str:
         if state is None:
@@ -26,8 +38,6 @@ def _needs_steps(what: str) -> Condition:
             return f"nothing to {what}: the run is {state.state}, {RESUME.key_name} resumes"
         if state.state == "stopping":
             return f"cannot {what}: the engine is ending"
-        if state.state in ("preparing", "starting", "loading"):
-            return f"cannot {what} yet: still {state.state}"
         return ""
 
     return reason
@@ -82,9 +92,7 @@ def _needs_rest(what: str) -> Condition:
         if state is None:
             return f"there is no run to {what}"
         if state.live:
-            return (
-                f"{state.state}: a key does it when no engine lives in it, `cxr-cockpit {what}` does it now"
-            )
+            return f"not while it lives; `cxr-cockpit {what}` does it now"
         return "" if state.checkpoint else f"there is no checkpoint to {what}"
 
     return reason
@@ -119,13 +127,13 @@ PARK: FlightAction = Action(
     "park",
     "p",
     "park",
-    "Checkpoint, then end the engine: frees the memory. Asks once.",
+    "Checkpoint, end the engine, free the memory. Asks.",
     2,
     verb="park",
     dangerous=True,
     steers=True,
     question=("A checkpoint is written, then the engine ends", "and the memory is free."),
-    reason=_needs_steps("park"),
+    reason=_needs_engine("park"),
 )
 STOP: FlightAction = Action(
     "stop",
@@ -137,7 +145,7 @@ STOP: FlightAction = Action(
     dangerous=True,
     steers=True,
     question=("A checkpoint is written, then the stage ends here.",),
-    reason=_needs_steps("stop"),
+    reason=_needs_engine("stop"),
 )
 SAVE: FlightAction = Action(
     "save",

@@ -75,7 +75,7 @@ DELETE: RunsAction = Action(
     "runs.delete",
     "D,delete",
     "delete",
-    "Delete the run with its checkpoints. Asks, for its name after an hour of work.",
+    "Delete the run; asks for its name after an hour.",
     6,
     dangerous=True,
     steers=True,

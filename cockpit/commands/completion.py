@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from cockpit.commands.candidates import candidates
 from cockpit.commands.completion_scripts import SCRIPTS, SEPARATOR
 from engine.errors import UserError
+from engine.standard_streams import beneath
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    # A tab stands between a word and what it is about, and no terminal reads it: a shell does.
+    output = beneath(sys.stdout)
     if options.candidates is not None:
-        print("\n".join(candidates(options.parser, options.candidates.split(SEPARATOR)).lines()))
+        words = candidates(options.parser, options.candidates.split(SEPARATOR))
+        print("\n".join(words.lines()), file=output)
     elif options.shell is None:
         raise UserError("completion of which shell: bash, zsh or fish?")
     else:
-        print(SCRIPTS[options.shell], end="")
+        print(SCRIPTS[options.shell], end="", file=output)
     return 0

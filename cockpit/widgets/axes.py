@@ -109,9 +109,9 @@ def y_axis(needed: tuple[float, float] | None, previous: Axis | None, rows: int)
 
 
 def _snug(low: float, high: float, rows: int) -> YAxis:
-    """The axis with little air above and ticks close to each other, at least two rows apart."""
+    """The axis with little air above and below, and ticks close to each other, at least two rows apart."""
     span = max(high - low, abs(high) / 4, 1e-9)
-    if 0 <= low < 0.34 * high:
+    if 0 <= low < 0.1 * high:
         low, span = 0.0, max(high, 1e-9)
     best, least = YAxis(low, nice_step(span), max(1, rows - 1), max(1, rows)), math.inf
     step = nice_step(span / 50)
@@ -119,7 +119,7 @@ def _snug(low: float, high: float, rows: int) -> YAxis:
         bottom = math.floor(low / step + 1e-9) * step
         spacing = int((rows - 1) * step / (max(high, bottom + span) - bottom) + 1e-9)
         axis = YAxis(bottom, step, max(1, spacing), max(1, rows))
-        cost = (axis.high - high) / span + 0.03 * spacing
+        cost = (axis.high - high + low - bottom) / span + 0.03 * spacing
         # One tick says nothing of the scale: there has to be room for a second one.
         if min(2, rows - 1) <= spacing <= rows - 1 and axis.high >= high and cost < least:
             best, least = axis, cost

@@ -49,9 +49,11 @@ def test_an_engine_that_works_takes_every_command(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["preparing", "starting", "loading", "stopping"])
-def test_an_engine_on_its_way_takes_none(state: str) -> None:
-    for action in (actions.HOLD, actions.PARK, actions.STOP, actions.RESUME):
+def test_an_engine_on_its_way_can_be_ended_and_no_more(state: str) -> None:
+    for action in (actions.HOLD, actions.SAVE, actions.SAMPLE, actions.RESUME):
         assert action.reason(run_in(state)) != ""
+    for action in (actions.PARK, actions.STOP):
+        assert (action.reason(run_in(state)) == "") == (state != "stopping")
 
 
 @pytest.mark.parametrize("state", ["parked", "stopped", "crashed", "failed"])
@@ -79,9 +81,9 @@ def test_labels_follow_the_state() -> None:
     assert words(run_in("parked"))["s"] == "resume"
 
 
-def test_only_stopping_is_dangerous() -> None:
-    assert [action.id for action in FLIGHT_ACTIONS if action.dangerous] == ["stop"]
-    assert by_id("stop").question
+def test_what_ends_an_engine_is_dangerous_and_nothing_else() -> None:
+    assert [action.id for action in FLIGHT_ACTIONS if action.dangerous] == ["park", "stop"]
+    assert by_id("park").question and by_id("stop").question
 
 
 def test_the_start_screen_offers_what_it_can() -> None:

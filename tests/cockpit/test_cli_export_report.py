@@ -117,7 +117,7 @@ def test_what_cannot_be_reported_on_is_one_line(
     assert "no such image" in wrong("report", film, tmp_path / "none.png", *there)
     assert "not an image in a known format" in wrong("report", film, tmp_path / "text.png", *there)
     assert "cut.png" in wrong("report", tmp_path / "cut.png", *there)
-    assert "no such image" in wrong("report", tmp_path, *there)
+    assert "is a directory, not a plain file" in wrong("report", tmp_path, *there)
     assert "cannot be read as text" in wrong("report", film, "--ehr", tmp_path / "none.txt", *there)
     assert "no checkpoint 'best'" in wrong("report", film, "--checkpoint", "best", *there)
     assert "no run 'day'" in wrong("report", film, "--run", "day", "--runs", runs)
