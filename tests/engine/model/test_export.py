@@ -214,19 +214,25 @@ def test_nothing_from_outside_the_base_is_converted(tmp_path: Path, name: str) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "secret"]
 
 
-@pytest.mark.parametrize("content", ["[", "[]", '{"peft_type": "X", "note": "Mrs X"}', None])
+def test_a_checkpoint_with_a_link_in_it_is_not_exported(make_run: MakeRun, tmp_path: Path) -> None:
+    paths = make_run()
+    config = paths.checkpoints / "stage_b-000009" / "adapter_config.json"
+    (tmp_path / "secret.json").write_bytes(config.read_bytes())  # the manifest agrees with it
+    config.unlink()
+    config.symlink_to(tmp_path / "secret.json")
+    with pytest.raises(UserError, match=r"no checkpoint|adapter_config\.json is a link"):
+        export(paths, tmp_path / "adapter", merged=False, checkpoint=None)
+    assert not (tmp_path / "adapter").exists()
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '{"peft_type": "X", "note": "Mrs X"}'])
 def test_an_adapter_config_from_a_stranger_is_not_believed(
-    make_run: MakeRun, tmp_path: Path, content: str | None
+    make_run: MakeRun, tmp_path: Path, content: str
 ) -> None:
     paths = make_run()
     place = paths.checkpoints / "stage_b-000009"
     config = place / "adapter_config.json"
-    config.unlink()
-    if content is None:
-        (tmp_path / "secret.json").write_text('{"note": "Mrs X"}')
-        config.symlink_to(tmp_path / "secret.json")
-    else:
-        config.write_text(content)
+    config.write_text(content)
     manifest = json.loads((place / "manifest.json").read_text())
     about = {"bytes": config.stat().st_size, "blake2b": digest(config)}
     (place / "manifest.json").write_text(json.dumps(manifest | {"adapter_config.json": about}))
