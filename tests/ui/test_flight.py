@@ -194,7 +194,7 @@ async def test_the_question_tells_what_a_resume_will_do(kit: ModuleType) -> None
         ("parked", "space", "nothing to hold: the run is parked, s resumes"),
         ("finished", "s", "finished: every stage of this run is done"),
         ("training", "s", "already under way: training"),
-        ("loading", "x", "cannot stop yet: still loading"),
+        ("loading", "space", "cannot hold yet: still loading"),
     ],
 )
 async def test_a_key_that_cannot_work_says_why(kit: ModuleType, state: str, key: str, reason: str) -> None:
