@@ -82,14 +82,14 @@ def test_the_next_start_of_an_engine_empties_it_and_tells_what_stays(
 ) -> None:
     gone = to_trash(create_run(run.root.parent, "old"), 0.0, NOW - 30 * 365 * DAY)
     stays = to_trash(create_run(run.root.parent, "older"), 0.0, NOW - 30 * 365 * DAY)
-    remove = trash._remove
+    remove = trash.remove
 
     def refuse(entry: Path) -> None:
         if entry == stays:
             raise PermissionError(13, "Permission denied", str(entry))
         remove(entry)
 
-    monkeypatch.setattr(trash, "_remove", refuse)
+    monkeypatch.setattr(trash, "remove", refuse)
     launch(run, ["true"])
     assert not gone.exists() and stays.exists()
     with open_reader(run) as reader:
