@@ -126,6 +126,7 @@ class PatientDatabase:
     def close(self) -> None:
         """Let go of the file. What still waits gets a last chance."""
         with self.mutex:
+            self._put_back()  # what was done to the file since the last look
             self._store_waiting(at_once=True)
             if self._waiting:
                 log.error(

@@ -156,7 +156,7 @@ def put_garbage_there(paths: RunPaths) -> None:
     garbage.rename(paths.db)
 
 
-@pytest.mark.usefixtures("at_once")
+@pytest.mark.usefixtures("looks")
 @pytest.mark.parametrize(
     "harm", [remove_all, remove_it_alone, remove_its_log, put_an_old_copy_there, put_garbage_there]
 )
