@@ -10,12 +10,13 @@ import errno
 import fcntl
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from engine.removal import remove
 
 PREFIX = ".cxr-temporary-"
 _LOCK = "lock"
@@ -137,13 +138,8 @@ def _is(path: Path, descriptor: int) -> bool:
 def _remove(path: Path) -> None:
     """The lock last: while it is there, nobody else removes the same."""
     for name in os.listdir(path):
-        one = path / name
-        if name == _LOCK:
-            continue
-        if one.is_dir() and not one.is_symlink():
-            shutil.rmtree(one)
-        else:
-            one.unlink()
+        if name != _LOCK:
+            remove(path / name)
     (path / _LOCK).unlink(missing_ok=True)
     _rmdir(path)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.runs import series
-from engine.runs.schema import BROKEN, COMPANIONS, LONGEST_VALUE, connect_writer, is_damage
+from engine.runs.aside import companions, keep_aside
+from engine.runs.schema import BROKEN, LONGEST_VALUE, connect_writer, is_damage
 
 log = logging.getLogger("engine")
 
@@ -39,7 +40,10 @@ _LAST = 2**62
 
 @dataclass
 class Recovered:
-    """What became of a damaged database. `gaps`: places that could not be read, each of one row or many."""
+    """What became of a damaged database.
+
+    aside: where it lies now. gaps: places that could not be read, each of one row or many.
+    """
 
     aside: Path
     rows: dict[str, int] = field(default_factory=dict)
@@ -59,9 +63,9 @@ def recover(path: Path) -> Recovered:
     one is renamed once the new one is whole. Raises `sqlite3.Error` or `OSError` where there is no room for it.
     """
     fresh = path.with_name("run.db.recovering")
-    for leftover in (fresh, *_companions(fresh)):
+    for leftover in (fresh, *companions(fresh)):
         leftover.unlink(missing_ok=True)
-    result = Recovered(_free_name(path))
+    result = Recovered(path)
     with closing(connect_writer(fresh)) as new:
         new.execute("PRAGMA journal_mode = DELETE")  # one file, which one rename puts in place
         new.execute("BEGIN")
@@ -72,10 +76,7 @@ def recover(path: Path) -> Recovered:
                 raise
             result.gaps += 1  # the header or the schema: no row can be reached through them
         new.execute("COMMIT")
-    for companion, suffix in zip(_companions(path), COMPANIONS, strict=True):
-        if companion.exists():
-            companion.rename(result.aside.with_name(result.aside.name + suffix))
-    path.rename(result.aside)
+    result.aside = keep_aside(path, "damaged")
     result.aside.chmod(0o600)  # a restored copy may have come with any mode
     fresh.rename(path)
     log.error("%s", result.line())
@@ -88,17 +89,6 @@ def finish_interrupted(path: Path) -> None:
     if fresh.exists() and not path.exists():
         fresh.rename(path)
     path.with_name("run.db.restoring").unlink(missing_ok=True)
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while path.with_name(f"{path.name}.damaged-{number}").exists():
-        number += 1
-    return path.with_name(f"{path.name}.damaged-{number}")
-
-
-def _companions(path: Path) -> list[Path]:
-    return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
 
 
 def _copy_all(path: Path, new: sqlite3.Connection, result: Recovered) -> None:

@@ -1,14 +1,11 @@
 """A run.db that was removed or replaced under its writer, and put back from the connection that is still open."""
 
-import logging
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from engine.runs.schema import COMPANIONS, make_file
-
-log = logging.getLogger("engine")
+from engine.runs.aside import companions, keep_aside
+from engine.runs.schema import make_file
 
 #: Device and inode of the database, its log and its index; None for one that is not there.
 Identity = tuple[tuple[int, int] | None, ...]
@@ -16,7 +13,7 @@ Identity = tuple[tuple[int, int] | None, ...]
 
 def identity(path: Path) -> Identity:
     """Of the files that bear the names now."""
-    return tuple(_inode(file) for file in (path, *_companions(path)[:2]))
+    return tuple(_inode(file) for file in (path, *companions(path)[:2]))
 
 
 def put_back(connection: sqlite3.Connection, path: Path, own: Identity) -> str:
@@ -26,7 +23,7 @@ def put_back(connection: sqlite3.Connection, path: Path, own: Identity) -> str:
     Raises `sqlite3.Error` or `OSError` where it cannot be read or there is no room, and leaves all as it was.
     """
     partial, whole = path.with_name("run.db.restoring"), path.with_name("run.db.recovering")
-    for leftover in (partial, *_companions(partial)):
+    for leftover in (partial, *companions(partial)):
         leftover.unlink(missing_ok=True)
     make_file(partial)
     with closing(sqlite3.connect(partial)) as new:
@@ -34,13 +31,10 @@ def put_back(connection: sqlite3.Connection, path: Path, own: Identity) -> str:
     partial.rename(whole)  # from here on the next start would finish it
     there = identity(path)[0]
     foreign = there is not None and there != own[0]
-    aside = _free_name(path)
-    # The files beside it, too: SQLite would take a log that it finds there for that of the new database.
-    for file, suffix in zip((path, *_companions(path)), ("", *COMPANIONS), strict=True):
-        if foreign and os.path.lexists(file):
-            file.rename(aside.with_name(aside.name + suffix))
-        elif file != path:
-            file.unlink(missing_ok=True)
+    if foreign:
+        aside = keep_aside(path, "replaced")
+    for left in companions(path):  # SQLite would take a log that it finds there for that of the new database
+        left.unlink(missing_ok=True)
     whole.rename(path)
     if foreign:
         return f"run.db was replaced under the engine: it is written back whole, the other is kept as {aside.name}"
@@ -54,14 +48,3 @@ def _inode(path: Path) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return about.st_dev, about.st_ino
-
-
-def _companions(path: Path) -> list[Path]:
-    return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while os.path.lexists(path.with_name(f"{path.name}.replaced-{number}")):
-        number += 1
-    return path.with_name(f"{path.name}.replaced-{number}")

@@ -119,7 +119,7 @@ def test_what_cannot_be_removed_is_said(
         raise PermissionError(1, "Operation not permitted", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.temporary.shutil.rmtree", refuse)
+        patch.setattr("engine.removal.shutil.rmtree", refuse)
         sweep(tmp_path)
     assert "left by a process that was killed" in caplog.text and "not permitted" in caplog.text
     sweep(tmp_path)

@@ -14,7 +14,10 @@ from PIL import Image
 from engine.config import RunConfig, demo_config_path, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
+from engine.runs.layout import RunPaths
 from engine.training.device import Mps
+
+from .living import live, prepare
 
 TARGETS = {
     "No Finding": "No acute cardiopulmonary process.",
@@ -83,6 +86,21 @@ def config(curriculum: Path) -> RunConfig:
         "checkpoints.keep": 2,
     }
     return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+
+
+@pytest.fixture(scope="session")
+def short(config: RunConfig) -> RunConfig:
+    """Few words generated."""
+    evaluation = config.evaluation.model_copy(update={"cases": 1, "max_new_tokens": 2})
+    return config.model_copy(update={"evaluation": evaluation})
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, short: RunConfig) -> RunPaths:
+    """Stage A of a run that nothing happened to."""
+    paths = prepare(tmp_path_factory.mktemp("runs") / "unbroken", short)
+    assert live(paths, "stage_a") == 0
+    return paths
 
 
 class StandInMps:

@@ -34,21 +34,6 @@ class Death(BaseException):
     """Ends an engine without a chance to tidy up, as SIGKILL does."""
 
 
-@pytest.fixture(scope="module")
-def short(config: RunConfig) -> RunConfig:
-    """Few words generated."""
-    evaluation = config.evaluation.model_copy(update={"cases": 1, "max_new_tokens": 2})
-    return config.model_copy(update={"evaluation": evaluation})
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, short: RunConfig) -> RunPaths:
-    """Stage A of a run that nothing happened to."""
-    paths = prepare(tmp_path_factory.mktemp("runs") / "unbroken", short)
-    assert live(paths, "stage_a") == 0
-    return paths
-
-
 def assert_same(paths: RunPaths, unbroken: RunPaths) -> None:
     assert differences(evidence(paths, STAGE_A), evidence(unbroken, STAGE_A)) == []
 

@@ -21,21 +21,6 @@ from .living import alerts, asking, live, prepare
 STAGE_A = ("stage_a",)
 
 
-@pytest.fixture(scope="module")
-def short(config: RunConfig) -> RunConfig:
-    """Few words generated."""
-    evaluation = config.evaluation.model_copy(update={"cases": 1, "max_new_tokens": 2})
-    return config.model_copy(update={"evaluation": evaluation})
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory, short: RunConfig) -> RunPaths:
-    """Stage A of a run that nothing happened to."""
-    paths = prepare(tmp_path_factory.mktemp("runs") / "unbroken", short)
-    assert live(paths, "stage_a") == 0
-    return paths
-
-
 @pytest.fixture(params=["at once", "within a second"])
 def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is noticed at the next look for commands, or later, when other things may have met it first."""
