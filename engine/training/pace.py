@@ -51,7 +51,7 @@ class Ahead:
 class Pace:
     """The seconds of a stage's steps, without what fell due between them, and those of the duties.
 
-    Waiting for a person is neither. What an earlier engine measured comes first, by `remember`.
+    Waiting for a person is neither. What an earlier engine measured is given first.
     """
 
     def __init__(self) -> None:
