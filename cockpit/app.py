@@ -59,10 +59,10 @@ from cockpit.widgets.lines import clean
 from cockpit.widgets.pictures import Pictures
 from cockpit.widgets.spans import narrowed
 from engine.errors import UserError
-from engine.nearest import did_you_mean
 from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
 from engine.runs.trash import empty_trash
+from engine.words.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from cockpit.screens.data_source import DataSource

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 from engine.errors import UserError
-from engine.nearest import did_you_mean, nearest
-from engine.printable import message
 from engine.programs import leave_out_working_directory
 from engine.standard_streams import open_missing, printable_streams
+from engine.words.nearest import did_you_mean, nearest
+from engine.words.printable import message
 
 
 class Command(Protocol):

@@ -6,8 +6,8 @@ import os
 import platform
 from pathlib import Path
 
-from engine.free_space import free_space
-from engine.sizes import GIB, on_disk
+from engine.files.free_space import free_space
+from engine.words.sizes import GIB, on_disk
 
 
 def machine_line(directory: Path) -> str:

@@ -9,10 +9,10 @@ from typing import TextIO
 from textual.message import Message
 
 from cockpit.widgets.curves import stage_letter
-from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.words.printable import one_line
 
 KEEP = "\x1b[22;2t"
 """Puts the title on the terminal's stack of titles."""

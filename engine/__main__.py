@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.printable import message, printable
 from engine.programs import leave_out_working_directory
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.patient_log import OneLine, be_patient
-from engine.sizes import GIB
 from engine.standard_streams import open_missing, printable_streams
-from engine.training.device_environment import prepare_environment
+from engine.training.device.environment import prepare_environment
+from engine.words.printable import message, printable
+from engine.words.sizes import GIB
 
 
 def main() -> int:
@@ -158,14 +158,14 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from engine.model.fetch import fetch_model, stop_on_signals
+    from engine.download.fetch import fetch_model, stop_on_signals
 
     stop_on_signals()
     return fetch_model(options.repo, options.revision, options.to)
 
 
 def _export(options: argparse.Namespace) -> int:
-    from engine.model.export import export
+    from engine.model.exporting.export import export
 
     with closing(Progress()) as progress:
         run = RunPaths(options.run.absolute())
@@ -175,7 +175,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from engine.training.report import reports
+    from engine.training.reporting import reports
 
     asked = reports(RunPaths(options.run.absolute()), options.images, options.ehr, options.checkpoint)
     for report in asked:
@@ -184,9 +184,9 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _device(options: argparse.Namespace) -> int:
-    from engine.setup_check.device_trial import as_line
-    from engine.training.device import choose_device, device_of
-    from engine.training.device_trial.trial import device_trial
+    from engine.setup_check.probe.device_trial import as_line
+    from engine.training.device.device import choose_device, device_of
+    from engine.training.device.trial.trial import device_trial
 
     for said in device_trial(device_of(choose_device(options.device)), options.runs.absolute()):
         print(as_line(said), flush=True)

@@ -21,15 +21,15 @@ from pydantic import (
     model_validator,
 )
 
-from engine import yaml_file
 from engine.cadence import Cadence
 from engine.config_complaint import Places, complaint
 from engine.errors import UserError
-from engine.nearest import nearest_file
+from engine.files import yaml_file
+from engine.files.temporary import write_private
 from engine.pattern import refuse_unreadable
-from engine.printable import one_line
 from engine.runs.layout import expanded
-from engine.temporary import write_private
+from engine.words.nearest import nearest_file
+from engine.words.printable import one_line
 
 StageName = Literal["stage_a", "stage_b"]
 STAGES: tuple[StageName, ...] = get_args(StageName)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from engine.nearest import did_you_mean, nearest
+from engine.words.nearest import did_you_mean, nearest
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from engine.durations import duration
-from engine.printable import as_line
 from engine.standard_streams import beneath
+from engine.words.durations import duration
+from engine.words.printable import as_line
 
 #: Seconds between two lines where none can be redrawn, and between two drawings where they can.
 SPARSE_SECONDS = 10.0

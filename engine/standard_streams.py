@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TextIO, cast
 
-from engine.printable import printable
+from engine.words.printable import printable
 
 
 class PrintableStream:

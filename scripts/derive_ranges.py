@@ -22,8 +22,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from engine.setup_check import stack
-from engine.setup_check.knowledge import knowledge, versions_of
+from engine.setup_check.probe import stack
+from engine.setup_check.rules.knowledge import knowledge, versions_of
 from engine.setup_check.versions import applies, canonical
 
 TORCH = "2.13.0"

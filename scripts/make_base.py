@@ -44,16 +44,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import LlavaForConditionalGeneration
 
 from engine.data.labels import LABELS
-from engine.data.phantom.caption import ATTRIBUTES, attributes, write_caption
-from engine.data.phantom.image import Style, render
-from engine.data.phantom.report import write_report
-from engine.data.phantom.sampling import sample_patients
-from engine.data.phantom.truth import PatientTruth, StudyTruth
 from engine.data.prompt import PromptEncoder
 from engine.model.checkpoint_files import _original_name as original_name
 from engine.model.image_processor import CLIP_MEAN, CLIP_STD, ImageProcessor
 from engine.model.llava_mistral import read_config
 from engine.model.tokenizer import load_tokenizer
+from engine.phantom.film.image import Style, render
+from engine.phantom.patient.sampling import sample_patients
+from engine.phantom.patient.truth import PatientTruth, StudyTruth
+from engine.phantom.report.caption import ATTRIBUTES, attributes, write_caption
+from engine.phantom.report.radiology_report import write_report
 from engine.programs import safe_python_children
 
 SEED = 90210  # far from the small seeds people give to demo and data phantom

@@ -15,7 +15,7 @@ from cockpit.actions import GO, GROUPS, by_id, known_ids
 from cockpit.actions.common import BACK
 from cockpit.actions.keys import key_named, key_word
 from engine.errors import UserError
-from engine.nearest import nearest
+from engine.words.nearest import nearest
 
 RESERVED = {
     "escape": "it always backs out",
@@ -43,7 +43,7 @@ def read_keymap(path: Path) -> dict[str, str]:
     """
     if not os.path.lexists(path):  # as nearly always: what reads YAML need not be loaded then
         return {}
-    from engine.yaml_file import read_text
+    from engine.files.yaml_file import read_text
 
     try:
         text = read_text(path)
@@ -73,7 +73,7 @@ def _entries(text: str, path: Path) -> Iterator[tuple[int, str, list[str]]]:
     """(line, action id, keys as written) of every entry."""
     import yaml
 
-    from engine.yaml_file import compose
+    from engine.files.yaml_file import compose
 
     try:
         # As strings all of them: y, n and 1 are keys here, not truths and numbers.

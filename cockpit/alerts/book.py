@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.alerts.record import Alert
-from engine.json_file import parsed_json
-from engine.plain_file import open_descriptor, open_plain
+from engine.files.json_file import parsed_json
+from engine.files.plain_file import open_descriptor, open_plain
 
 FILE = "alerts.jsonl"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from cockpit.alerts.record import Alert
 from cockpit.screens.flight_state import NEEDS_A_HAND
-from engine.runs.rows import Event
 from engine.runs.status import Status
-from engine.sizes import in_memory, on_disk
+from engine.runs.store.rows import Event
+from engine.words.sizes import in_memory, on_disk
 
 LOW_MEMORY = 0.97
 """Share of the memory from which there is too little left."""

@@ -11,9 +11,9 @@ from cockpit.alerts.book import AlertBook
 from cockpit.alerts.record import Alert
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
 from engine.runs.layout import RunPaths
-from engine.runs.rows import Event
 from engine.runs.status import Status
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.rows import Event
 
 NUMBERS = ("train/loss", "train/grad_norm", "val/loss")
 MEMORY = {

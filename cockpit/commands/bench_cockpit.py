@@ -14,11 +14,11 @@ from pathlib import Path
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import add_step, record_long_run
 from cockpit.commands.bench_terminal import Terminal
+from engine.files.temporary import holder
 from engine.progress import Progress
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import RunWriter, open_writer
-from engine.temporary import holder
+from engine.runs.store.opening import RunWriter, open_writer
 
 BARS = {
     "sent": 0.8,  # kB/s

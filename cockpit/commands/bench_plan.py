@@ -14,8 +14,8 @@ from pathlib import Path
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.numbers import real_number, whole_number
 from engine.errors import UserError
+from engine.files.temporary import holder
 from engine.progress import Progress
-from engine.temporary import holder
 
 BAR = 15.0  # % of what was measured
 #: Parameters from which the bar holds: below, the interpreter's own comings and goings weigh as much as the tensors.

@@ -19,14 +19,14 @@ from cockpit.commands.console import print_json
 from cockpit.commands.numbers import seed_number, whole_number
 from cockpit.commands.starting import start_run
 from engine.errors import UserError
+from engine.files.temporary import holder
 from engine.progress import Progress
 from engine.runs.exactness import Evidence, counted, differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
-from engine.runs.store import RunReader, open_reader, status_of
-from engine.temporary import holder
+from engine.runs.store.opening import RunReader, open_reader, status_of
 
 if TYPE_CHECKING:
     from engine.config import RunConfig

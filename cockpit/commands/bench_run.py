@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from engine.runs import series
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
 from engine.runs.lock import EngineLock
-from engine.runs.store import RunWriter, open_writer
+from engine.runs.store import series
+from engine.runs.store.opening import RunWriter, open_writer
 
 STAGE = "stage_b"
 TAGS = (

@@ -11,11 +11,11 @@ from functools import partial
 from cockpit.commands.bench_figures import Figure, print_figures
 from cockpit.commands.bench_run import STAGE, TAGS, add_step, record_long_run
 from cockpit.commands.numbers import whole_number
-from engine.printable import one_line
+from engine.files.temporary import holder
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import RunWriter, open_reader, open_writer
-from engine.temporary import holder
+from engine.runs.store.opening import RunWriter, open_reader, open_writer
+from engine.words.printable import one_line
 
 STEP_BAR = 1.0  # ms
 OPEN_BAR = 1.0  # s

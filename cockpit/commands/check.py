@@ -13,12 +13,12 @@ from cockpit.commands.console import SPARSE_SECONDS, LiveLines, print_json
 from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
 from cockpit.commands.opening import add_runs, runs_of
 from engine.errors import UserError
-from engine.nearest import nearest_file
-from engine.printable import one_line
+from engine.words.nearest import nearest_file
+from engine.words.printable import one_line
 
 if TYPE_CHECKING:
     from engine.setup_check.check import Check
-    from engine.setup_check.target import Target
+    from engine.setup_check.probe.target import Target
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"{options.config}: no such configuration{hint}")
     try:
         from engine.setup_check.check import Check
-        from engine.setup_check.target import find_target
+        from engine.setup_check.probe.target import find_target
     except Exception as error:  # whatever a broken installation raises is what this command is to tell
         return _own_packages(error, options.json)
     target = find_target(options.python)
@@ -96,7 +96,7 @@ def _look(check: Check, as_json: bool) -> None:
 
 
 def _mend(check: Check, options: argparse.Namespace) -> int:
-    from engine.setup_check.mend import carry_out
+    from engine.setup_check.fix.mend import carry_out
 
     plan = check.plan
     if check.ok or plan is None:
@@ -131,8 +131,8 @@ def _mend(check: Check, options: argparse.Namespace) -> int:
 
 
 def _undo(target: Target, options: argparse.Namespace) -> int:
-    from engine.setup_check.snapshot import newest, undo
-    from engine.setup_check.target import prefix_of
+    from engine.setup_check.fix.snapshot import newest, undo
+    from engine.setup_check.probe.target import prefix_of
 
     prefix = prefix_of(target)
     last = newest(prefix)

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-from engine.printable import as_line
 from engine.standard_streams import beneath
+from engine.words.printable import as_line
 
 SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from cockpit.commands.describing import how_to_go_on
 from cockpit.commands.opening import add_run, run_of
-from engine.printable import message
 from engine.runs.layout import RunPaths
-from engine.runs.rows import Outcome
-from engine.runs.store import NoEngine, NotReady, open_reader, status_of
+from engine.runs.store.opening import NoEngine, NotReady, open_reader, status_of
+from engine.runs.store.rows import Outcome
+from engine.words.printable import message
 
 WHO = "the command line"
 

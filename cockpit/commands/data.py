@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cockpit.commands.console import print_json
 from cockpit.commands.numbers import real_number, seed_number, whole_number
-from engine.plural import counted
-from engine.printable import one_line, printable
 from engine.progress import Progress
+from engine.words.plural import counted
+from engine.words.printable import one_line, printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def _configure_phantom(parser: argparse.ArgumentParser) -> None:
 
 
 def _phantom(options: argparse.Namespace) -> int:
-    from engine.data.phantom.dataset import write_dataset
+    from engine.phantom.dataset import write_dataset
 
     with closing(Progress()) as progress:
         summary = write_dataset(
@@ -87,7 +87,7 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from engine.data.build import build_curriculum
+    from engine.data.mimic.build import build_curriculum
 
     with closing(Progress()) as progress:
         report = build_curriculum(
@@ -121,7 +121,7 @@ def _configure_import(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from engine.data.import_ import import_curriculum
+    from engine.data.importing.importer import import_curriculum
 
     report = import_curriculum(options.files, options.out, mapping=options.map, image_root=options.image_root)
     if options.json:

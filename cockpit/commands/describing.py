@@ -5,12 +5,12 @@ from __future__ import annotations
 from cockpit.commands.console import table
 from cockpit.widgets.figures import count, slower, time_left
 from cockpit.widgets.glyphs import UNICODE
-from engine.durations import duration
-from engine.printable import one_line
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
-from engine.sizes import in_memory
+from engine.words.durations import duration
+from engine.words.printable import one_line
+from engine.words.sizes import in_memory
 
 STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 from cockpit.commands.child import exit_code
 from cockpit.commands.starting import check_inputs
 from engine.errors import UserError
+from engine.files.temporary import Holder, holder
 from engine.runs.layout import command_line
-from engine.temporary import Holder, holder
 
 if TYPE_CHECKING:
     from engine.config import RunConfig

@@ -13,9 +13,9 @@ from cockpit.commands.console import print_json, table
 from cockpit.commands.control import ask
 from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
-from engine.printable import message
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
+from engine.words.printable import message
 
 _COLUMNS = (
     ("loss", ("loss",)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cockpit.commands.child import exit_code
 from cockpit.commands.opening import add_run, run_of
-from engine.temporary import sweep
+from engine.files.temporary import sweep
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,11 +7,11 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.printable import one_line
+from engine.words.printable import one_line
 
 if TYPE_CHECKING:
     from engine.setup_check.finding import Finding
-    from engine.setup_check.plan import Plan
+    from engine.setup_check.fix.plan import Plan
 
 MARKS = {"ok": "✔ ok  ", "info": "· info", "warn": "! warn", "fail": "✖ fail"}
 WIDTH = 100

@@ -16,16 +16,16 @@ from cockpit.commands.console import SPARSE_SECONDS, LiveLines
 from cockpit.commands.control import WHO
 from cockpit.commands.describing import how_to_go_on, progress_line, stage_name
 from engine.errors import UserError
-from engine.printable import one_line
 from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.checkpoints import newest_checkpoint
 from engine.runs.held import HeldPaths
 from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
-from engine.runs.rows import Event
 from engine.runs.status import NO_NOTICE, Status
-from engine.runs.store import NoEngine, RunReader, open_reader
+from engine.runs.store.opening import NoEngine, RunReader, open_reader
+from engine.runs.store.rows import Event
 from engine.runs.upkeep import LOOK_SECONDS
+from engine.words.printable import one_line
 
 POLL_SECONDS = 0.2
 TOLD = ("state", "checkpoint", "validation", "alert", "error")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cockpit.commands import model_fetch
 from cockpit.commands.child import exit_code
-from engine.temporary import sweep
+from engine.files.temporary import sweep
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

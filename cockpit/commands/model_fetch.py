@@ -10,9 +10,7 @@ from pathlib import Path
 from cockpit.commands.console import SPARSE_SECONDS, LiveLines
 from cockpit.commands.headless import Interrupts, interrupts
 from cockpit.widgets.download_lines import progress_lines
-from engine.printable import message, one_line
-from engine.runs.layout import expanded
-from engine.setup_check.model_download import (
+from engine.download.model_download import (
     DEFAULT_REPO,
     Download,
     default_directory,
@@ -20,7 +18,9 @@ from engine.setup_check.model_download import (
     start_download,
     stop_download,
 )
-from engine.sizes import on_disk
+from engine.runs.layout import expanded
+from engine.words.printable import message, one_line
+from engine.words.sizes import on_disk
 
 POLL_SECONDS = 0.2
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from engine.files.temporary import sweep
 from engine.runs.layout import RunPaths, resolve_run, runs_dir
-from engine.temporary import sweep
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:

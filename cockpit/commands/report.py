@@ -14,7 +14,7 @@ from typing import Any
 from cockpit.commands.child import exit_code
 from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_runs, run_of
-from engine.printable import one_line, printable
+from engine.words.printable import one_line, printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,14 +10,14 @@ from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
 from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
-from engine.printable import message
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, command_line
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
-from engine.runs.schema import Damaged
 from engine.runs.status import Status
-from engine.runs.store import NotReady, open_reader, status_of
+from engine.runs.store.opening import NotReady, open_reader, status_of
+from engine.runs.store.schema import Damaged
+from engine.words.printable import message
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

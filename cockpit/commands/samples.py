@@ -12,9 +12,9 @@ from cockpit.commands.console import print_json
 from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
 from engine.errors import UserError
-from engine.nearest import did_you_mean
-from engine.printable import one_line, printable
-from engine.runs.store import NotReady, open_reader
+from engine.runs.store.opening import NotReady, open_reader
+from engine.words.nearest import did_you_mean
+from engine.words.printable import one_line, printable
 
 PURPOSES = (
     "case",

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from cockpit.commands.console import print_json
 from cockpit.commands.opening import add_run, run_of
 from engine.errors import UserError
-from engine.nearest import did_you_mean
-from engine.printable import one_line
-from engine.runs.rows import Scalar
-from engine.runs.store import NotReady, open_reader
+from engine.runs.store.opening import NotReady, open_reader
+from engine.runs.store.rows import Scalar
+from engine.words.nearest import did_you_mean
+from engine.words.printable import one_line
 
 KNOWN_TAGS = (
     "train/loss",

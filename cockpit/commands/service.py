@@ -15,11 +15,11 @@ from pathlib import Path
 from cockpit.commands.headless import follow, interrupts
 from cockpit.commands.opening import add_run, run_of, runs_of
 from engine.errors import UserError
-from engine.printable import message, one_line
 from engine.runs.layout import RunPaths, expanded, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
-from engine.runs.store import status_of
+from engine.runs.store.opening import status_of
+from engine.words.printable import message, one_line
 
 RESTARTS = 3
 """Times that a continued engine which crashes again is started anew, if it made progress."""

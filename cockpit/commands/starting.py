@@ -13,10 +13,10 @@ from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import is_terminal, open_app
 from engine.errors import UserError
-from engine.printable import one_line
 from engine.runs.checkpoints import copy_checkpoint
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import engine_argv, launch
+from engine.words.printable import one_line
 
 if TYPE_CHECKING:
     from engine.config import RunConfig

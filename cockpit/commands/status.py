@@ -13,11 +13,11 @@ from cockpit.commands.describing import overview, progress_line, status_lines
 from cockpit.commands.opening import add_run, run_of, runs_of
 from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
 from engine.errors import UserError
-from engine.printable import message, one_line
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.status import Status
-from engine.runs.store import status_of
+from engine.runs.store.opening import status_of
+from engine.words.printable import message, one_line
 
 WATCH_SECONDS = 1.0
 

@@ -14,7 +14,7 @@ from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, next_free_name, resolve_run
 from engine.runs.process import engine_argv, launch
-from engine.runs.store import status_of
+from engine.runs.store.opening import status_of
 
 if TYPE_CHECKING:
     from engine.config import RunConfig

@@ -17,11 +17,11 @@ from cockpit.commands.opening import writes_unicode
 from cockpit.widgets.curves import robust_range
 from cockpit.widgets.figures import count, slower
 from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
-from engine.printable import one_line
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
-from engine.runs.store import NotReady, open_reader
-from engine.sizes import in_memory
+from engine.runs.store.opening import NotReady, open_reader
+from engine.words.printable import one_line
+from engine.words.sizes import in_memory
 
 TOLD = ("checkpoint", "validation", "alert", "error", "sample")
 WIDEST = 100

@@ -32,7 +32,7 @@ from cockpit.widgets.header import header_of
 from cockpit.widgets.lines import Frame, clean, in_role, wrap
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_badge import RunHeader
-from engine.plural import counted
+from engine.words.plural import counted
 
 REST_SECONDS = 0.12
 """A sample must be looked at so long before its film is read."""

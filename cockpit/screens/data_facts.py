@@ -10,7 +10,7 @@ from typing import Any
 from cockpit.screens.data_state import Fact, Share
 from engine.data.curriculum import SPLITS, Sample
 from engine.data.labels import LABELS
-from engine.plural import counted
+from engine.words.plural import counted
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
 

@@ -21,7 +21,7 @@ from cockpit.screens.opening import open_film
 from engine.data.curriculum import Sample, read_curriculum
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
-from engine.runs.store import status_of
+from engine.runs.store.opening import status_of
 
 if TYPE_CHECKING:
     from engine.data.prompt import PromptEncoder
@@ -251,7 +251,7 @@ def _file_size(path: Path) -> int | None:
 
 
 def _config_of(paths: RunPaths) -> dict[str, Any]:
-    from engine.yaml_file import read_yaml
+    from engine.files.yaml_file import read_yaml
 
     config = read_yaml(paths.config)
     if not isinstance(config, dict):

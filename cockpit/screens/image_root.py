@@ -10,7 +10,7 @@ from engine.runs.layout import RunPaths
 
 def image_root_of(paths: RunPaths) -> Path:
     """data.image_root of the run's frozen configuration. UserError if it cannot be told."""
-    from engine.yaml_file import read_yaml
+    from engine.files.yaml_file import read_yaml
 
     try:
         return Path(read_yaml(paths.config)["data"]["image_root"])

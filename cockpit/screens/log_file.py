@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.plain_file import open_plain
+from engine.files.plain_file import open_plain
 
 MOST_BYTES = 64 * 1024**2
 """Of a longer log, only its end is looked at."""

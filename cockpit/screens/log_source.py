@@ -15,7 +15,7 @@ from cockpit.screens.log_state import LEVELS, LogLine, LogState
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
 
 _LEVEL_PATTERNS = {
     LEVELS[1]: re.compile(ERROR.pattern + rb"|" + WARNING.pattern),

@@ -13,8 +13,8 @@ from engine.data.icd import dotted
 from engine.data.labels import LABELS
 from engine.metrics.parse import prose
 from engine.runs.layout import parse_checkpoint_name
-from engine.runs.rows import Event, Scalar
 from engine.runs.status import Status
+from engine.runs.store.rows import Event, Scalar
 
 MEMORY_TAGS = {
     "process": "memory/process",

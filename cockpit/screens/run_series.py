@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from cockpit.screens.flight_state import Metric, StageView, Trend, Wanted, Zoomed
 from cockpit.widgets.curves import StageCurve
-from engine.runs.rows import Bucket
-from engine.runs.store import RunReader
+from engine.runs.store.opening import RunReader
+from engine.runs.store.rows import Bucket
 
 LOSS = "train/loss"
 TRENDS = (

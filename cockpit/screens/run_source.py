@@ -18,8 +18,8 @@ from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
-from engine.sizes import GIB
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.words.sizes import GIB
 
 COLUMNS = 512
 """Points a stage at most, more than a wide chart has pixels; beyond, the reader's rollups answer."""

@@ -35,9 +35,9 @@ from cockpit.widgets.overlay import Overlay, OverlayData
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.runs_table import runs_frame, size_words
 from cockpit.widgets.setup_badge import RunHeader
-from engine.durations import duration
 from engine.runs.layout import RunPaths
 from engine.runs.trash import DAYS, TRASH, to_trash
+from engine.words.durations import duration
 
 
 class Compared(Message):

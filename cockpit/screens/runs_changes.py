@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.files.temporary import holder
 from engine.runs.layout import RunPaths, check_name
 from engine.runs.lock import EngineLock, lock_holder
-from engine.temporary import holder
 
 RETRY_SECONDS = 0.5
 Difference = tuple[str, str, str]
@@ -66,7 +66,7 @@ def differences(first: RunPaths, second: RunPaths) -> list[Difference]:
 
 
 def _read(path: Path) -> Any:
-    from engine.yaml_file import read_yaml
+    from engine.files.yaml_file import read_yaml
 
     try:
         return read_yaml(path)

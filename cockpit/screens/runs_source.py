@@ -15,8 +15,8 @@ from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
-from engine.runs.rows import END_STATES, Event
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.rows import END_STATES, Event
 
 COLUMNS = 512
 Token = tuple[object, ...]

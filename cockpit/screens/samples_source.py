@@ -16,7 +16,7 @@ from cockpit.screens.samples_state import SampleBook, SampleCase, Weights, Writt
 from engine.data.icd import dotted
 from engine.metrics.parse import prose
 from engine.runs.layout import RunPaths, parse_checkpoint_name
-from engine.runs.store import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
 
 SHOWN = ("case", "evaluation")
 BLANK = "baseline:blank_image"

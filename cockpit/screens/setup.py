@@ -29,9 +29,9 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, clean
 from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
+from engine.download.model_download import DEFAULT_REPO
 from engine.errors import UserError
 from engine.runs.layout import expanded
-from engine.setup_check.model_download import DEFAULT_REPO
 
 
 class Setup(RunScreen[BaseModelSource]):

@@ -22,8 +22,8 @@ from cockpit.screens.setup_state import SetupState
 
 if TYPE_CHECKING:
     from engine.setup_check.check import Check
-    from engine.setup_check.facts import Facts
-    from engine.setup_check.plan import Plan
+    from engine.setup_check.fix.plan import Plan
+    from engine.setup_check.probe.facts import Facts
 
 NICE = 10
 PATIENCE = 3
@@ -132,7 +132,7 @@ class Checker(threading.Thread):
         )
 
     def _mend(self, plan: Plan) -> None:
-        from engine.setup_check.mend import carry_out
+        from engine.setup_check.fix.mend import carry_out
 
         if self._facts is None:
             return
@@ -147,7 +147,7 @@ class Checker(threading.Thread):
         self._set(news=_outcome(well, len(self._state.fails), bool(worse)), worse=worse)
 
     def _undo(self) -> None:
-        from engine.setup_check.mend import undo_last
+        from engine.setup_check.fix.mend import undo_last
 
         if self._facts is None:
             return
@@ -173,13 +173,13 @@ def _outcome(well: bool, fails: int, worse: bool) -> str:
 
 def _given(check: Check) -> dict[str, Plan]:
     """Plans of the findings that come with their commands."""
-    from engine.setup_check.plan import as_given
+    from engine.setup_check.fix.plan import as_given
 
     return {one.id: as_given(one) for one in check.findings if one.fix and one.id not in check.plans}
 
 
 def _undoable(facts: Facts) -> tuple[str, ...]:
-    from engine.setup_check.snapshot import newest
+    from engine.setup_check.fix.snapshot import newest
 
     prefix = facts.start.get("prefix")
     last = newest(str(prefix)) if prefix else None
@@ -191,7 +191,7 @@ def checks_on(runs: Path) -> MakeCheck:
 
     def make(config: Path | None, known: Facts | None) -> Check:
         from engine.setup_check.check import Check
-        from engine.setup_check.target import IMPORT_SECONDS, find_target
+        from engine.setup_check.probe.target import IMPORT_SECONDS, find_target
 
         return Check(
             find_target(None), config, runs, seconds=PATIENCE * IMPORT_SECONDS, nice=NICE, known=known

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cockpit.screens.background import Answered, Background, Post
-from engine.errors import UserError
-from engine.setup_check.model_download import (
+from engine.download.model_download import (
     DEFAULT_REPO,
     Download,
     default_directory,
@@ -16,6 +15,7 @@ from engine.setup_check.model_download import (
     start_download,
     stop_download,
 )
+from engine.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from cockpit.screens.setup_download import BaseModel
 from engine.setup_check.finding import Finding
 
 if TYPE_CHECKING:
-    from engine.setup_check.plan import Plan
+    from engine.setup_check.fix.plan import Plan
 
 Doing = Literal["", "checking", "fixing", "undoing"]
 EVERYWHERE = ("interpreter", "packages", "imports")

@@ -8,7 +8,7 @@ from typing import Any
 from cockpit.screens.data_state import Counted
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
-from engine.json_file import read_json
+from engine.files.json_file import read_json
 
 _KNOWN_TOWERS = {"openai/clip-vit-large-patch14-336": (336, 14)}
 """(image size, patch size) of towers that a model names and does not bring along."""

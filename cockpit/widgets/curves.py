@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cockpit.widgets.axes import nice_step
-from engine.runs.rows import Bucket
+from engine.runs.store.rows import Bucket
 
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Weights of the past in the mean, from none to smoothest."""

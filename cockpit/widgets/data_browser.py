@@ -11,7 +11,7 @@ from cockpit.widgets.listing import first_seen
 from cockpit.widgets.samples_board import WIDE, film_columns, film_frame
 from engine.data.curriculum import Sample
 from engine.data.icd import dotted
-from engine.plural import counted
+from engine.words.plural import counted
 
 LIST_WIDTH = 25
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.durations import duration
-from engine.printable import one_line
-from engine.setup_check.model_download import Download
-from engine.sizes import on_disk
+from engine.download.model_download import Download
+from engine.words.durations import duration
+from engine.words.printable import one_line
+from engine.words.sizes import on_disk
 
 
 def progress_lines(download: Download) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from engine.durations import duration
-from engine.sizes import GIB
+from engine.words.durations import duration
+from engine.words.sizes import GIB
 
 
 def count(value: int) -> str:

@@ -28,7 +28,7 @@ from cockpit.widgets.glyphs import UNICODE, Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, clip, cut
 from cockpit.widgets.runs_table import MARKS
 from cockpit.widgets.still import Still
-from engine.runs.rows import Bucket
+from engine.runs.store.rows import Bucket
 
 SMOOTHING = 0.9
 

@@ -9,7 +9,7 @@ from cockpit.widgets import figures
 from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Cell, Frame, Line, clean, cut, pad
-from engine.durations import duration
+from engine.words.durations import duration
 
 TITLE_WIDTH = 24
 FIGURES_WIDTH = 58

@@ -11,7 +11,7 @@ from cockpit.widgets.curves import stage_letter
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, clip, cut, pad, trouble_lines, width_of
 from cockpit.widgets.listing import first_seen
-from engine.durations import duration
+from engine.words.durations import duration
 
 MARKS = "abcd"
 ROOMY = 104

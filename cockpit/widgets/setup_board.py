@@ -13,8 +13,8 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.header import screens_line
 from cockpit.widgets.lines import Frame, Line, both_ends, clean, columns, cut, in_role, width_of, wrap
 from cockpit.widgets.listing import first_seen
-from engine.plural import counted
 from engine.setup_check.finding import Finding
+from engine.words.plural import counted
 
 SIDE_BY_SIDE = 100
 """Columns from which list and finding stand beside each other."""

@@ -11,8 +11,8 @@ from typing import Any
 from engine.data.icd import is_icd
 from engine.data.labels import LABELS
 from engine.errors import UserError
-from engine.plain_file import open_plain
-from engine.temporary import sweep, write_private
+from engine.files.plain_file import open_plain
+from engine.files.temporary import sweep, write_private
 
 STAGES = ("stage_a", "stage_b")
 SPLITS = ("train", "val", "test")

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.data.curriculum import image_path_problem
 from engine.errors import UserError
-from engine.plain_file import NotPlain, open_plain
+from engine.files.plain_file import NotPlain, open_plain
 
 #: More than any radiograph has (a 43 cm plate at 0.1 mm is 18 million), less than what exhausts a laptop.
 MAX_PIXELS = 80_000_000

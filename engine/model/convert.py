@@ -16,14 +16,14 @@ from tokenizers import AddedToken
 from transformers import LlamaTokenizer
 
 from engine.errors import UserError
+from engine.files.new_directory import new_directory, refuse_existing
+from engine.files.temporary import holder
 from engine.model import checkpoint_files
 from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
-from engine.model.new_directory import new_directory, refuse_existing
 from engine.model.rest import FILES, TOKENIZER_FILES, copy_files
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
-from engine.temporary import holder
 
 #: Output shards stay below this, so that no more than one is in memory at a time.
 SHARD_BYTES = 4 * 2**30

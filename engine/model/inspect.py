@@ -10,8 +10,8 @@ from engine.model.converted import audit_converted, read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 from engine.model.tokenizer import load_tokenizer
-from engine.plural import counted
-from engine.sizes import on_disk
+from engine.words.plural import counted
+from engine.words.sizes import on_disk
 
 
 def inspect_model(directory: Path) -> dict[str, Any]:

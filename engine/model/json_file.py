@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.json_file import read_json
+from engine.files.json_file import read_json
 
 
 def read_object(path: Path) -> dict[str, Any]:

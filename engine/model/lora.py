@@ -13,7 +13,7 @@ from transformers import LlavaForConditionalGeneration
 from engine import pattern
 from engine.config import LoraSection
 from engine.errors import UserError
-from engine.plain_file import is_plain
+from engine.files.plain_file import is_plain
 
 PROJECTOR = "multi_modal_projector"
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.plain_file import odd_entry
+from engine.files.plain_file import odd_entry
 
 
 def refuse_odd_files(directory: Path) -> None:

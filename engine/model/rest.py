@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.plain_file import NotPlain, open_plain
+from engine.files.plain_file import NotPlain, open_plain
 
 #: What transformers reads beside weights and their index.
 TOKENIZER_FILES = (

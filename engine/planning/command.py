@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.config import load_config
 from engine.planning.plan import make_plan
-from engine.planning.report import as_json as plan_as_json
-from engine.planning.report import compared, describe, total_seconds
+from engine.planning.printing import as_json as plan_as_json
+from engine.planning.printing import compared, describe, total_seconds
 
 
 def plan(

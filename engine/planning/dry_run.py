@@ -12,7 +12,6 @@ import torch
 
 from engine.config import RunConfig, load_config
 from engine.data.curriculum import Sample
-from engine.durations import duration
 from engine.errors import UserError
 from engine.model.lora import load_adapter, trainable
 from engine.planning.brief import lengths_of
@@ -22,16 +21,17 @@ from engine.planning.plan import Plan, make_plan
 from engine.planning.step import Shape
 from engine.planning.workload import Lengths
 from engine.runs.checkpoints import Standing
-from engine.sizes import in_memory, on_disk
 from engine.training import checkpoint as checkpoints
-from engine.training import device as devices
 from engine.training.batches import Collator, Encoded, encode_all
+from engine.training.device import device as devices
 from engine.training.evaluation import Evaluator
 from engine.training.loaded import Loaded, load
 from engine.training.loop import NonFinite, StageTrainer
 from engine.training.out_of_memory import is_out_of_memory
 from engine.training.prepare import check_images, prepare_curriculum
 from engine.training.schedule import StageSchedule
+from engine.words.durations import duration
+from engine.words.sizes import in_memory, on_disk
 
 STEPS = 3
 #: Phantom patients drawn where the configuration wants phantoms and has none yet.

@@ -9,13 +9,13 @@ from engine.planning.miniature import Resident
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape, Traced
 from engine.planning.workload import Workload
-from engine.training.heap import gives_back
+from engine.training.device.heap import gives_back
 
 #: Bytes that come beside tensors once work begins: code loaded on use, threads, the run's database (measured on Linux).
 RUNTIME = {"cpu": 60_000_000, "mps": 500_000_000, "cuda": 500_000_000}
 #: What the allocator holds beyond what is asked of it, as a share of what comes and goes within a step.
 SLACK = {"cpu": 0.02, "mps": 0.1, "cuda": 0.06}
-#: The same where glibc keeps what was freed (see `engine.training.heap`); it varies from run to run.
+#: The same where glibc keeps what was freed (see `engine.training.device.heap`); it varies from run to run.
 HEAP_SLACK = 0.6
 
 

@@ -19,7 +19,7 @@ from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape, Traced
 from engine.planning.trace import Operator
 from engine.planning.workload import Lengths, Workload, read_workload, workload_of
-from engine.training.device import choose_device, device_of
+from engine.training.device.device import choose_device, device_of
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

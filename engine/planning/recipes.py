@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.sizes import in_memory
+from engine.words.sizes import in_memory
 
 
 @dataclass(frozen=True)

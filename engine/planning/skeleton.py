@@ -11,12 +11,12 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration
 
 from engine.config import LoraSection
 from engine.errors import UserError
+from engine.files.temporary import holder
 from engine.model.attention import SAFE_ATTENTION
 from engine.model.converted import read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import read_config
 from engine.model.lora import add_adapter
-from engine.temporary import holder
 
 #: config.json of the model the project is for: what it takes can be said before it is fetched.
 #: Source: https://huggingface.co/microsoft/llava-med-v1.5-mistral-7b/blob/main/config.json

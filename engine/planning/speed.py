@@ -9,7 +9,7 @@ import torch
 
 from engine.planning.trace import Operator
 from engine.runs.device_rates import read_device_rates
-from engine.training.device import device_of
+from engine.training.device.device import device_of
 
 PRECISIONS = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 #: Share of a chip's peak that matrix products reach: llama.cpp reads prompts at 20.7 of the M3 Ultra's 28.4 TFLOPS.

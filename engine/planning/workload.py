@@ -14,8 +14,8 @@ from engine.config import BUNDLED_BASE, STAGES, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
+from engine.files.plain_file import open_plain
 from engine.model.tokenizer import load_tokenizer
-from engine.plain_file import open_plain
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape
 from engine.training.schedule import StageSchedule

@@ -4,15 +4,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from engine.plain_file import open_plain
-from engine.plural import counted
+from engine.files.plain_file import open_plain
 from engine.runs import machine
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.failures import known_failure
 from engine.runs.layout import RunPaths
 from engine.runs.status import ATTEMPT_MARK, Status
-from engine.runs.store import NotReady, open_reader
-from engine.sizes import in_memory
+from engine.runs.store.opening import NotReady, open_reader
+from engine.words.plural import counted
+from engine.words.sizes import in_memory
 
 LAST_LINES = 5
 _BOOT_SLACK = 60.0  # seconds by which two looks at the time of the start may differ

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from engine.errors import UserError
-from engine.json_file import read_json
-from engine.nearest import nearest
-from engine.plain_file import NotPlain, kind_of, open_descriptor, open_plain
+from engine.files.json_file import read_json
+from engine.files.plain_file import NotPlain, kind_of, open_descriptor, open_plain
 from engine.runs.layout import RunPaths, parse_checkpoint_name
+from engine.words.nearest import nearest
 
 Ended = Literal["", "finished", "stopped"]
 

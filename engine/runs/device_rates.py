@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.json_file import read_json
-from engine.temporary import write_private
+from engine.files.json_file import read_json
+from engine.files.temporary import write_private
 
 FILE = ".device.json"
 

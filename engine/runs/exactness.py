@@ -9,7 +9,7 @@ from typing import Any
 from engine.config import STAGES
 from engine.runs.checkpoints import checkpoint_names, digest
 from engine.runs.layout import RunPaths, parse_checkpoint_name
-from engine.runs.store import open_reader
+from engine.runs.store.opening import open_reader
 
 #: Tags that are compared, besides all that begin with `val/`; times and memory belong to the attempt.
 EXACT_TAGS = ("train/loss", "train/lr", "train/grad_norm", "train/supervised_tokens", "train/padding")

@@ -24,7 +24,7 @@ def known_failure(said: str) -> Failure:
 
 def table() -> list[dict[str, str]]:
     """The entries: match, means, hint, said."""
-    from engine.yaml_file import read_yaml
+    from engine.files.yaml_file import read_yaml
 
     entries: list[dict[str, Any]] = read_yaml(_TABLE)
     return entries

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.plain_file import kind_of
+from engine.files.plain_file import kind_of
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHECKPOINT = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<step>\d{6,})")

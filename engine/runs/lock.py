@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
 from engine.errors import UserError
-from engine.plain_file import open_descriptor
+from engine.files.plain_file import open_descriptor
 from engine.runs.layout import RunPaths, refuse_links
 
 LOCK_FD_VARIABLE = "CXR_LOCK_FD"

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from typing import Any
 
-from engine.printable import one_line, printable
+from engine.words.printable import one_line, printable
 
 #: Characters that wait for room; past it the oldest lines are given up, and counted.
 BOUND = 1_000_000

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Sequence
 
 from engine.errors import UserError
-from engine.plain_file import open_descriptor
+from engine.files.plain_file import open_descriptor
 from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder
 from engine.runs.status import ATTEMPT_MARK
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 from engine.runs.trash import empty_trash
 
 __all__ = ["engine_argv", "launch", "lock_holder"]

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from engine.plain_file import open_plain
+from engine.files.plain_file import open_plain
 from engine.runs.layout import RunPaths
 from engine.runs.lock import Holder
-from engine.runs.rows import END_STATES, json_from_db, text_from_db
+from engine.runs.store.rows import END_STATES, json_from_db, text_from_db
 
 STALL_FACTOR = 6.0
 STALL_FLOOR_SECONDS = 90.0

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from engine.printable import one_line
+from engine.words.printable import one_line
 
 log = logging.getLogger("engine")
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.removal import remove
+from engine.files.removal import remove
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 
-from engine.plain_file import open_descriptor
+from engine.files.plain_file import open_descriptor
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import RunConfig
-from engine.setup_check.device_trial import RESTS_ON, Part, not_tried, try_device
-from engine.setup_check.diagnose import COCKPIT_PACKAGE, package_findings, working
-from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, worst_first
-from engine.setup_check.installer import Resolver, find_installer
-from engine.setup_check.interpreter import interpreter_findings
-from engine.setup_check.knowledge import knowledge
-from engine.setup_check.machine import device_findings, machine_findings
-from engine.setup_check.pip_settings import astray_finding
-from engine.setup_check.plan import Plan, Planner, with_fixes
-from engine.setup_check.project import project_findings, read_config, runs_findings
-from engine.setup_check.target import IMPORT_SECONDS, Target, ask
-from engine.setup_check.terminal import look_at_terminal
+from engine.setup_check.fix.installer import Resolver, find_installer
+from engine.setup_check.fix.pip_settings import astray_finding
+from engine.setup_check.fix.plan import Plan, Planner, with_fixes
+from engine.setup_check.probe.device_trial import RESTS_ON, Part, not_tried, try_device
+from engine.setup_check.probe.facts import Facts
+from engine.setup_check.probe.target import IMPORT_SECONDS, Target, ask
+from engine.setup_check.rules.diagnose import COCKPIT_PACKAGE, package_findings, working
+from engine.setup_check.rules.interpreter import interpreter_findings
+from engine.setup_check.rules.knowledge import knowledge
+from engine.setup_check.rules.machine import device_findings, machine_findings
+from engine.setup_check.rules.project import project_findings, read_config, runs_findings
+from engine.setup_check.rules.terminal import look_at_terminal
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ import torch
 from engine.errors import UserError
 from engine.model.loading import Base
 from engine.model.lora import trainable
-from engine.plural import counted
 from engine.training.batches import Batch, Encoded
+from engine.words.plural import counted
 
 #: LoRA's A has no gradient while B is still zero, so it moves one step later than B.
 STEPS_UNTIL_ALL_MOVE = 3

@@ -21,9 +21,9 @@ from peft import PeftModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from engine.free_space import free_space
+from engine.files.free_space import free_space
+from engine.files.removal import remove
 from engine.model.lora import adapter_state, save_adapter_config, trainable
-from engine.removal import remove
 from engine.runs.checkpoints import Standing, best_names, digest, flaw
 from engine.runs.checkpoints import standing as standing_of
 from engine.runs.layout import parse_checkpoint_name

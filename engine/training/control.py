@@ -10,8 +10,8 @@ from types import FrameType
 from engine.errors import UserError
 from engine.runs.held import Gone
 from engine.runs.lock import TakenOver
-from engine.runs.rows import Command
-from engine.runs.store import RunWriter
+from engine.runs.store.opening import RunWriter
+from engine.runs.store.rows import Command
 from engine.training.at_once import AtOnce
 
 #: Carries out a command that does not end anything; returns its outcome in words.

@@ -12,7 +12,7 @@ from engine.errors import UserError
 from engine.model import checkpoint_files
 from engine.model.lora import trainable
 from engine.runs.layout import RunPaths, command_line, next_free_name
-from engine.sizes import in_memory
+from engine.words.sizes import in_memory
 
 _BYTES = {"float32": 4, "bfloat16": 2}
 

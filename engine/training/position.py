@@ -9,7 +9,7 @@ from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import flaw, named_checkpoint
 from engine.runs.layout import RunPaths, command_line, next_free_name
-from engine.runs.store import RunReader, RunWriter
+from engine.runs.store.opening import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.quarantine import Loss

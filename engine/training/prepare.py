@@ -12,8 +12,8 @@ from engine.config import STAGES, PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
-from engine.plain_file import open_plain
-from engine.temporary import holder
+from engine.files.plain_file import open_plain
+from engine.files.temporary import holder
 
 #: Called with a line about what is under way.
 Note = Callable[[str], None]
@@ -31,8 +31,8 @@ def prepare_curriculum(config: RunConfig, note: Note, poll: Callable[[], None]) 
 
 def _make_phantoms(phantom: PhantomSection, curriculum: Path, note: Note, poll: Callable[[], None]) -> None:
     """Phantoms and their curriculum, unless they are there. Raises `UserError` if others lie in their place."""
-    from engine.data.build import build_curriculum
-    from engine.data.phantom.dataset import write_dataset
+    from engine.data.mimic.build import build_curriculum
+    from engine.phantom.dataset import write_dataset
 
     home = curriculum.parent.parent
     stamp = home / "phantom.json"

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from engine.data.curriculum import Sample
 from engine.model.loading import Base
 from engine.training.batches import Batch, Collator, Encoded
-from engine.training.device import Device, device_of
+from engine.training.device.device import Device, device_of
 
 #: Called between batches; it may raise to end the work.
 Poll = Callable[[], None]

@@ -6,7 +6,7 @@ from pathlib import Path
 from engine.config import CheckpointSection
 from engine.runs.checkpoints import Standing, verifies
 from engine.runs.layout import checkpoint_name
-from engine.runs.store import RunWriter
+from engine.runs.store.opening import RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.audit import refuse_odd_weights
 from engine.training.checkpoint import Checkpoint, NotWritten

@@ -21,16 +21,17 @@ from engine.runs.checkpoints import behind_the_record
 from engine.runs.held import Gone, HeldPaths
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, TakenOver
-from engine.runs.rows import Command
-from engine.runs.store import RunReader, RunWriter, Story, open_reader, open_writer
+from engine.runs.store.opening import RunReader, RunWriter, Story, open_reader, open_writer
+from engine.runs.store.rows import Command
 from engine.runs.upkeep import Upkeep
-from engine.training import audit, device
+from engine.training import audit
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.checkpoint import Checkpoint, NotWritten
 from engine.training.control import Control, Interrupt, Signals, ended_early
-from engine.training.device_faults import known_faults, largest_tensors
-from engine.training.device_samplers import Gauges
+from engine.training.device import device
+from engine.training.device.faults import known_faults, largest_tensors
+from engine.training.device.samplers import Gauges
 from engine.training.evaluation import Evaluator, chosen, evaluate
 from engine.training.loaded import Loaded, frozen_config, load
 from engine.training.loop import StageTrainer

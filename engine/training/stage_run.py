@@ -15,12 +15,12 @@ from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
-from engine.runs.store import RunReader, RunWriter
+from engine.runs.store.opening import RunReader, RunWriter
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.control import Control, Interrupt
-from engine.training.device import device_of
-from engine.training.device_samplers import Gauges
+from engine.training.device.device import device_of
+from engine.training.device.samplers import Gauges
 from engine.training.evaluation import Evaluator, Row, score
 from engine.training.loop import NonFinite, StageTrainer, StepRecord
 from engine.training.pace import DUTIES, Ahead, Pace, TimeLeft

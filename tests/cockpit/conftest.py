@@ -17,7 +17,7 @@ import pytest
 from engine.config import demo_config_path, freeze, load_config
 from engine.runs.checkpoints import Standing
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 ENGINE = [sys.executable, "-P", "-m", "engine"]
 

@@ -9,7 +9,7 @@ import pytest
 from cockpit.commands.bench_cockpit import BARS, Plan, measure
 from cockpit.commands.bench_figures import Figure, figures_table, print_figures
 from cockpit.commands.bench_run import STAGE, TAGS, record_long_run
-from engine.runs.store import open_reader
+from engine.runs.store.opening import open_reader
 
 
 def test_a_bar_is_met_by_what_is_at_most_that() -> None:

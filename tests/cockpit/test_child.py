@@ -9,7 +9,7 @@ import pytest
 from cockpit.cli import main
 from engine.config import demo_config_path
 from engine.runs.layout import create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_killed_child_is_one_line(
 MAKES = """
 import os, signal, sys
 from pathlib import Path
-from engine.model.new_directory import new_directory
+from engine.files.new_directory import new_directory
 with new_directory(Path(sys.argv[1]), 0) as out:
     (out / "model.safetensors").write_text("weights")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -18,7 +18,7 @@ from cockpit.cli import COMMANDS, _parser, main
 from cockpit.commands.opening import runs_of
 from engine.config import demo_config_path, freeze, load_config
 from engine.runs.layout import create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,12 @@ import pytest
 
 from cockpit.cli import main
 from engine.setup_check import check as check_module
-from engine.setup_check import snapshot
-from engine.setup_check.device_trial import Part
-from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding
-from engine.setup_check.plan import Change, Plan
-from engine.setup_check.target import Target, find_target
+from engine.setup_check.fix import snapshot
+from engine.setup_check.fix.plan import Change, Plan
+from engine.setup_check.probe.device_trial import Part
+from engine.setup_check.probe.facts import Facts
+from engine.setup_check.probe.target import Target, find_target
 
 KEYS = ["id", "group", "status", "title", "found", "expected", "why", "consequences", "fix", "source"]
 

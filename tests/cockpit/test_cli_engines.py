@@ -16,14 +16,14 @@ from cockpit.cli import main
 from cockpit.commands import headless
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock, lock_holder
-from engine.runs.store import RunWriter, open_reader, open_writer, status_of
+from engine.runs.store.opening import RunWriter, open_reader, open_writer, status_of
 
 ENGINE = """
 import json, sys, time
 from pathlib import Path
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 paths = RunPaths(Path(sys.argv[1]))
 lock = EngineLock.acquire(paths)
 store = open_writer(paths)

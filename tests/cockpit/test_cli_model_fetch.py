@@ -13,7 +13,7 @@ import pytest
 
 from cockpit.cli import main
 from cockpit.commands import model_fetch
-from engine.setup_check.model_download import (
+from engine.download.model_download import (
     Download,
     read_download,
     start_download,

@@ -8,7 +8,7 @@ import pytest
 
 from cockpit.cli import main
 from engine.config import demo_config_path
-from engine.sizes import GIB
+from engine.words.sizes import GIB
 
 pytestmark = pytest.mark.usefixtures("engine_here")
 CONFIGS = demo_config_path().parent

@@ -19,8 +19,8 @@ from cockpit.cli import main
 from cockpit.screens.runs_source import RunsSource
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
-from engine.runs.rows import SAMPLE_KEYS
-from engine.runs.store import RunWriter, open_writer
+from engine.runs.store.opening import RunWriter, open_writer
+from engine.runs.store.rows import SAMPLE_KEYS
 
 STATUS_KEYS = [
     "run", "state", "stalled", "stage", "step", "steps", "epoch", "loss", "eta_seconds", "samples_per_second",

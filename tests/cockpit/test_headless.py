@@ -8,7 +8,7 @@ from cockpit.commands.headless import Interrupts, follow
 from engine.errors import UserError
 from engine.runs.layout import create_run
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 
 def test_a_lock_that_somebody_removed_is_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cockpit.cli import main
-from engine.printable import one_line, printable
 from engine.runs.layout import create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
+from engine.words.printable import one_line, printable
 
 HOSTILE = [
     "\x1b]0;owned\x07\x1b[2J", "[bold red]markup[/] [@click=app.quit]x[/]", "NUL \0 in it", "half \ud83d a pair",

@@ -15,9 +15,9 @@ from cockpit.cli import main
 from cockpit.commands import service
 from cockpit.commands.service import describe, was_interrupted
 from engine.errors import UserError
-from engine.printable import message
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.store import open_writer, status_of
+from engine.runs.store.opening import open_writer, status_of
+from engine.words.printable import message
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_run_interrupted_last_goes_on(
             os.utime(file, (1000 + number, 1000 + number))
     finishes = (
         "import sys; from pathlib import Path; from engine.runs.layout import RunPaths\n"
-        "from engine.runs.lock import EngineLock; from engine.runs.store import open_writer\n"
+        "from engine.runs.lock import EngineLock; from engine.runs.store.opening import open_writer\n"
         "paths = RunPaths(Path(sys.argv[1])); lock = EngineLock.acquire(paths)\n"
         "with open_writer(paths) as writer: writer.state('finished')"
     )

@@ -18,7 +18,7 @@ from cockpit.widgets.glyphs import ASCII, UNICODE
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 RUNNING = Status(
     "night",

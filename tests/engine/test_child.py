@@ -10,8 +10,8 @@ import pytest
 from cockpit.commands import service
 from engine.child import end, lines
 from engine.errors import UserError
-from engine.setup_check import target
-from engine.setup_check.target import Target, ask, prefix_of
+from engine.setup_check.probe import target
+from engine.setup_check.probe.target import Target, ask, prefix_of
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config import RunConfig, demo_config_path, load_config
 from engine.errors import UserError
-from engine.yaml_file import MAX_BYTES
+from engine.files.yaml_file import MAX_BYTES
 
 DEMO = demo_config_path().read_text(encoding="utf-8")
 

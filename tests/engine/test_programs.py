@@ -55,7 +55,7 @@ def test_the_variable_is_as_it_was(monkeypatch: pytest.MonkeyPatch, before: str 
 SCRIPT = """
 import sys
 from pathlib import Path
-from engine.data.phantom.dataset import write_dataset
+from engine.phantom.dataset import write_dataset
 if __name__ == "__main__":
     write_dataset(Path(sys.argv[1]), 12, 5, 64, workers=2)
 """

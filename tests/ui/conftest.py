@@ -38,8 +38,8 @@ from cockpit.screens.start import Offers
 from cockpit.widgets.curves import StageCurve
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
-from engine.runs.rows import Bucket
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import Bucket
 
 GIB = 1024**3
 STEPS_A, STEPS_B = 332, 618

@@ -14,10 +14,10 @@ import yaml
 from cockpit.screens import setup_checker
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths
-from engine.runs.store import open_writer
-from engine.setup_check import mend
+from engine.runs.store.opening import open_writer
 from engine.setup_check.finding import Finding
-from engine.setup_check.plan import Change, Plan
+from engine.setup_check.fix import mend
+from engine.setup_check.fix.plan import Change, Plan
 
 FAILED = "2026-11-23 02:14:07 ERROR   the engine failed\nRuntimeError: out of memory\n"
 

@@ -20,7 +20,7 @@ from cockpit.screens.alert_list import AlertList, alerts_frame
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 GIB = 1024**3
 STALL = Alert(

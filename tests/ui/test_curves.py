@@ -16,7 +16,7 @@ from cockpit.widgets.curves import (
     thin,
     x_ticks,
 )
-from engine.runs.rows import Bucket
+from engine.runs.store.rows import Bucket
 
 
 def bucket(step: int, value: float, last: int | None = None) -> Bucket:

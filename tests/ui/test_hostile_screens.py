@@ -18,7 +18,7 @@ from cockpit.screens.help import Help
 from cockpit.screens.reading import Reading
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 ORDERS = "\x1b]0;owned\x07\x1b[2J\x9b31m [bold red]markup[/] [@click=app.quit]x[/] \b\b\x7f\x0b\u2028"
 WIDE = (

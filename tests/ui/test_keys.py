@@ -29,7 +29,7 @@ from cockpit.widgets.lines import cells
 from cockpit.widgets.pressed import key_at
 from cockpit.widgets.zoom_chart import ZoomChart
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 
 def write_keys(text: str) -> Path:

@@ -20,7 +20,7 @@ from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.log_board import log_frame
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 CRASH = """2026-11-23 02:14:07 ERROR   the engine failed
 Traceback (most recent call last):

@@ -13,7 +13,7 @@ from cockpit.widgets.curves import StageCurve, clipped, needed_range
 from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.loss_chart import ChartData, chart_frame
-from engine.runs.rows import Bucket
+from engine.runs.store.rows import Bucket
 
 
 def chart(values: list[float | None], width: int = 60, height: int = 12, glyphs=UNICODE, bar=None) -> Frame:

@@ -11,8 +11,8 @@ from cockpit.screens.flight_state import Thumbnail
 from cockpit.screens.run_source import RunSource
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
-from engine.runs.rows import Scalar
-from engine.runs.store import NoEngine, open_writer
+from engine.runs.store.opening import NoEngine, open_writer
+from engine.runs.store.rows import Scalar
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from cockpit.widgets.runs_table import age_words, runs_frame, size_words
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import EngineLock
-from engine.runs.rows import Bucket, Event
-from engine.runs.store import open_reader
+from engine.runs.store.opening import open_reader
+from engine.runs.store.rows import Bucket, Event
 
 
 def text(frame: Frame) -> str:

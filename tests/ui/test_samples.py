@@ -36,7 +36,7 @@ from cockpit.widgets.samples_board import samples_frame
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

@@ -24,12 +24,12 @@ from cockpit.widgets.glyphs import ASCII, UNICODE
 from cockpit.widgets.lines import Frame, width_of
 from cockpit.widgets.setup_board import setup_frame, setup_header
 from engine.errors import UserError
-from engine.setup_check import mend
-from engine.setup_check.device_trial import Part
-from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding, Repair, worst_first
-from engine.setup_check.plan import Change, Plan
-from engine.setup_check.target import Target
+from engine.setup_check.fix import mend
+from engine.setup_check.fix.plan import Change, Plan
+from engine.setup_check.probe.device_trial import Part
+from engine.setup_check.probe.facts import Facts
+from engine.setup_check.probe.target import Target
 
 COMMAND = ("/env/bin/python", "-m", "pip", "install", "transformers==4.57.6")
 PEFT = Finding(

@@ -17,10 +17,7 @@ from cockpit.screens.setup import Setup
 from cockpit.screens.setup_download import BaseModel, base_directory
 from cockpit.screens.setup_state import SetupState, SetupView
 from engine.config import demo_config_path
-from engine.errors import UserError
-from engine.setup_check.facts import Facts
-from engine.setup_check.finding import Finding
-from engine.setup_check.model_download import (
+from engine.download.model_download import (
     DEFAULT_REPO,
     Download,
     FileProgress,
@@ -28,7 +25,10 @@ from engine.setup_check.model_download import (
     take_lock,
     write_download,
 )
-from engine.setup_check.target import Target
+from engine.errors import UserError
+from engine.setup_check.finding import Finding
+from engine.setup_check.probe.facts import Facts
+from engine.setup_check.probe.target import Target
 
 Write = Callable[[Download], None]
 

@@ -36,7 +36,7 @@ from engine.data.curriculum import Sample, complete_labels
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.setup_check.finding import Finding
-from engine.setup_check.plan import Change, Plan
+from engine.setup_check.fix.plan import Change, Plan
 
 HERE = Path(__file__).parent / "snapshots"
 WRITE = "CXR_WRITE_SNAPSHOTS"

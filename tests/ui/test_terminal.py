@@ -26,7 +26,7 @@ import pytest
 from cockpit.typed_words import PACE_SECONDS
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 HANG = 60.0
 """Seconds after which something will not happen any more, however busy the machine is."""

@@ -25,8 +25,8 @@ from cockpit.widgets.plot import Canvas, draw, stamp
 from cockpit.widgets.trends import column_values, heights, trend_lines, trends_frame
 from cockpit.widgets.window import Window
 from cockpit.widgets.zoom_chart import LOSS, Look, ZoomChart, axis_for, values_at, zoom_frame
-from engine.runs.rows import Bucket
-from engine.runs.store import RunReader
+from engine.runs.store.opening import RunReader
+from engine.runs.store.rows import Bucket
 
 MOVES = st.sampled_from(["scale", "pan", "point", "start", "end", "grow", "whole"])
 

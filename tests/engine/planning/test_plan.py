@@ -17,15 +17,15 @@ from engine.data.labels import LABELS
 from engine.errors import UserError
 from engine.planning.hours import quadratic, stage_time
 from engine.planning.plan import Plan, make_plan
+from engine.planning.printing import as_json, describe
 from engine.planning.recipes import Recipe, best, divisions
-from engine.planning.report import as_json, describe
 from engine.planning.skeleton import read_shapes
 from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape
 from engine.planning.trace import Operator
 from engine.planning.workload import read_workload
 from engine.runs.device_rates import DeviceRates, write_device_rates
-from engine.training.device import device_of
+from engine.training.device.device import device_of
 
 
 def sample(number: int, stage: str, split: str) -> Sample:

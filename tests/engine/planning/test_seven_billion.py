@@ -13,7 +13,7 @@ from engine.model.checkpoint_files import expected_shapes
 from engine.model.inspect import inspect_model
 from engine.model.llava_mistral import read_config
 from engine.planning.plan import make_plan
-from engine.planning.report import describe
+from engine.planning.printing import describe
 from engine.planning.skeleton import KNOWN
 
 NAME = "llava-med-v1.5-mistral-7b"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.store import RunReader, RunWriter, open_reader, open_writer
+from engine.runs.store.opening import RunReader, RunWriter, open_reader, open_writer
 
 Script = Callable[[str], subprocess.Popen[str]]
 

@@ -10,7 +10,7 @@ from engine.runs.aftermath import aftermath
 from engine.runs.failures import known_failure, table
 from engine.runs.layout import RunPaths
 from engine.runs.status import ATTEMPT_MARK
-from engine.runs.store import open_writer, status_of
+from engine.runs.store.opening import open_writer, status_of
 
 
 @pytest.mark.parametrize("entry", table(), ids=lambda entry: entry["means"])

@@ -4,7 +4,7 @@ import pytest
 
 from engine.runs.exactness import counted, differences, evidence
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 
 
 def record(

@@ -14,14 +14,14 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, lock_holder
 from engine.runs.process import engine_argv, launch
-from engine.runs.store import open_reader, status_of
+from engine.runs.store.opening import open_reader, status_of
 
 ENGINE = """
 import os, sys, time
 from pathlib import Path
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_writer
+from engine.runs.store.opening import open_writer
 time.sleep(0.3)  # stands for slow imports: the lock is held all the while
 paths = RunPaths(Path(sys.argv[1]))
 lock = EngineLock.acquire(paths)

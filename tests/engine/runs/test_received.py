@@ -12,8 +12,8 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, lock_holder
 from engine.runs.process import launch
-from engine.runs.schema import Damaged
-from engine.runs.store import open_reader, open_writer, status_of
+from engine.runs.store.opening import open_reader, open_writer, status_of
+from engine.runs.store.schema import Damaged
 
 FILES = ("config.yaml", "run.db", "run.db-wal", "run.db-journal", "training.log", "engine.lock")
 

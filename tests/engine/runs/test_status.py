@@ -8,7 +8,7 @@ import pytest
 from engine.runs import status as status_module
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import RunReader, RunWriter, status_of
+from engine.runs.store.opening import RunReader, RunWriter, status_of
 
 KEYS = [
     "run", "state", "stalled", "stage", "step", "steps", "epoch", "loss", "eta_seconds", "samples_per_second",
@@ -198,5 +198,5 @@ def test_lock_taken_between_two_looks_is_no_crash(
 ) -> None:
     writer.state("starting")
     looks = iter([None, status_module.Holder(4711)])
-    monkeypatch.setattr("engine.runs.reader.lock_holder", lambda _: next(looks))
+    monkeypatch.setattr("engine.runs.store.reader.lock_holder", lambda _: next(looks))
     assert reader.status().state == "starting"

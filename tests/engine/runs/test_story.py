@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from engine.runs.layout import RunPaths
-from engine.runs.store import Story, open_writer
+from engine.runs.store.opening import Story, open_writer
 from engine.runs.story import STEP_SECONDS
 
 

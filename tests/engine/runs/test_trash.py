@@ -11,7 +11,7 @@ from engine.runs import trash
 from engine.runs.layout import RunPaths, create_run, list_runs
 from engine.runs.lock import EngineLock
 from engine.runs.process import launch
-from engine.runs.store import open_reader
+from engine.runs.store.opening import open_reader
 from engine.runs.trash import DAYS, TRASH, empty_trash, to_trash
 
 NOW = 1_800_000_000.0

@@ -4,7 +4,7 @@ import threading
 
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
-from engine.runs.store import open_reader, open_writer
+from engine.runs.store.opening import open_reader, open_writer
 
 WISHES = {"first": ["hold", "continue", "save"] * 7, "second": ["continue", "hold", "sample"] * 7}
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from engine.setup_check.check import Check
-from engine.setup_check.diagnose import diagnose
-from engine.setup_check.facts import Facts
 from engine.setup_check.finding import Finding
-from engine.setup_check.knowledge import knowledge
-from engine.setup_check.target import ask, find_target
+from engine.setup_check.probe.facts import Facts
+from engine.setup_check.probe.target import ask, find_target
+from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.knowledge import knowledge
 
 PIN_CHECK = """
 import importlib.metadata as metadata

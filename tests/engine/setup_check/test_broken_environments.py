@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.setup_check.diagnose import diagnose
-from engine.setup_check.knowledge import knowledge
+from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.knowledge import knowledge
 
 Break = Callable[[Any], None]
 BREAKS: list[tuple[str, set[str], Break]] = []

@@ -15,7 +15,7 @@ from engine.config import RunConfig, demo_config_path, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
 from engine.runs.layout import RunPaths
-from engine.training.device import Mps
+from engine.training.device.device import Mps
 
 from .living import live, prepare
 

@@ -10,9 +10,9 @@ import pytest
 
 from engine.config import RunConfig, freeze
 from engine.runs.layout import RunPaths
-from engine.runs.rows import Event
 from engine.runs.status import Status
-from engine.runs.store import open_reader, status_of
+from engine.runs.store.opening import open_reader, status_of
+from engine.runs.store.rows import Event
 from engine.training import session
 from engine.training.control import Signals
 from engine.training.loop import StepRecord

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import RunConfig
-from engine.runs.store import open_reader, status_of
+from engine.runs.store.opening import open_reader, status_of
 from engine.training import audit, session
 from engine.training.at_once import AtOnce
 from engine.training.control import Signals

@@ -18,7 +18,7 @@ from engine.runs.checkpoints import Standing
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import launch
-from engine.runs.store import RunWriter, status_of
+from engine.runs.store.opening import RunWriter, status_of
 from engine.training import checkpoint as checkpoints
 from engine.training import loop
 from engine.training.checkpoint import newest_valid, write_checkpoint

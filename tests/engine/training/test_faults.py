@@ -16,7 +16,7 @@ from engine.config import RunConfig, freeze
 from engine.data.curriculum import Sample, read_curriculum
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
-from engine.runs.store import open_reader, open_writer, status_of
+from engine.runs.store.opening import open_reader, open_writer, status_of
 from engine.training import checkpoint as checkpoints
 from engine.training import loaded, loop, saving, stage_run
 from engine.training.batches import Batch, Collator, encode_all

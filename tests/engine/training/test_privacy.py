@@ -15,7 +15,7 @@ from engine.config import RunConfig, freeze
 from engine.data.curriculum import read_curriculum
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import launch
-from engine.runs.store import open_reader, status_of
+from engine.runs.store.opening import open_reader, status_of
 
 PATIENCE = 120
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.config import RunConfig
-from engine.runs import database, upkeep
-from engine.runs.displaced import identity
+from engine.runs import upkeep
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
-from engine.runs.store import open_reader, status_of
+from engine.runs.store import database
+from engine.runs.store.displaced import identity
+from engine.runs.store.opening import open_reader, status_of
 
 from .living import alerts, asking, live, prepare
 

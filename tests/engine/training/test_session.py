@@ -17,7 +17,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.process import launch
 from engine.runs.status import Status
-from engine.runs.store import RunWriter, open_reader, status_of
+from engine.runs.store.opening import RunWriter, open_reader, status_of
 
 from .living import PATIENCE, ask, live, prepare, wait_for
 

@@ -1,0 +1,30 @@
+"""JSON that somebody else may have written: a plain file of a bounded size."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.files.plain_file import open_plain
+
+#: The index of the largest models has a tenth of this.
+MAX_BYTES = 20_000_000
+
+
+def read_json(path: Path, most: int = MAX_BYTES, links: bool = True) -> Any:
+    """What the file holds. Raises OSError, or ValueError (json.JSONDecodeError for broken JSON) that says why not.
+
+    most: bytes that are read; a longer file is refused. links: whether the file may be a symbolic link.
+    """
+    with open_plain(path, "rb", links) as file:
+        content: bytes = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"more than {most:,} bytes")
+    return parsed_json(content)
+
+
+def parsed_json(content: bytes) -> Any:
+    """Raises ValueError, also for what is nested too deeply or not UTF-8."""
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
