@@ -24,40 +24,40 @@ from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
 
-from cockpit.actions import flight
 from cockpit.actions.common import GO
 from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import key_word, move_keys
+from cockpit.alerts.alert import Alert
+from cockpit.alerts.alert_list import AlertList
 from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
-from cockpit.alerts.record import Alert
-from cockpit.answering import AnsweringApp
-from cockpit.clipboard import Copied, copy
-from cockpit.commands.opening import is_terminal, writes_unicode
+from cockpit.commands.common.opening import is_terminal, writes_unicode
 from cockpit.crash import crash_note
-from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
+from cockpit.input_handling import AnsweringApp
 from cockpit.keyboard import forgive_bytes
-from cockpit.machine import machine_line
-from cockpit.rendering import let_go_of_lines
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.background import POLL_SECONDS, Arrived, Background
-from cockpit.screens.base import CockpitScreen
-from cockpit.screens.building import build_screen
-from cockpit.screens.chosen import Chosen
-from cockpit.screens.feed import Source
-from cockpit.screens.flight_state import ChartChoice
-from cockpit.screens.leaving import Palette
-from cockpit.screens.runs_state import RunsChoice
-from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
-from cockpit.screens.setup_state import SetupState
-from cockpit.screens.start import Offers, Start, Started
-from cockpit.signals import leave_on_signals
-from cockpit.theme import DARK, LIGHT
-from cockpit.title import KEEP, PUT_BACK, TitleArrived, TitleWatch, has_title, setting, title_kept
-from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
-from cockpit.widgets.lines import clean
-from cockpit.widgets.pictures import Pictures
-from cockpit.widgets.spans import narrowed
+from cockpit.run_title import KEEP, PUT_BACK, TitleArrived, TitleWatch, has_title, setting, title_kept
+from cockpit.screens.flight import actions as flight
+from cockpit.screens.flight.feed import Source
+from cockpit.screens.flight.state import ChartChoice
+from cockpit.screens.runs.chosen import Chosen
+from cockpit.screens.runs.state import RunsChoice
+from cockpit.screens.setup.checker import Checker, MakeCheck, SetupChanged, checks_on
+from cockpit.screens.shared.base import CockpitScreen
+from cockpit.screens.start.machine import machine_line
+from cockpit.screens.start.screen import Offers, Start, Started
+from cockpit.screens.table import build_screen
+from cockpit.terminal.clipboard import Copied, copy
+from cockpit.terminal.graphics import Graphics, choose_graphics, forget_late_answers
+from cockpit.terminal.signals import leave_on_signals
+from cockpit.toolkit.background import POLL_SECONDS, Arrived, Background
+from cockpit.toolkit.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.toolkit.graphics.pictures import Pictures
+from cockpit.toolkit.lines import clean
+from cockpit.toolkit.modals.leaving import Palette
+from cockpit.toolkit.spans import narrowed
+from cockpit.toolkit.textual_internals import let_go_of_lines
+from cockpit.toolkit.theme import DARK, LIGHT
+from cockpit.views.setup_state import SetupState
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
@@ -65,10 +65,10 @@ from engine.runs.trash import empty_trash
 from engine.words.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from cockpit.screens.data_source import DataSource
-    from cockpit.screens.log_source import LogSource
-    from cockpit.screens.runs_source import RunsSource
-    from cockpit.screens.samples_source import SamplesSource
+    from cockpit.screens.data.source import DataSource
+    from cockpit.screens.log.source import LogSource
+    from cockpit.screens.runs.source import RunsSource
+    from cockpit.screens.samples.source import SamplesSource
 
 
 NOTIFIED = 500
@@ -306,7 +306,7 @@ class CockpitApp(AnsweringApp):
         self.switch_mode(self._mode("flight" if self.paths else "start"))
 
     def _build_setup(self) -> Screen[Any]:
-        from cockpit.screens.setup import Setup
+        from cockpit.screens.setup.screen import Setup
 
         return Setup(self._checker, self.setup_changed, self.setup, self.glyphs, self.poll_seconds)
 
@@ -426,27 +426,27 @@ def sources_on(directory: Path, pictures: bool = True) -> Sources:
     """The run directories themselves; `directory` is where the other runs are."""
 
     def flight(paths: RunPaths) -> Source:
-        from cockpit.screens.run_source import RunSource
+        from cockpit.screens.flight.source import RunSource
 
         return RunSource(paths, pictures)
 
     def samples(paths: RunPaths) -> SamplesSource:
-        from cockpit.screens.samples_source import SamplesSource
+        from cockpit.screens.samples.source import SamplesSource
 
         return SamplesSource(paths, pictures)
 
     def log(paths: RunPaths) -> LogSource:
-        from cockpit.screens.log_source import LogSource
+        from cockpit.screens.log.source import LogSource
 
         return LogSource(paths)
 
     def runs(paths: RunPaths) -> RunsSource:
-        from cockpit.screens.runs_source import RunsSource
+        from cockpit.screens.runs.source import RunsSource
 
         return RunsSource(directory, paths)
 
     def data(paths: RunPaths) -> DataSource:
-        from cockpit.screens.data_source import DataSource
+        from cockpit.screens.data.source import DataSource
 
         return DataSource(paths, pictures)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cockpit.actions.table import with_table
+from cockpit.actions.key_table import with_table
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -20,15 +20,15 @@ from textual.pilot import Pilot
 
 from cockpit.actions import GO
 from cockpit.app import CockpitApp, sources_on
-from cockpit.machine import machine_line
-from cockpit.screens.data import Data
-from cockpit.screens.flight import Flight
-from cockpit.screens.log import Log
-from cockpit.screens.runs import Runs
-from cockpit.screens.samples import Samples
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_checker import checks_on
-from cockpit.screens.start import Offers
+from cockpit.screens.data.screen import Data
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.log.screen import Log
+from cockpit.screens.runs.screen import Runs
+from cockpit.screens.samples.screen import Samples
+from cockpit.screens.setup.checker import checks_on
+from cockpit.screens.setup.screen import Setup
+from cockpit.screens.start.machine import machine_line
+from cockpit.screens.start.screen import Offers
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
 

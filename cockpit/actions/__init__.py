@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cockpit.actions.alerts import ALERT_ACTIONS
+from cockpit.actions.action import Action, bindings, keys_that_work
 from cockpit.actions.common import GO
-from cockpit.actions.data import DATA_ACTIONS
-from cockpit.actions.flight import FLIGHT_ACTIONS, START_ACTIONS
-from cockpit.actions.log import LOG_ACTIONS
-from cockpit.actions.record import Action, bindings, keys_that_work
-from cockpit.actions.runs import RUNS_ACTIONS
-from cockpit.actions.samples import SAMPLES_ACTIONS
-from cockpit.actions.setup import SETUP_ACTIONS
+from cockpit.alerts.actions import ALERT_ACTIONS
+from cockpit.screens.data.actions import DATA_ACTIONS
+from cockpit.screens.flight.actions import FLIGHT_ACTIONS, START_ACTIONS
+from cockpit.screens.log.actions import LOG_ACTIONS
+from cockpit.screens.runs.actions import RUNS_ACTIONS
+from cockpit.screens.samples.actions import SAMPLES_ACTIONS
+from cockpit.screens.setup.actions import SETUP_ACTIONS
 
 __all__ = [
     "DATA_ACTIONS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cockpit.actions.record import Action, always
+from cockpit.actions.action import Action, always
 
 S = TypeVar("S")
 

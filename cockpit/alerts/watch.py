@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from cockpit.alerts.alert import Alert
 from cockpit.alerts.book import AlertBook
-from cockpit.alerts.record import Alert
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
@@ -25,7 +25,7 @@ LOOK_BACK = 2000
 
 
 class AlertWatch:
-    """One run; see `cockpit.screens.background.Readable`."""
+    """One run; see `cockpit.toolkit.background.Readable`."""
 
     def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
         self._paths = paths

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cockpit.commands.numbers import seed_number
-from cockpit.commands.opening import add_runs, runs_of
-from cockpit.commands.starting import add_headless, fly, start_run
+from cockpit.commands.common.numbers import seed_number
+from cockpit.commands.common.opening import add_runs, runs_of
+from cockpit.commands.common.starting import add_headless, fly, start_run
 from engine.runs.layout import RunPaths, next_free_name
 
 

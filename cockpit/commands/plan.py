@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.numbers import real_number
-from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.common.child import exit_code
+from cockpit.commands.common.numbers import real_number
+from cockpit.commands.common.opening import add_runs, runs_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cockpit.commands.common.headless import follow, interrupts, keep_watch
+from cockpit.commands.common.opening import add_run, is_terminal, open_app, run_of
+from cockpit.commands.common.starting import add_auto_resume, add_headless, fly
 from cockpit.commands.control import ask
-from cockpit.commands.headless import follow, interrupts, keep_watch
-from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
-from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, command_line

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.console import print_json
-from cockpit.commands.describing import overview, progress_line, status_lines
-from cockpit.commands.opening import add_run, run_of, runs_of
+from cockpit.commands.common.console import print_json
+from cockpit.commands.common.opening import add_run, run_of, runs_of
+from cockpit.commands.common.status_words import overview, progress_line, status_lines
 from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
 from engine.errors import UserError
 from engine.runs.aftermath import aftermath

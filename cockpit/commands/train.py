@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_runs, runs_of
-from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
+from cockpit.commands.common.numbers import whole_number
+from cockpit.commands.common.opening import add_runs, runs_of
+from cockpit.commands.common.starting import Origin, add_auto_resume, add_headless, fly, start_run
 from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, next_free_name, resolve_run

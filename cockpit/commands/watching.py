@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
-from cockpit.commands.console import LiveLines
-from cockpit.commands.describing import how_to_go_on, left_words, stage_name
-from cockpit.commands.headless import event_line
-from cockpit.commands.opening import writes_unicode
-from cockpit.widgets.curves import robust_range
-from cockpit.widgets.figures import count, slower
-from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.commands.common.console import LiveLines
+from cockpit.commands.common.headless import event_line
+from cockpit.commands.common.opening import writes_unicode
+from cockpit.commands.common.status_words import how_to_go_on, left_words, stage_name
+from cockpit.toolkit.charts.curves import robust_range
+from cockpit.toolkit.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.views.figures import count, slower
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, open_reader

@@ -3,9 +3,9 @@
 import pytest
 
 from cockpit.actions import FLIGHT_ACTIONS, GROUPS, START_ACTIONS, by_id, keys_that_work
-from cockpit.actions import flight as actions
 from cockpit.actions.common import moved
-from cockpit.screens.flight_state import LIVE, FlightState, StageView
+from cockpit.screens.flight import actions
+from cockpit.screens.flight.state import LIVE, FlightState, StageView
 
 STATES = (*sorted(LIVE), "parked", "stopped", "finished", "failed", "crashed", "unread")
 

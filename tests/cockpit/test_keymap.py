@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cockpit.actions import GO, GROUPS, by_id, keys_that_work, known_ids
+from cockpit.actions.key_table import key_table, with_table
 from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import key_named, key_word, move_keys
-from cockpit.actions.table import key_table, with_table
 from engine.errors import UserError
 
 README = Path(__file__).parents[2] / "README.md"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.commands.watching import Story, rail, read_story, spark, spark_line, watch_lines
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.toolkit.glyphs import ASCII, UNICODE
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status

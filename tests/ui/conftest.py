@@ -19,9 +19,9 @@ from textual.pilot import Pilot
 
 from cockpit import typed_words
 from cockpit.actions.keys import move_keys
-from cockpit.alerts.record import Alert
+from cockpit.alerts.alert import Alert
 from cockpit.app import CockpitApp, sources_on
-from cockpit.screens.flight_state import (
+from cockpit.screens.flight.state import (
     CaseView,
     EventView,
     FlightState,
@@ -34,8 +34,8 @@ from cockpit.screens.flight_state import (
     Wanted,
     Zoomed,
 )
-from cockpit.screens.start import Offers
-from cockpit.widgets.curves import StageCurve
+from cockpit.screens.start.screen import Offers
+from cockpit.toolkit.charts.curves import StageCurve
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
 from engine.runs.store.opening import open_writer

@@ -14,19 +14,19 @@ import yaml
 from PIL import Image
 
 from cockpit.actions import DATA_ACTIONS, keys_that_work
-from cockpit.actions import data as keys
-from cockpit.screens import data_facts
-from cockpit.screens.brief import Brief
-from cockpit.screens.data import Data
-from cockpit.screens.data_source import DataSource
-from cockpit.screens.data_state import Counted, DataState, DataView, Films, Lengths, Share
-from cockpit.screens.token_counts import encoder_of
-from cockpit.widgets.data_browser import browser_frame, data_text
-from cockpit.widgets.data_overview import lengths_lines, overview_frame, shares_lines
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.histogram import bar_rows
-from cockpit.widgets.keys import keys_line
-from cockpit.widgets.lines import Frame, width_of
+from cockpit.screens.data import actions as keys
+from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.browser import browser_frame, data_text
+from cockpit.screens.data.overview import lengths_lines, overview_frame, shares_lines
+from cockpit.screens.data.screen import Data
+from cockpit.screens.data.source import DataSource
+from cockpit.screens.data.state import Counted, DataState, DataView, Films, Lengths, Share
+from cockpit.screens.data.token_counts import encoder_of
+from cockpit.toolkit.charts.histogram import bar_rows
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.key_bar import keys_line
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.views.run_summary import Brief
 from engine.config import BUNDLED_BASE
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.errors import UserError
@@ -97,7 +97,7 @@ def test_lengths_are_those_the_engine_trains_on() -> None:
     encoder = encoder_of(BUNDLED_BASE)
     assert encoder.image_tokens == 100
     ids, labels = encoder.training("Write the impression.", "Small effusion.")
-    from cockpit.screens.token_counts import counted
+    from cockpit.screens.data.token_counts import counted
 
     tokens = counted(encoder, "Write the impression.", "Small effusion.")
     assert tokens.prompt + tokens.answer == len(ids)
@@ -317,7 +317,7 @@ async def test_the_browser_shows_samples_as_the_model_reads_them(
 
 
 async def test_a_long_read_does_not_block_the_screen(kit: ModuleType, run: RunPaths, monkeypatch) -> None:
-    from cockpit.screens import data_source
+    from cockpit.screens.data import source as data_source
 
     going_on = threading.Event()
     read = data_source.read_curriculum

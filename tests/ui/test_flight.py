@@ -9,13 +9,13 @@ import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from cockpit.alerts.record import Alert
+from cockpit.alerts.alert import Alert
 from cockpit.app import CockpitApp
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import Help
-from cockpit.widgets.glyphs import ASCII
-from cockpit.widgets.still import Still
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.glyphs import ASCII
+from cockpit.toolkit.modals.confirm import Confirm
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 

@@ -16,18 +16,18 @@ from textual.message_pump import MessagePump
 from textual.widgets import Input
 
 from cockpit.actions import GO, GROUPS
+from cockpit.actions.action import always
 from cockpit.actions.keys import key_word, move_keys
-from cockpit.actions.record import always
+from cockpit.alerts.alert_list import AlertList
 from cockpit.cli import main
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.help import Help, help_lines
-from cockpit.screens.leaving import Palette
-from cockpit.widgets.glyphs import UNICODE
-from cockpit.widgets.keys import keys_line
-from cockpit.widgets.lines import cells
-from cockpit.widgets.pressed import key_at
-from cockpit.widgets.zoom_chart import ZoomChart
+from cockpit.screens.flight.zoom_chart import ZoomChart
+from cockpit.screens.shared.help import Help, help_lines
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.key_bar import keys_line
+from cockpit.toolkit.key_clicks import key_at
+from cockpit.toolkit.lines import cells
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.leaving import Palette
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
 

@@ -10,17 +10,17 @@ import pytest
 from textual.screen import ModalScreen
 
 from cockpit.actions import GROUPS
-from cockpit.actions.flight import STOP
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.choose import Choose
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.help import Help
-from cockpit.screens.leaving import Palette
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.reading import Reading
-from cockpit.screens.setup_agree import Agree
-from cockpit.screens.setup_state import SetupState, SetupView
-from cockpit.widgets.glyphs import UNICODE
+from cockpit.alerts.alert_list import AlertList
+from cockpit.screens.flight.actions import STOP
+from cockpit.screens.setup.agree import Agree
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.modals.choose import Choose
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.leaving import Palette
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.toolkit.modals.reading import Reading
+from cockpit.views.setup_state import SetupState, SetupView
 
 from .scenes import PEFT, PLAN
 

@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from cockpit.screens import reduce
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.run_source import RunSource
+from cockpit.screens.flight import summaries as reduce
+from cockpit.screens.flight.source import RunSource
+from cockpit.screens.flight.state import Thumbnail
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import NoEngine, open_writer

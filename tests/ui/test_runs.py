@@ -12,21 +12,21 @@ from types import ModuleType
 import pytest
 import yaml
 
-from cockpit.actions import runs as keys
 from cockpit.cli import main
-from cockpit.screens.brief import Brief
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.runs import Runs, deletion_question, is_little
-from cockpit.screens.runs_changes import delete, differences, rename
-from cockpit.screens.runs_source import RunsSource, flown_seconds
-from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
-from cockpit.screens.start import Start
-from cockpit.widgets.curves import StageCurve
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.overlay import OverlayData, aligned, overlay_frame
-from cockpit.widgets.runs_table import age_words, runs_frame, size_words
+from cockpit.screens.runs import actions as keys
+from cockpit.screens.runs.changes import delete, differences, rename
+from cockpit.screens.runs.overlay import OverlayData, aligned, overlay_frame
+from cockpit.screens.runs.runs_table import age_words, runs_frame, size_words
+from cockpit.screens.runs.screen import Runs, deletion_question, is_little
+from cockpit.screens.runs.source import RunsSource, flown_seconds
+from cockpit.screens.runs.state import RunCurves, RunRow, RunsState, RunsView
+from cockpit.screens.start.screen import Start
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.views.run_summary import Brief
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import EngineLock
@@ -78,7 +78,7 @@ def test_a_run_that_did_not_change_is_not_opened_again(two, monkeypatch: pytest.
         opened.append(paths.name)
         return open_reader(paths)
 
-    monkeypatch.setattr("cockpit.screens.runs_source.open_reader", counted)
+    monkeypatch.setattr("cockpit.screens.runs.source.open_reader", counted)
     source = source_on(two[0])
     source.draw(("first",))
     assert source.read() == source.read()
@@ -129,7 +129,7 @@ def test_a_run_half_deleted_goes_with_the_next_command(
 ) -> None:
     first, second = two
     script = (
-        "import shutil; from pathlib import Path; from cockpit.screens.runs_changes import delete\n"
+        "import shutil; from pathlib import Path; from cockpit.screens.runs.changes import delete\n"
         "from engine.runs.layout import RunPaths\n"
         "shutil.rmtree = here; delete(RunPaths(Path(sys.argv[1])))"
     )
@@ -435,7 +435,7 @@ async def test_a_run_of_an_hour_asks_for_its_name_and_goes_to_the_trash(
 ) -> None:
     paths: RunPaths = record("night")
     other: RunPaths = record("other")
-    monkeypatch.setattr("cockpit.screens.runs_source._flown", lambda _reader, _now: 3601.0)
+    monkeypatch.setattr("cockpit.screens.runs.source._flown", lambda _reader, _now: 3601.0)
     app = kit.app_on_run(paths)
     async with app.run_test(size=(80, 24)) as pilot:
         await open_runs(kit, pilot, app)

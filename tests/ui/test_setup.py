@@ -14,15 +14,16 @@ import pytest
 
 from cockpit.actions import SETUP_ACTIONS, keys_that_work
 from cockpit.app import CockpitApp
-from cockpit.screens import confirm, setup_checker
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_agree import Agree
-from cockpit.screens.setup_report import report_text, write_report
-from cockpit.screens.setup_state import SetupState, SetupView
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.setup_board import setup_frame, setup_header
+from cockpit.screens.setup import checker as setup_checker
+from cockpit.screens.setup.agree import Agree
+from cockpit.screens.setup.board import setup_frame, setup_header
+from cockpit.screens.setup.report import report_text, write_report
+from cockpit.screens.setup.screen import Setup
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.modals import confirm
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.views.setup_state import SetupState, SetupView
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Repair, worst_first
 from engine.setup_check.fix import mend

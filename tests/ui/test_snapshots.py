@@ -20,18 +20,18 @@ from rich.style import Style
 from textual.strip import Strip
 
 from cockpit.app import CockpitApp, Sources
-from cockpit.screens import data_facts
-from cockpit.screens.brief import Brief
-from cockpit.screens.data_state import Counted, DataState, Films, Lengths
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.log_state import LogLine, LogState
-from cockpit.screens.runs_state import RunCurves, RunRow, RunsState
-from cockpit.screens.samples_source import cases_of, with_blanks
-from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.screens.setup_state import SetupState
-from cockpit.screens.start import Offers
-from cockpit.widgets.curves import StageCurve
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.state import Counted, DataState, Films, Lengths
+from cockpit.screens.flight.state import Thumbnail
+from cockpit.screens.log.state import LogLine, LogState
+from cockpit.screens.runs.state import RunCurves, RunRow, RunsState
+from cockpit.screens.samples.source import cases_of, with_blanks
+from cockpit.screens.samples.state import SampleBook, writers_of
+from cockpit.screens.start.screen import Offers
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.views.run_summary import Brief
+from cockpit.views.setup_state import SetupState
 from engine.data.curriculum import Sample, complete_labels
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths

@@ -8,17 +8,17 @@ import pytest
 from textual.widgets import Input
 
 from cockpit.actions import GROUPS
-from cockpit.actions.record import always
+from cockpit.actions.action import always
 from cockpit.app import CockpitApp, run_app, sources_on
 from cockpit.cli import main
-from cockpit.commands.opening import is_terminal
-from cockpit.graphics import WAYS
-from cockpit.machine import machine_line
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import help_lines
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.start import Offers, Start
-from cockpit.widgets.glyphs import UNICODE
+from cockpit.commands.common.opening import is_terminal
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.help import help_lines
+from cockpit.screens.start.machine import machine_line
+from cockpit.screens.start.screen import Offers, Start
+from cockpit.terminal.graphics import WAYS
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.modals.prompt import Prompt
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 

@@ -12,13 +12,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from cockpit import typed_words
+from cockpit.alerts.alert_list import AlertList
 from cockpit.app import CockpitApp, sources_on
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import Help
-from cockpit.screens.prompt import Nowhere, Prompt
-from cockpit.screens.start import Offers
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.help import Help
+from cockpit.screens.start.screen import Offers
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.prompt import Nowhere, Prompt
 from cockpit.typed_words import TypedWords
 from engine.runs.layout import RunPaths
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from cockpit.alerts.record import Alert
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.choose import Choose
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.errand import ErrandEnded
-from cockpit.screens.help import Help
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.reading import Reading
-from cockpit.screens.setup_agree import Agree
-from cockpit.widgets.zoom_chart import ZoomChart
+from cockpit.alerts.alert import Alert
+from cockpit.alerts.alert_list import AlertList
+from cockpit.screens.flight.command_child import ErrandEnded
+from cockpit.screens.flight.zoom_chart import ZoomChart
+from cockpit.screens.setup.agree import Agree
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.modals.choose import Choose
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.toolkit.modals.reading import Reading
 
 from .scenes import a_crowd, broken_setup
 from .walk import Walk
@@ -66,7 +66,7 @@ async def flight(kit: ModuleType, request: Request) -> None:
         await walk.until(walk.sees("e evaluates it   r reports on an image   w exports it"))
         sent: list[tuple[str, ...]] = []
         request.getfixturevalue("monkeypatch").setattr(
-            "cockpit.screens.flight.run_errand", lambda _title, words, _post: sent.append(words)
+            "cockpit.screens.flight.screen.run_errand", lambda _title, words, _post: sent.append(words)
         )
         await walk.take("evaluate", walk.sees("evaluation under way"))
         assert sent == [("evaluate", "night-run-3")]
