@@ -219,7 +219,7 @@ class _Version(argparse.Action):
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    from cockpit.commands.common.opening import open_app
+    from cockpit.commands.common.show_run import open_app
 
     return open_app(options)
 

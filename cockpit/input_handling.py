@@ -1,4 +1,7 @@
-"""How the app answers hands: what is said once, words that are no keys, keys that do nothing, the wheel."""
+"""How the app takes keys, pasted text and the wheel, and what it says of those that do nothing here.
+
+Letters that are typed or pasted where nothing takes words are no keys, least of all ones that steer a run.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,52 @@ from collections.abc import Callable
 from typing import Any
 
 from textual import on
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.events import Key, MouseScrollDown, MouseScrollUp, Paste
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 from textual.timer import Timer
 
-from cockpit import typed_words
-from cockpit.actions import by_id
 from cockpit.actions.common import HELP
-from cockpit.screens.flight.screen import Flight
 from cockpit.screens.shared.base import CockpitScreen
+from cockpit.textual_internals import OpenApp, actions_of_key
 from cockpit.toolkit.modals.confirm import Question
-from cockpit.toolkit.modals.leaving import LeftOnce, Palette
+from cockpit.toolkit.modals.modal import LeftOnce
+from cockpit.toolkit.modals.palette import Palette
 from cockpit.toolkit.modals.prompt import Nowhere
-from cockpit.typed_words import TypedWords
 
 _TAKES = re.compile(r"take\('([\w.]+)'\)")
 WORDS = "typed words go nowhere here; a key that does something is pressed by itself"
 
+ALONE_SECONDS = 0.25
+"""A letter that steers a run acts once it has stood alone for so long: words are typed more quickly."""
+PACE_SECONDS = 0.5
+"""Letters that follow each other within this belong to one word."""
 
-class AnsweringApp(App[None]):
+
+class StrayTyping:
+    """The word that is being typed, if one is. Times are those of the keys, in seconds of one steady clock."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def begin(self, at: float) -> None:
+        """A letter at this time was none of a key: what follows at the pace of typing is of the same word."""
+        self._last = at
+
+    def takes(self, at: float) -> bool:
+        """Whether the letter or line end at this time goes on with the word; then the word goes on from it."""
+        if at - self._last >= PACE_SECONDS:
+            return False
+        self._last = at
+        return True
+
+    def end(self) -> None:
+        """What comes next is a key again."""
+        self._last = float("-inf")
+
+
+class InputHandlingApp(OpenApp):
     """An app whose screens take their keys from the registry.
 
     Every key that no text field has taken comes by `on_key`, in the order they were pressed, before its binding is
@@ -37,9 +64,9 @@ class AnsweringApp(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._words = TypedWords()
+        self._typing = StrayTyping()
         self._alone: tuple[str, Screen[Any], Timer] | None = None
-        self._later: list[Callable[[], None]] = []
+        self._later: list[Callable[[], object]] = []
         self._telling: set[tuple[str, str]] = set()
 
     def notify(
@@ -52,7 +79,7 @@ class AnsweringApp(App[None]):
         markup: bool = True,
     ) -> None:
         """As Textual's, but what is still to be read is not said again: a held key says it once."""
-        told = {(one.title, one.message) for one in self._notifications} | self._telling
+        told = {(one.title, one.message) for one in self.messages_shown} | self._telling
         if (title, message) not in told:
             self._telling.add((title, message))
             super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
@@ -81,9 +108,9 @@ class AnsweringApp(App[None]):
 
     def _escaped(self) -> bool:
         """Escape ends a word, then closes messages, and only then is a key."""
-        self._words.end()
+        self._typing.end()
         self._forget_alone()
-        if isinstance(self.screen, CockpitScreen) and len(self._notifications):
+        if isinstance(self.screen, CockpitScreen) and self.messages_shown:
             self.clear_notifications()
             return True
         return False
@@ -94,21 +121,21 @@ class AnsweringApp(App[None]):
         if isinstance(screen, Palette):
             return False
         if self._forget_alone():
-            self._words.begin(event.time)
+            self._typing.begin(event.time)
             self._say(WORDS)
             return True
-        if self._words.takes(event.time):
-            if self._bound(event.key):
+        if self._typing.takes(event.time):
+            if self.is_bound(event.key):
                 self._say(WORDS)
             return True
         if not letter:
             if isinstance(screen, Nowhere):
-                self._words.begin(event.time)  # more lines may follow
+                self._typing.begin(event.time)  # more lines may follow
             return False
-        if not self._bound(event.key):
+        if not self.is_bound(event.key):
             return self._means_nothing(event, letter)
         if isinstance(screen, Question):
-            self._words.begin(event.time)  # a no may be the second letter of a word
+            self._typing.begin(event.time)  # a no may be the second letter of a word
         return self._steers(event.key) and self._wait_alone(event.key)
 
     def _means_nothing(self, event: Key, letter: str) -> bool:
@@ -119,7 +146,7 @@ class AnsweringApp(App[None]):
         if event.key == "slash":
             self.nowhere("There is nothing to find here")
             return True
-        self._words.begin(event.time)
+        self._typing.begin(event.time)
         way = f"{HELP.key_name} shows those that do" if isinstance(screen, CockpitScreen) else "esc goes back"
         self._say(f"this key does nothing here; {way}")
         return True
@@ -130,30 +157,27 @@ class AnsweringApp(App[None]):
             Nowhere(why), lambda text: self._say(f"{why}: what was typed went nowhere") if text else None
         )
 
-    def _bound(self, key: str) -> bool:
-        return any(key in bindings.key_to_bindings for _, bindings in self.screen._modal_binding_chain)
-
     def _steers(self, key: str) -> bool:
         """Whether the key's action steers, and can now: a reason against it is said at once."""
         if not isinstance(self.screen, CockpitScreen):
             return False
-        for binding in self.screen._bindings.key_to_bindings.get(key, ()):
-            if found := _TAKES.fullmatch(binding.action):
-                action = by_id(found[1])
+        for told in actions_of_key(self.screen, key):
+            if found := _TAKES.fullmatch(told):
+                action = self.screen.action_named(found[1])
                 return action.steers and not action.reason(self.screen.known())
         return False
 
     def _wait_alone(self, key: str) -> bool:
         """Act once no other letter has followed for a moment."""
-        if typed_words.ALONE_SECONDS <= 0:
+        if ALONE_SECONDS <= 0:
             return False
-        self._alone = key, self.screen, self.set_timer(typed_words.ALONE_SECONDS, self._act)
+        self._alone = key, self.screen, self.set_timer(ALONE_SECONDS, self._act)
         return True
 
     async def _act(self) -> None:
         alone, self._alone = self._alone, None
         if alone is not None and self.screen is alone[1]:
-            await self._check_bindings(alone[0])
+            await self.press_bound(alone[0])
 
     def _forget_alone(self) -> bool:
         """Let go of the letter that waits; False if there is none."""
@@ -167,7 +191,7 @@ class AnsweringApp(App[None]):
 
     # --- boxes that are typed into -------------------------------------------------------------------------
 
-    def between_boxes(self, do: Callable[[], None]) -> None:
+    def between_boxes(self, do: Callable[[], object]) -> None:
         """Do it once no box lies over the screen: none goes away under the fingers of who types into it."""
         if len(self.screen_stack) == 1:
             do()
@@ -190,6 +214,6 @@ class AnsweringApp(App[None]):
     def _wheel_turned(self, event: MouseScrollUp | MouseScrollDown) -> None:
         """The wheel is an arrow key wherever arrows move something; the palette has its own."""
         screen = self.screen
-        if isinstance(screen, Palette) or (isinstance(screen, Flight) and not screen.zoomed):
+        if isinstance(screen, Palette) or (isinstance(screen, CockpitScreen) and not screen.arrows_move):
             return
         self.simulate_key("up" if isinstance(event, MouseScrollUp) else "down")

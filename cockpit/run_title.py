@@ -8,7 +8,7 @@ from typing import TextIO
 
 from textual.message import Message
 
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import stage_letter
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of

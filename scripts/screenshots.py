@@ -18,8 +18,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from cockpit.actions import GO
-from cockpit.app import CockpitApp, sources_on
+from cockpit.app import CockpitApp
 from cockpit.screens.data.screen import Data
 from cockpit.screens.flight.screen import Flight
 from cockpit.screens.log.screen import Log
@@ -29,8 +28,11 @@ from cockpit.screens.setup.checker import checks_on
 from cockpit.screens.setup.screen import Setup
 from cockpit.screens.start.machine import machine_line
 from cockpit.screens.start.screen import Offers
+from cockpit.screens.table import sources_on, ways_to
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
+
+GO = ways_to()
 
 SIZES = ((120, 40), (80, 24))
 SCREENS: dict[str, tuple[str, ...]] = {

@@ -5,23 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingsMap, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.signal import Signal
 
-from cockpit.actions import by_id, keys_that_work
-from cockpit.actions.action import bindings
+from cockpit.actions.action import bindings, keys_that_work
 from cockpit.actions.common import ALERTS
 from cockpit.alerts import actions as keys
 from cockpit.alerts.alert import Alert, AlertsView
+from cockpit.textual_internals import add_key, add_keys
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import keys_line
-from cockpit.toolkit.lines import Frame, Line, clean, in_role, wrap
-from cockpit.toolkit.listing import first_seen
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.lines import Frame, Line, clean, first_seen, in_role, wrap
+from cockpit.toolkit.modals.modal import LeftOnce
 from cockpit.toolkit.panel import Panel
 
 Acknowledge = Callable[[tuple[str, ...]], None]
@@ -34,24 +34,31 @@ class AlertList(LeftOnce, ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss")]
 
-    def __init__(self, alerts: Sequence[Alert], acknowledge: Acknowledge, glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        alerts: Sequence[Alert],
+        changed: Signal[tuple[Alert, ...]],
+        acknowledge: Acknowledge,
+        glyphs: Glyphs,
+    ) -> None:
         super().__init__()
+        self._changed = changed
         self.view = AlertsView(tuple(reversed(alerts)))
         self._acknowledge = acknowledge
         self._glyphs = glyphs
-        self._bindings = BindingsMap.merge([self._bindings, bindings(keys.ALERT_ACTIONS)])
-        self._bindings.bind(ALERTS.keys, "dismiss")
+        add_keys(self, bindings(keys.ALERT_ACTIONS))
+        add_key(self, ALERTS.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
             yield Panel(alerts_frame, self._glyphs, id="alerts")
 
     def on_mount(self) -> None:
-        cast(Any, self.app).alerts_changed.subscribe(self, self._follow)
+        self._changed.subscribe(self, self._follow)
         self._draw()
 
     def on_unmount(self) -> None:
-        cast(Any, self.app).alerts_changed.unsubscribe(self)
+        self._changed.unsubscribe(self)
 
     def on_resize(self) -> None:
         self._draw()
@@ -66,7 +73,8 @@ class AlertList(LeftOnce, ModalScreen[None]):
 
     def action_take(self, id: str) -> None:
         """Carry out an action, or say why it cannot be."""
-        action, view = by_id(id), self.view
+        action = next(one for one in keys.ALERT_ACTIONS if one.id == id)
+        view = self.view
         reason = action.reason(view)
         if reason:
             self.app.notify(reason, severity="warning", markup=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cockpit.alerts.alert import Alert
-from cockpit.screens.flight.state import NEEDS_A_HAND
+from cockpit.views.run_summary import NEEDS_A_HAND
 from engine.runs.status import Status
 from engine.runs.store.rows import Event
 from engine.words.sizes import in_memory, on_disk

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cockpit.commands.common.arguments import add_runs, runs_of
 from cockpit.commands.common.console import SPARSE_SECONDS, LiveLines, print_json
-from cockpit.commands.common.opening import add_runs, runs_of
 from cockpit.views.findings import MARKS, finding_block, finding_line, plan_lines
 from engine.errors import UserError
 from engine.words.nearest import nearest_file

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit.commands.common.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of
 from cockpit.commands.common.status_words import how_to_go_on
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import NoEngine, NotReady, open_reader, status_of

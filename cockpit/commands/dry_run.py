@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from cockpit.commands.common.child import exit_code
-from cockpit.commands.common.starting import check_inputs
+from cockpit.launch.start import check_inputs
 from engine.errors import UserError
 from engine.files.temporary import Holder, holder
 from engine.runs.layout import command_line

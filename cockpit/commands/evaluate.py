@@ -8,10 +8,9 @@ import subprocess
 import sys
 from typing import Any
 
+from cockpit.commands.common.arguments import add_run, run_of, whole_number
 from cockpit.commands.common.child import exit_code
 from cockpit.commands.common.console import print_json, table
-from cockpit.commands.common.numbers import whole_number
-from cockpit.commands.common.opening import add_run, run_of
 from cockpit.commands.control import ask
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cockpit.commands.common.arguments import add_run, run_of
 from cockpit.commands.common.child import exit_code
-from cockpit.commands.common.opening import add_run, run_of
 from engine.files.temporary import sweep
 
 

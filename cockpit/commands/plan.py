@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cockpit.commands.common.arguments import add_runs, real_number, runs_of
 from cockpit.commands.common.child import exit_code
-from cockpit.commands.common.numbers import real_number
-from cockpit.commands.common.opening import add_runs, runs_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -12,8 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from cockpit.commands.common.arguments import add_run, run_of, runs_of
 from cockpit.commands.common.headless import follow, interrupts
-from cockpit.commands.common.opening import add_run, run_of, runs_of
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, expanded, list_runs
 from engine.runs.process import engine_argv, launch

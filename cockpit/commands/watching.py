@@ -12,11 +12,11 @@ from typing import NoReturn
 
 from cockpit.commands.common.console import LiveLines
 from cockpit.commands.common.headless import event_line
-from cockpit.commands.common.opening import writes_unicode
 from cockpit.commands.common.status_words import how_to_go_on, left_words, stage_name
+from cockpit.terminal.streams import writes_unicode
 from cockpit.toolkit.charts.curves import robust_range
+from cockpit.toolkit.figures import count, slower
 from cockpit.toolkit.glyphs import ASCII, UNICODE, Glyphs
-from cockpit.views.figures import count, slower
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, open_reader
@@ -30,7 +30,7 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class WatchDetails:
     """What the view tells besides the status: losses of the stage so far, what last happened, how to go on."""
 
     losses: tuple[float, ...] = ()
@@ -38,7 +38,7 @@ class Story:
     go_on: str = ""
 
 
-def read_story(paths: RunPaths, status: Status) -> Story:
+def read_details(paths: RunPaths, status: Status) -> WatchDetails:
     """Losses in as many columns as the view has at most. UserError if the run cannot be read."""
     go_on = "" if status.live else how_to_go_on(status, paths)
     try:
@@ -46,15 +46,15 @@ def read_story(paths: RunPaths, status: Status) -> Story:
             buckets = reader.series("train/loss", status.stage, columns=WIDEST) if status.stage else []
             events = reader.last_events(1, TOLD)
     except NotReady:
-        return Story(go_on=go_on)
+        return WatchDetails(go_on=go_on)
     told = one_line(event_line(events[0])) if events else ""
-    return Story(tuple(bucket.mean for bucket in buckets), told, go_on)
+    return WatchDetails(tuple(bucket.mean for bucket in buckets), told, go_on)
 
 
-def watch_lines(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
+def watch_lines(status: Status, details: WatchDetails, width: int, glyphs: Glyphs) -> list[str]:
     """State; how far; the loss; what it takes; what last happened, or why it ended and how to go on."""
     width = min(width, WIDEST)
-    lines = [_well(status, glyphs), *_far(status, story, width, glyphs), _last(status, story)]
+    lines = [_well(status, glyphs), *_far(status, details, width, glyphs), _last(status, details)]
     return [line for line in lines if line.strip()]
 
 
@@ -64,7 +64,7 @@ def _well(status: Status, glyphs: Glyphs) -> str:
     return "   ".join(part for part in parts if part)
 
 
-def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
+def _far(status: Status, details: WatchDetails, width: int, glyphs: Glyphs) -> list[str]:
     if status.stage is None or status.step is None:
         return []
     of = f"/{count(status.steps)}" if status.steps else ""
@@ -80,15 +80,15 @@ def _far(status: Status, story: Story, width: int, glyphs: Glyphs) -> list[str]:
     lines.append(f"  {figures}")
     if pace := slower(status.slower_than_planned):
         lines.append(f"  {pace}")
-    if glyphs.blocks and len(story.losses) > 1:
-        lines.append(f"  {spark_line(story.losses, width - 2, glyphs)}")
+    if glyphs.blocks and len(details.losses) > 1:
+        lines.append(f"  {spark_line(details.losses, width - 2, glyphs)}")
     return lines
 
 
-def _last(status: Status, story: Story) -> str:
+def _last(status: Status, details: WatchDetails) -> str:
     if not status.live and status.error:
         return f"  {one_line(status.error)}"
-    return f"  {story.go_on or story.last_event}".rstrip()
+    return f"  {details.go_on or details.last_event}".rstrip()
 
 
 def rail(share: float, width: int, glyphs: Glyphs) -> str:

@@ -1,7 +1,7 @@
-"""`Still`: a widget that keeps what it shows and sends only the cells that changed.
+"""`DiffingWidget`: a widget that keeps what it shows and sends only the cells that changed.
 
 Textual sends the whole region of a widget that was refreshed. Over SSH that decides whether a live screen is
-pleasant, so a `Still` compares each new frame with the one on the screen, cell by cell, and refreshes the
+pleasant, so a `DiffingWidget` compares each new frame with the one on the screen, cell by cell, and refreshes the
 changed spans alone; `cockpit.toolkit.spans` sees to it that no more than these are sent.
 """
 
@@ -20,10 +20,10 @@ from cockpit.toolkit.lines import BLANK, Cell, Frame, Paint, cells, changed_span
 from cockpit.toolkit.theme import palette
 
 
-class Still(Widget):
+class DiffingWidget(Widget):
     """Base of the cockpit's widgets: `frame` says what to show, `redraw` brings it to the screen."""
 
-    DEFAULT_CSS = "Still { height: 1; width: 1fr; }"
+    DEFAULT_CSS = "DiffingWidget { height: 1; width: 1fr; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import UNICODE, Glyphs
 from cockpit.toolkit.lines import Frame, Line, width_of
 
@@ -12,7 +12,7 @@ KeyLabel = tuple[str, str, int]
 """Key as shown, what it does now, and its rank: the highest ranks give way first."""
 
 
-class KeyBar(Still):
+class KeyBar(DiffingWidget):
     """A rule and a line of keys."""
 
     DEFAULT_CSS = "KeyBar { height: 2; dock: bottom; }"

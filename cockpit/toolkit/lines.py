@@ -235,3 +235,8 @@ def columns(blocks: Sequence[tuple[Frame, int]], gap: int = 2) -> Frame:
                 row.append((" " * gap, "text"))
         rows.append(row)
     return rows
+
+
+def first_seen(selected: int, total: int, height: int) -> int:
+    """The first line to draw: the selected one in the middle, without empty lines at the ends."""
+    return min(max(0, selected - height // 2), max(0, total - height))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.lines import Frame
 
 
-class LinesView(Still):
+class LinesView(DiffingWidget):
     """Shows a frame that does not depend on its size."""
 
     DEFAULT_CSS = "LinesView { height: auto; }"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.lines import Frame, wrap
 
 
-class Notice(Still):
+class Notice(DiffingWidget):
     """One sentence, centred, wrapped where it must be."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.lines import Frame
 
 Lines = Callable[[int], Frame]
 """The lines for a width."""
 
 
-class Pager(Still):
+class Pager(DiffingWidget):
     """Keeps its first line; the lines are made anew only for another width."""
 
     DEFAULT_CSS = "Pager { height: 1fr; }"

@@ -1,11 +1,11 @@
-"""`Panel`: a `Still` whose content is a plain function of what the screen knows."""
+"""`Panel`: a `DiffingWidget` whose content is a plain function of what the screen knows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame
 
@@ -13,7 +13,7 @@ S = TypeVar("S")
 Draw = Callable[[S, int, int, Glyphs], Frame]
 
 
-class Panel(Still, Generic[S]):
+class Panel(DiffingWidget, Generic[S]):
     """Shows `draw(state, width, height, glyphs)`; before the first state it is empty."""
 
     def __init__(self, draw: Draw[S], glyphs: Glyphs, *, id: str) -> None:

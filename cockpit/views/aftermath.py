@@ -7,7 +7,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 
 
-class Afterwards:
+class AftermathReader:
     """The aftermath of one run, for a source that reads on a beat."""
 
     def __init__(self, paths: RunPaths) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from cockpit.actions.common import GO
-from cockpit.screens.flight.state import NEEDS_A_HAND
+from cockpit.actions.action import Action
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, both_ends, clean, cut, width_of
+from cockpit.views.run_summary import NEEDS_A_HAND
 
 RUN_WIDTH = 28
+
+Ways = Mapping[str, Action[object]]
+"""The way to every screen, by its name."""
 
 
 class Head(Protocol):
@@ -30,38 +33,35 @@ class Head(Protocol):
     def live(self) -> bool: ...
 
 
-def header_frame(state: Head, width: int, height: int, glyphs: Glyphs) -> Frame:
-    """One line that ends in all screens, before them the machine where there is room, and the rule under it."""
-    left = _left(state, width, glyphs)
-    room = width - width_of(left) - 1
-    screens = screens_line("flight", room)
-    machine: Line = [(cut(clean(state.machine), 48, glyphs.ellipsis), "dim"), ("   ", "text")]
-    right = [*machine, *screens] if width_of(machine) + width_of(screens) <= room else screens
-    return [both_ends(left, right, width), [(glyphs.rule * width, "faint")]]
+def header_of(screen: str, ways: Ways) -> Callable[[Head, int, int, Glyphs], Frame]:
+    """The first line of a screen, which ends in all screens, this one named, and the rule under it.
 
-
-def header_of(screen: str) -> Callable[[Head, int, int, Glyphs], Frame]:
-    """The header of another screen than Flight: its line ends in all screens, this one named."""
+    On Flight the machine stands before them where there is room.
+    """
 
     def frame(state: Head, width: int, height: int, glyphs: Glyphs) -> Frame:
         left = _left(state, width, glyphs)
-        line = both_ends(left, screens_line(screen, width - width_of(left) - 1), width)
-        return [line, [(glyphs.rule * width, "faint")]]
+        room = width - width_of(left) - 1
+        right = screens_line(screen, ways, room)
+        if screen == "flight":
+            machine: Line = [(cut(clean(state.machine), 48, glyphs.ellipsis), "dim"), ("   ", "text")]
+            right = [*machine, *right] if width_of(machine) + width_of(right) <= room else right
+        return [both_ends(left, right, width), [(glyphs.rule * width, "faint")]]
 
     return frame
 
 
-def screens_line(here: str, room: int) -> Line:
+def screens_line(here: str, ways: Ways, room: int) -> Line:
     """The number keys with the names of all screens, or with as many of their first letters as there is room for."""
-    lines = (_screens(here, letters) for letters in (None, 2, 1))
-    return next((line for line in lines if width_of(line) <= room), _screens(here, 0))
+    lines = (_screens(here, ways, letters) for letters in (None, 2, 1))
+    return next((line for line in lines if width_of(line) <= room), _screens(here, ways, 0))
 
 
-def _screens(here: str, letters: int | None) -> Line:
+def _screens(here: str, ways: Ways, letters: int | None) -> Line:
     """The keys, each with so many letters of its screen's name; this screen's name in full."""
     gap, blank = ("", " ") if letters == 1 else (" ", "  ")
     line: Line = []
-    for name, go in GO.items():
+    for name, go in ways.items():
         if name == here:
             line.append((f"{go.key_name} {go.label}{blank}", "strong"))
         else:
@@ -93,3 +93,8 @@ def state_role(state: Head) -> str:
     if state.state == "holding":
         return "warn"
     return "accent_strong" if state.live or state.state == "finished" else "strong"
+
+
+def setup_badge(fails: int, glyphs: Glyphs) -> Line:
+    """`✖ 2 to mend`, or nothing."""
+    return [(f"   {glyphs.states['failed']} {fails} to fix", "bad")] if fails else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cockpit.screens.flight.state import LIVE
 from engine.runs.status import Status
+
+LIVE = frozenset({"preparing", "starting", "loading", "training", "evaluating", "holding", "stopping"})
+"""States in which an engine lives."""
+NEEDS_A_HAND = frozenset({"crashed", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class RunSummary:
     """Which run, and is it well. `trouble` is why it cannot be read now."""
 
     run: str
@@ -24,5 +27,5 @@ class Brief:
         return self.state in LIVE
 
 
-def brief_of(status: Status) -> Brief:
-    return Brief(status.run, status.state, status.stalled)
+def summary_of(status: Status) -> RunSummary:
+    return RunSummary(status.run, status.state, status.stalled)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from cockpit.screens.setup.download import BaseModel
 from engine.setup_check.finding import Finding
 
 if TYPE_CHECKING:
@@ -53,47 +52,3 @@ class SetupState:
     def fails_for(self, same_run: bool) -> tuple[Finding, ...]:
         """What a start would meet; what was found about one run's configuration says nothing of another."""
         return tuple(one for one in self.fails if same_run or one.group in EVERYWHERE)
-
-
-@dataclass(frozen=True, slots=True)
-class SetupView:
-    """The state, where the eye is, and the base model's download.
-
-    `chosen` is the id of a finding, empty for the worst.
-    """
-
-    state: SetupState
-    chosen: str = ""
-    words: str = ""
-    output_open: bool = False
-    base: BaseModel = field(default_factory=BaseModel)
-
-    @property
-    def base_is_there(self) -> bool:
-        """Whether the check found the base model whole."""
-        return any(one.id == "base-model" and one.status == "ok" for one in self.state.findings)
-
-    @property
-    def listed(self) -> tuple[Finding, ...]:
-        words = self.words.lower()
-        return tuple(
-            one
-            for one in self.state.findings
-            if words in f"{one.id} {one.group} {one.status} {one.title} {one.found}".lower()
-        )
-
-    @property
-    def selected(self) -> int:
-        ids = [one.id for one in self.listed]
-        return ids.index(self.chosen) if self.chosen in ids else 0
-
-    @property
-    def shown(self) -> Finding | None:
-        listed = self.listed
-        return listed[self.selected] if listed else None
-
-    @property
-    def plan(self) -> Plan | None:
-        """What `mend` would do: mend the selected finding, or else all that fails."""
-        shown = self.shown
-        return (self.state.plans.get(shown.id) if shown else None) or self.state.plan

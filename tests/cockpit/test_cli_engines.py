@@ -81,8 +81,14 @@ def engine(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Becomes]:
         def argv(paths: RunPaths, *options: str) -> list[str]:
             return [sys.executable, "-c", code, str(paths.root), *options]
 
-        for module in ("common.starting", "train", "resume", "common.headless", "service"):
-            monkeypatch.setattr(f"cockpit.commands.{module}.engine_argv", argv)
+        for module in (
+            "launch.start",
+            "commands.train",
+            "commands.resume",
+            "commands.common.headless",
+            "commands.service",
+        ):
+            monkeypatch.setattr(f"cockpit.{module}.engine_argv", argv)
 
     become(FINISHES)
     yield become

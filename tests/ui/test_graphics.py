@@ -17,14 +17,14 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.terminal import graphics
 from cockpit.terminal.graphics import Graphics, cell_in, choose_graphics, proved
+from cockpit.textual_internals import narrowed
 from cockpit.toolkit.graphics import kitty, sixel
 from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
 from cockpit.toolkit.graphics.pictures import MARK, Pictures
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import cells, width_of
-from cockpit.toolkit.spans import narrowed
 from engine.errors import UserError
 
 KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c"

@@ -11,14 +11,16 @@ from cockpit.screens.flight.gauges import gauges_frame, memory_line_frame
 from cockpit.screens.flight.report import report_frame
 from cockpit.screens.flight.route import route_frame
 from cockpit.screens.flight.state import FlightState, Memory, Pace
+from cockpit.screens.table import ways_to
+from cockpit.toolkit import figures
 from cockpit.toolkit.glyphs import ASCII, UNICODE
 from cockpit.toolkit.graphics.half_cells import fitted, picture_frame
 from cockpit.toolkit.key_bar import keys_line
 from cockpit.toolkit.lines import Frame, width_of
-from cockpit.views import figures
-from cockpit.views.header import header_frame
+from cockpit.views.header import header_of
 
 GIB = 1024**3
+header_frame = header_of("flight", ways_to())
 PANELS = (header_frame, route_frame, gauges_frame, memory_line_frame, report_frame, events_frame)
 
 

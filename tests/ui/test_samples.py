@@ -30,8 +30,8 @@ from cockpit.toolkit.glyphs import ASCII, UNICODE
 from cockpit.toolkit.graphics.film_view import FilmView
 from cockpit.toolkit.lines import Frame, width_of
 from cockpit.toolkit.theme import DARK, LIGHT, blended_palette, sixteen_palette
-from cockpit.views.open_film import desktop_command, open_film
-from cockpit.views.run_summary import Brief
+from cockpit.views.films import desktop_command, open_film
+from cockpit.views.run_summary import RunSummary
 from cockpit.views.word_diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
@@ -66,7 +66,7 @@ def row(case: str, step: int, score: float, stage: str = "stage_a", **changes: o
 
 def book(rows: Iterable[dict[str, object]], blank: Iterable[dict[str, object]] = ()) -> SampleBook:
     cases = with_blanks(cases_of(rows), blank)
-    return SampleBook(Brief("night"), cases, writers_of(cases))
+    return SampleBook(RunSummary("night"), cases, writers_of(cases))
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from cockpit.app import CockpitApp
 from cockpit.screens.setup.actions import DOWNLOAD
 from cockpit.screens.setup.download import BaseModel, base_directory
 from cockpit.screens.setup.screen import Setup
+from cockpit.screens.setup.view import SetupView
 from cockpit.toolkit.modals.confirm import Confirm
-from cockpit.views.setup_state import SetupState, SetupView
+from cockpit.views.setup_state import SetupState
 from engine.config import demo_config_path
 from engine.download.model_download import (
     DEFAULT_REPO,

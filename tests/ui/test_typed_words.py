@@ -1,4 +1,4 @@
-"""Words that are typed or pasted where nothing takes them steer no run; see `cockpit.typed_words`."""
+"""Words that are typed or pasted where nothing takes them steer no run; see `cockpit.input_handling`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from cockpit import typed_words
+from cockpit import input_handling
 from cockpit.alerts.alert_list import AlertList
-from cockpit.app import CockpitApp, sources_on
+from cockpit.app import CockpitApp
+from cockpit.input_handling import StrayTyping
 from cockpit.screens.flight.screen import Flight
 from cockpit.screens.shared.help import Help
 from cockpit.screens.start.screen import Offers
+from cockpit.screens.table import sources_on
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Nowhere, Prompt
-from cockpit.typed_words import TypedWords
 from engine.runs.layout import RunPaths
 
 ALONE, PACE = 0.05, 0.5
@@ -28,8 +29,8 @@ ALONE, PACE = 0.05, 0.5
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys at the pace that their times say; one that is alone acts soon."""
-    monkeypatch.setattr(typed_words, "ALONE_SECONDS", ALONE)
-    monkeypatch.setattr(typed_words, "PACE_SECONDS", PACE)
+    monkeypatch.setattr(input_handling, "ALONE_SECONDS", ALONE)
+    monkeypatch.setattr(input_handling, "PACE_SECONDS", PACE)
 
 
 async def flying(kit: ModuleType, pilot: Pilot[None]) -> None:
@@ -46,7 +47,7 @@ def at_once(app: CockpitApp, text: str, begin: float = 1000.0, gap: float = 0.00
 
 
 def test_a_word_lasts_as_long_as_it_is_typed(hands: None) -> None:
-    words = TypedWords()
+    words = StrayTyping()
     assert not words.takes(1.0)
     words.begin(1.0)
     assert words.takes(1.4) and words.takes(1.8) and not words.takes(2.4)
@@ -210,7 +211,11 @@ async def test_a_box_does_not_go_away_under_the_fingers(kit: ModuleType, tmp_pat
         return RunPaths(tmp_path / "demo")
 
     offers = Offers(demo, lambda _path: kit.refuse(), lambda: "")
-    sources = replace(sources_on(tmp_path), flight=lambda _paths: source, alerts=lambda _paths: source.watch)
+    sources = {
+        **sources_on(tmp_path),
+        "flight": lambda _paths: source,
+        "alerts": lambda _paths: source.watch,
+    }
     app = CockpitApp(None, sources, offers, poll_seconds=0.03)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d", "o")

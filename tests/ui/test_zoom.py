@@ -16,7 +16,7 @@ from cockpit.screens.flight.actions import CHART_ACTIONS
 from cockpit.screens.flight.screen import Flight
 from cockpit.screens.flight.series import HISTORY, zoomed
 from cockpit.screens.flight.source import RunSource
-from cockpit.screens.flight.state import Metric, StageView, Trend, Wanted, Zoomed
+from cockpit.screens.flight.state import StageView, Trend, Wanted, Zoomed
 from cockpit.screens.flight.trends import column_values, heights, trend_lines, trends_frame
 from cockpit.screens.flight.window import Window
 from cockpit.screens.flight.zoom_chart import LOSS, Look, ZoomChart, axis_for, values_at, zoom_frame
@@ -25,6 +25,7 @@ from cockpit.toolkit.charts.curves import StageCurve, needed_range
 from cockpit.toolkit.charts.plot import Canvas, draw, stamp
 from cockpit.toolkit.glyphs import ASCII, UNICODE
 from cockpit.toolkit.lines import width_of
+from cockpit.views.metrics import Metric
 from engine.runs.store.opening import RunReader
 from engine.runs.store.rows import Bucket
 

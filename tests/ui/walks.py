@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.alerts.alert import Alert
 from cockpit.alerts.alert_list import AlertList
-from cockpit.screens.flight.command_child import ErrandEnded
+from cockpit.screens.flight.command_child import CommandEnded
 from cockpit.screens.flight.zoom_chart import ZoomChart
 from cockpit.screens.setup.agree import Agree
 from cockpit.screens.shared.help import Help
@@ -66,11 +66,11 @@ async def flight(kit: ModuleType, request: Request) -> None:
         await walk.until(walk.sees("e evaluates it   r reports on an image   w exports it"))
         sent: list[tuple[str, ...]] = []
         request.getfixturevalue("monkeypatch").setattr(
-            "cockpit.screens.flight.screen.run_errand", lambda _title, words, _post: sent.append(words)
+            "cockpit.screens.flight.screen.run_command", lambda _title, words, _post: sent.append(words)
         )
         await walk.take("evaluate", walk.sees("evaluation under way"))
         assert sent == [("evaluate", "night-run-3")]
-        walk.app.screen.post_message(ErrandEnded("evaluation", True, "BLEU-4  0.37\n"))
+        walk.app.screen.post_message(CommandEnded("evaluation", True, "BLEU-4  0.37\n"))
         await walk.until(walk.over(Reading, "evaluation of night-run-3", "BLEU-4  0.37"))
         await walk.back()
         await walk.take("report", walk.over(Prompt, "Image of a chest"))

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cockpit.commands.bench.figures import Figure, print_figures
-from cockpit.commands.common.numbers import real_number, whole_number
+from cockpit.commands.common.arguments import real_number, whole_number
 from engine.errors import UserError
 from engine.files.temporary import holder
 from engine.progress import Progress

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cockpit.commands.common.arguments import seed_number, whole_number
 from cockpit.commands.common.console import print_json
-from cockpit.commands.common.numbers import seed_number, whole_number
-from cockpit.commands.common.starting import start_run
+from cockpit.launch.start import start_run
 from engine.errors import UserError
 from engine.files.temporary import holder
 from engine.progress import Progress

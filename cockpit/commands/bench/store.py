@@ -10,7 +10,7 @@ from functools import partial
 
 from cockpit.commands.bench.figures import Figure, print_figures
 from cockpit.commands.bench.long_run import STAGE, TAGS, add_step, record_long_run
-from cockpit.commands.common.numbers import whole_number
+from cockpit.commands.common.arguments import whole_number
 from engine.files.temporary import holder
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cockpit.commands.common.console import table
+from cockpit.toolkit.figures import count, slower, time_left
 from cockpit.toolkit.glyphs import UNICODE
-from cockpit.views.figures import count, slower, time_left
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status

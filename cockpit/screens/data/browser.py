@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from cockpit.screens.data.state import DataView
-from cockpit.screens.samples.board import WIDE, film_columns, film_frame
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.lines import Frame, Line, clean, clip, columns, cut, in_role, width_of, wrap
-from cockpit.toolkit.listing import first_seen
-from cockpit.views.figures import count
+from cockpit.toolkit.lines import Frame, Line, clean, clip, columns, cut, first_seen, in_role, width_of, wrap
+from cockpit.views.film_panel import WIDE, film_columns, film_frame
 from engine.data.curriculum import Sample
 from engine.data.icd import dotted
 from engine.words.plural import counted

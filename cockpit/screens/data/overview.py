@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cockpit.screens.data.actions import MISSING
 from cockpit.screens.data.state import DataState, Fact, Films, Lengths, Share
-from cockpit.screens.runs.runs_table import size_words
-from cockpit.toolkit.charts.histogram import bar_rows
+from cockpit.toolkit.figures import count, percent, size_words
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, clip, columns, cut, pad, trouble_lines, width_of
-from cockpit.views.figures import count, percent
 
 NAME_WIDTH = 13
 GAP = "   "
@@ -171,3 +171,20 @@ def _lengths_floor(lengths: Lengths, width: int, limit_at: int | None, begin: in
     label = f"limit {count(lengths.limit)}"
     start = max(len(count(begin)) + 1, min(limit_at - len(label) // 2, width - len(label)))
     return [(f"{count(begin):<{start}}", "dim"), (label, "warn")]
+
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def bar_rows(values: Sequence[int], height: int, glyphs: Glyphs) -> list[str]:
+    """`height` rows, the topmost first; a value above zero is never invisible."""
+    largest = max(values, default=0)
+    if largest <= 0 or height < 1:
+        return [" " * len(values)] * max(0, height)
+    steps = 8 if glyphs.blocks else 1
+    filled = [max(1, round(value / largest * height * steps)) if value else 0 for value in values]
+    rows = []
+    for row in range(height - 1, -1, -1):
+        cells = [min(steps, max(0, level - row * steps)) for level in filled]
+        rows.append("".join((_EIGHTHS[cell] if glyphs.blocks else " #"[cell]) for cell in cells))
+    return rows

@@ -12,26 +12,27 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from cockpit.actions import DATA_ACTIONS, Action
+from cockpit.actions.action import Action
 from cockpit.actions.common import moved
 from cockpit.screens.data import actions as keys
 from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.actions import DATA_ACTIONS
 from cockpit.screens.data.browser import browser_frame, data_text
 from cockpit.screens.data.overview import overview_frame
 from cockpit.screens.data.source import DataBackground, DataSource
 from cockpit.screens.data.state import Counted, DataState, DataView
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.screens.shared.base import RunScreen
 from cockpit.screens.shared.run_header import RunHeader
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import stage_letter
 from cockpit.toolkit.glyphs import Glyphs
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import Frame, clean, in_role, wrap
 from cockpit.toolkit.modals.choose import Choose
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panel import Panel
 from cockpit.views.header import header_of
-from cockpit.views.run_summary import Brief
+from cockpit.views.run_summary import RunSummary
 from engine.words.plural import counted
 
 REST_SECONDS = 0.12
@@ -74,7 +75,7 @@ class Data(RunScreen[DataSource]):
         self, run: str, open_source: Callable[[], DataSource], glyphs: Glyphs, poll_seconds: float
     ) -> None:
         super().__init__(open_source, glyphs, poll_seconds)
-        self.view = DataView(DataState(Brief(run)))
+        self.view = DataView(DataState(RunSummary(run)))
         self._rest: Timer | None = None
         self._read = SampleRead("", None, None)
 
@@ -82,7 +83,7 @@ class Data(RunScreen[DataSource]):
         return DataBackground(open_source, self.post_message, poll_seconds)
 
     def body(self) -> Iterable[Widget]:
-        yield RunHeader(header_of("data"), self.glyphs, id="header")
+        yield RunHeader(header_of("data", self.host.ways), self.glyphs, id="header")
         yield Panel(data_frame, self.glyphs, id="board")
 
     def on_mount(self) -> None:

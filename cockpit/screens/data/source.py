@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.screens.data import facts as data_facts
 from cockpit.screens.data.state import Counted, DataState, Fact, Films, Lengths, Share
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.toolkit.background import Background
-from cockpit.views.open_film import open_film
-from cockpit.views.run_summary import brief_of
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.views.films import open_film
+from cockpit.views.run_summary import summary_of
 from engine.data.curriculum import Sample, read_curriculum
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
@@ -56,7 +56,7 @@ class DataSource:
         self._films = Films()
         self._trouble = ""
         self._brief_at = float("-inf")
-        self._brief = brief_of(status_of(paths))
+        self._brief = summary_of(status_of(paths))
 
     @property
     def unfinished(self) -> bool:
@@ -69,7 +69,7 @@ class DataSource:
     def read(self) -> DataState:
         now = self._clock()
         if now - self._brief_at >= STATUS_SECONDS:
-            self._brief, self._brief_at = brief_of(status_of(self._paths)), now
+            self._brief, self._brief_at = summary_of(status_of(self._paths)), now
         self._begin()
         self._look_for_films(now + SLICE_SECONDS)
         self._measure(now + SLICE_SECONDS)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from cockpit.actions.action import Action
-from cockpit.actions.common import COMMON, FINISHED, HELP, LEAVE, under_way
+from cockpit.actions.common import COMMON, FINISHED, RESUME_KEY, SAMPLE_KEY, under_way
 from cockpit.screens.flight.state import FlightState
 
 Condition = Callable[[FlightState | None], str]
@@ -115,7 +114,7 @@ HOLD: FlightAction = Action(
 )
 RESUME: FlightAction = Action(
     "resume",
-    "s",
+    RESUME_KEY,
     "resume",
     "Go on with a parked, stopped or crashed run.",
     1,
@@ -159,7 +158,7 @@ SAVE: FlightAction = Action(
 )
 SAMPLE: FlightAction = Action(
     "sample",
-    "g",
+    SAMPLE_KEY,
     "sample",
     "Generate the reports of the fixed cases now.",
     6,
@@ -264,13 +263,6 @@ CHART_ACTIONS: tuple[FlightAction, ...] = (
 )
 """What moves the full-screen chart."""
 
-DEMO: Action[object] = Action(
-    "demo", "d", "fly the demo", "Phantom data, both stages, the bundled tiny model.", 0, steers=True
-)
-OPEN: Action[object] = Action(
-    "open", "o", "open a config", "Start a run from a configuration file.", 1, words=True
-)
-
 FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     HOLD,
     RESUME,
@@ -289,4 +281,3 @@ FLIGHT_ACTIONS: tuple[FlightAction, ...] = (
     *CHART_ACTIONS,
     *COMMON,
 )
-START_ACTIONS: tuple[Action[Any], ...] = (DEMO, OPEN, HELP, LEAVE)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from textual.message import Message
 
 
-class ErrandEnded(Message):
+class CommandEnded(Message):
     """What the command has printed, and on standard error where it did not go well."""
 
     def __init__(self, title: str, well: bool, text: str) -> None:
@@ -21,8 +21,8 @@ class ErrandEnded(Message):
         self.text = text
 
 
-def run_errand(title: str, words: Sequence[str], post: Callable[[Message], object]) -> None:
-    """Run `cxr-cockpit WORDS` beside the app; `ErrandEnded` follows. It goes on where the app is left."""
+def run_command(title: str, words: Sequence[str], post: Callable[[Message], object]) -> None:
+    """Run `cxr-cockpit WORDS` beside the app; `CommandEnded` follows. It goes on where the app is left."""
     # Files without a name, not pipes: a command whose app is gone must not fail by that.
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
     child = subprocess.Popen(
@@ -38,6 +38,6 @@ def run_errand(title: str, words: Sequence[str], post: Callable[[Message], objec
             well = child.wait() == 0
             told = out if well else err
             told.seek(0)
-            post(ErrandEnded(title, well, told.read().decode(errors="replace")))
+            post(CommandEnded(title, well, told.read().decode(errors="replace")))
 
     threading.Thread(target=wait, name=title, daemon=True).start()

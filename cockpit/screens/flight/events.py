@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from cockpit.actions import GO
+from cockpit.actions.common import log_key
 from cockpit.screens.flight import actions as flight
-from cockpit.screens.flight.state import NEEDS_A_HAND, EventView, FlightState
+from cockpit.screens.flight.state import EventView, FlightState
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, cut
+from cockpit.views.run_summary import NEEDS_A_HAND
 
 LEVEL_ROLES = {"warning": "warn", "error": "bad"}
 
@@ -45,7 +46,7 @@ def notice(state: FlightState) -> tuple[str, str]:
     key = flight.RESUME.key_name
     resume = f"{key} goes on from {state.checkpoint}" if state.checkpoint else f"{key} starts it again"
     if state.state in NEEDS_A_HAND:
-        return f"{state.state}   {resume}   {GO['log'].key_name} shows its log", "bad"
+        return f"{state.state}   {resume}   {log_key()} shows its log", "bad"
     if state.stalled:
         return (
             f"no step for much longer than usual; {flight.STOP.key_name} stops it, training.log may say why",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cockpit.screens.flight.state import FlightState, Memory
+from cockpit.toolkit import figures
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, cut, in_role, width_of
-from cockpit.views import figures
 
 NAME_WIDTH = 9
 TIGHT, FULL = 0.9, 0.97

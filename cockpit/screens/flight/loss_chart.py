@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cockpit.screens.flight.state import LOSS, Metric, Wanted
+from cockpit.screens.flight.state import Wanted
+from cockpit.toolkit import figures
 from cockpit.toolkit.charts import curves, plot
 from cockpit.toolkit.charts.axes import Axis
 from cockpit.toolkit.charts.chart import FURNITURE, LABEL_WIDTH, axis_over, floor, framed, layers, merge
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import UNICODE, Glyphs
 from cockpit.toolkit.lines import Cell, Frame, Line, both_ends, cells, cut, width_of
-from cockpit.views import figures
+from cockpit.views.metrics import LOSS, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ChartData:
     log: bool = False
 
 
-class LossChart(Still):
+class LossChart(DiffingWidget):
     """Keeps its upright axis between frames, so that it rarely moves."""
 
     DEFAULT_CSS = "LossChart { height: 1fr; min-height: 3; }"

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from cockpit.screens.flight.actions import SAMPLE
 from cockpit.screens.flight.state import CaseView, FlightState
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.graphics.half_cells import picture_frame
 from cockpit.toolkit.lines import Frame, Line, clean, columns, cut, width_of
-from cockpit.views.figures import count
 from cockpit.views.word_diff import invented_lines, missed_lines, shortened, word_difference
 
 Marks = Sequence[tuple[str, str]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from cockpit.screens.flight.state import FlightState, StageView
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit import figures
+from cockpit.toolkit.figures import stage_letter
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Cell, Frame, Line, clean, cut, pad
-from cockpit.views import figures
 from engine.words.durations import duration
 
 TITLE_WIDTH = 24

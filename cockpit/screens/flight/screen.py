@@ -12,18 +12,19 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.widget import Widget
 
-from cockpit.actions import FLIGHT_ACTIONS, Action, keys_that_work
-from cockpit.actions.common import BACK, GO, HELP, LEAVE
+from cockpit.actions.action import Action, keys_that_work
+from cockpit.actions.common import BACK, HELP, LEAVE
 from cockpit.screens.flight import actions as flight
+from cockpit.screens.flight.actions import FLIGHT_ACTIONS
 from cockpit.screens.flight.aftermath_panel import aftermath_frame
-from cockpit.screens.flight.command_child import ErrandEnded, run_errand
+from cockpit.screens.flight.command_child import CommandEnded, run_command
 from cockpit.screens.flight.events import events_frame
 from cockpit.screens.flight.feed import Feed, Source
 from cockpit.screens.flight.gauges import gauges_frame, memory_line_frame
 from cockpit.screens.flight.loss_chart import ChartData, LossChart
 from cockpit.screens.flight.report import report_frame
 from cockpit.screens.flight.route import route_frame
-from cockpit.screens.flight.state import LOSS, ChartChoice, FlightState, Zoomed
+from cockpit.screens.flight.state import FlightState, Zoomed
 from cockpit.screens.flight.trends import trends_frame
 from cockpit.screens.flight.zoom_chart import ZoomChart, newest
 from cockpit.screens.shared.base import RunScreen
@@ -36,7 +37,8 @@ from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panel import Panel
-from cockpit.views.header import header_frame
+from cockpit.views.header import header_of
+from cockpit.views.metrics import LOSS, ChartChoice
 from engine.runs.layout import expanded
 
 SCREENS_RANK = 7
@@ -65,7 +67,7 @@ class Flight(RunScreen[Source]):
         super().__init__(open_source, glyphs, poll_seconds)
         self._run = run
         self._root = root or Path(run)
-        self._errand = ""
+        self._command = ""
         self._choice = choice or ChartChoice()
         self.state: FlightState | None = None
         self._case_shown = 0
@@ -80,7 +82,7 @@ class Flight(RunScreen[Source]):
         return cast(Feed, self.background)
 
     def body(self) -> Iterable[Widget]:
-        yield RunHeader(header_frame, self.glyphs, id="header")
+        yield RunHeader(header_of("flight", self.host.ways), self.glyphs, id="header")
         yield Panel(route_frame, self.glyphs, id="route")
         yield Panel(aftermath_frame, self.glyphs, id="aftermath")
         yield Horizontal(
@@ -106,6 +108,26 @@ class Flight(RunScreen[Source]):
     def smoothing(self) -> float:
         return SMOOTHINGS[self._smoothing]
 
+    @property
+    def arrows_move(self) -> bool:
+        return self.zoomed
+
+    def legend(self) -> Frame:
+        """What the marks on the route mean; nothing before there is one."""
+        if self.state is None:
+            return []
+        return [
+            [
+                ("On the route   ", "strong"),
+                (self.glyphs.checkpoint, "strong"),
+                (" checkpoint on disk   ", "dim"),
+                (self.glyphs.validation, "accent"),
+                (" validation   ", "dim"),
+                (self.glyphs.epoch, "text"),
+                (" epoch", "dim"),
+            ]
+        ]
+
     def known(self) -> FlightState | None:
         return replace(self.state, zoom_open=self.zoomed) if self.state else None
 
@@ -120,7 +142,7 @@ class Flight(RunScreen[Source]):
         state = replace(
             known,
             case_shown=self._case_shown,
-            pending=self._pending or self._errand,
+            pending=self._pending or self._command,
             trouble=self.trouble,
             alerts=self.alert_count,
         )
@@ -167,7 +189,7 @@ class Flight(RunScreen[Source]):
         return True
 
     def show_keys(self) -> None:
-        others = " ".join(go.key_name for name, go in GO.items() if name != "flight")
+        others = " ".join(go.key_name for name, go in self.host.ways.items() if name != "flight")
         keys = [*keys_that_work(self.offered(), self.known()), (others, "screens", SCREENS_RANK)]
         if self.zoomed:
             keys.insert(0, (BACK.key_name, "close", 0))
@@ -214,16 +236,16 @@ class Flight(RunScreen[Source]):
 
     def _send(self, title: str, *words: str) -> None:
         """Have the command line do it; one thing at a time."""
-        if self._errand:
-            self.say(self._errand)
+        if self._command:
+            self.say(self._command)
             return
-        self._errand = f"{title} under way, what comes of it is shown here"
-        run_errand(title, words, self.post_message)
+        self._command = f"{title} under way, what comes of it is shown here"
+        run_command(title, words, self.post_message)
         self._draw()
 
-    @on(ErrandEnded)
-    def _errand_ended(self, message: ErrandEnded) -> None:
-        self._errand = ""
+    @on(CommandEnded)
+    def _command_ended(self, message: CommandEnded) -> None:
+        self._command = ""
         self._draw()
         lines = message.text.strip().splitlines()
         if not message.well:
@@ -237,7 +259,7 @@ class Flight(RunScreen[Source]):
             )
 
         title = f"{message.title} of {clean(self._run)}"
-        cast(Any, self.app).between_boxes(lambda: self.app.push_screen(Reading(title, shown, self.glyphs)))
+        self.host.between_boxes(lambda: self.app.push_screen(Reading(title, shown, self.glyphs)))
 
     def _ask_first(self, action: Action[Any], asked_of: FlightState) -> None:
         """Ask the engine after a yes, if by then the run still is where the question was about."""

@@ -5,19 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from cockpit.screens.flight.state import Metric, StageView, Trend, Wanted, Zoomed
+from cockpit.screens.flight.state import StageView, Trend, Wanted, Zoomed
 from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.views.metrics import LOSS, TRENDS
 from engine.runs.store.opening import RunReader
 from engine.runs.store.rows import Bucket
 
-LOSS = "train/loss"
-TRENDS = (
-    Metric("train/samples_per_second", "samples/s"),
-    Metric("train/lr", "learning rate"),
-    Metric("train/grad_norm", "gradient norm"),
-    Metric("train/padding", "padding"),
-)
-"""The small charts, in their order."""
 TREND_COLUMNS = 96
 HISTORY = 512
 """Steps read before a wanted part: beyond, even the smoothest mean remembers nothing."""
@@ -29,7 +22,7 @@ def loss_curves(reader: RunReader, stages: Sequence[StageView], columns: int) ->
         _curve(
             view,
             offset,
-            reader.series(LOSS, view.stage, columns=columns),
+            reader.series(LOSS.tag, view.stage, columns=columns),
             _validation(reader, view),
             view.bar,
         )
@@ -44,7 +37,7 @@ def zoomed(reader: RunReader, stages: Sequence[StageView], wanted: Wanted) -> Zo
         first, last = math.floor(wanted.first) - offset - HISTORY, math.ceil(wanted.last) - offset
         touched = first <= view.steps and last >= 0
         raw = reader.series(wanted.tag, view.stage, first, last, wanted.columns) if touched else []
-        loss = wanted.tag == LOSS
+        loss = wanted.tag == LOSS.tag
         curves.append(
             _curve(view, offset, raw, _validation(reader, view) if loss else (), view.bar if loss else None)
         )

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cockpit.screens.flight import series as run_series
-from cockpit.screens.flight import summaries as reduce
-from cockpit.screens.flight.state import CaseView, FlightState, StageView, Thumbnail, Wanted, Zoomed
+from cockpit.launch.again import start_again
+from cockpit.screens.flight import series, summaries
+from cockpit.screens.flight.state import CaseView, FlightState, StageView, Wanted, Zoomed
 from cockpit.toolkit.graphics.half_cells import LONG_SIDE
-from cockpit.views.aftermath import Afterwards
-from cockpit.views.image_root import image_root_of
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.views.aftermath import AftermathReader
+from cockpit.views.films import image_root_of
+from cockpit.views.stages import place_of
 from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths
@@ -43,7 +45,7 @@ class RunSource:
         self._seconds: dict[tuple[str, int], float | None] = {}
         self._pictures: dict[str, Thumbnail | str] = {}
         self._image_root: Path | None = None
-        self._afterwards = Afterwards(paths)
+        self._aftermath = AftermathReader(paths)
         self._wanted: Wanted | None = None
         self._zoomed: tuple[Wanted, FlightState, Zoomed] | None = None
 
@@ -63,7 +65,7 @@ class RunSource:
             stalled=status.stalled,
             note=status.note or status.message,
             error=status.error or "",
-            aftermath=self._afterwards.of(status),
+            aftermath=self._aftermath.of(status),
             cases=self._cases(),
             zoomed=self._zoom(reader, self._state),
         )
@@ -76,7 +78,7 @@ class RunSource:
         if self._wanted is None:
             return None
         if self._zoomed is None or self._zoomed[0] != self._wanted or self._zoomed[1] is not state:
-            self._zoomed = (self._wanted, state, run_series.zoomed(reader, state.stages, self._wanted))
+            self._zoomed = (self._wanted, state, series.zoomed(reader, state.stages, self._wanted))
         return self._zoomed[2]
 
     def request(self, verb: str) -> int:
@@ -91,14 +93,7 @@ class RunSource:
         return (outcome.state == "done", outcome.text) if outcome else None
 
     def launch(self) -> str:
-        from engine.runs.process import engine_argv, launch
-
-        state = self.read()
-        checkpoint = state.checkpoint
-        # There is nothing after the last stage but the rest of it.
-        same_stage = state.state == "stopped" and not state.stage_ahead
-        launch(self._paths, engine_argv(self._paths, *(["--same-stage"] if same_stage else [])))
-        return f"a new engine goes on from {checkpoint}" if checkpoint else "a new engine starts"
+        return start_again(self._paths)
 
     def close(self) -> None:
         if self._reader is not None:
@@ -118,33 +113,33 @@ class RunSource:
             status.run,
             status.state,
             error=status.error or "",
-            aftermath=self._afterwards.of(status),
+            aftermath=self._aftermath.of(status),
             machine=_machine(None, None),
         )
 
     def _read_all(self, reader: RunReader, on_disk: Sequence[str]) -> FlightState:
         status = reader.status()
-        latest = reader.latest(reduce.TAGS)
+        latest = reader.latest(summaries.TAGS)
         stages = self._stages(reader, status, on_disk)
-        memory = reduce.memory_view(latest)
+        memory = summaries.memory_view(latest)
         return FlightState(
             run=status.run,
             state=status.state,
             machine=_machine(memory.total, reader.attempt_info(status.attempt or 0).get("device")),
             checkpoint=on_disk[-1] if on_disk else "",
             stages=stages,
-            curves=run_series.loss_curves(reader, stages, COLUMNS),
-            trends=run_series.trends(reader, stages),
+            curves=series.loss_curves(reader, stages, COLUMNS),
+            trends=series.trends(reader, stages),
             memory=memory,
-            pace=reduce.pace_view(latest, status),
-            events=tuple(reduce.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
+            pace=summaries.pace_view(latest, status),
+            events=tuple(summaries.event_view(event) for event in reader.last_events(EVENTS_SHOWN)),
         )
 
     def _stages(self, reader: RunReader, status: Status, on_disk: Sequence[str]) -> tuple[StageView, ...]:
         plan = reader.stages_plan()
         names = [str(entry["stage"]) for entry in plan]
         last_steps = {stage: last for stage, _, last in reader.extents("train/loss")}
-        place = reduce.place_of(names, status.stage, last_steps)
+        place = place_of(names, status.stage, last_steps)
         told = place is not None and names[place] == status.stage and status.step is not None
         views = []
         for index, entry in enumerate(plan):
@@ -158,7 +153,7 @@ class RunSource:
                 epochs=float(entry.get("epochs") or 1),
                 epoch=status.epoch if index == place else None,
                 bar=entry.get("bar"),
-                status=reduce.stage_status(index, place, status.written, at, int(entry["steps"])),
+                status=summaries.stage_status(index, place, status.written, at, int(entry["steps"])),
                 planned_bytes=entry.get("planned_bytes"),
                 planned_samples_per_second=entry.get("planned_samples_per_second"),
             )
@@ -174,7 +169,7 @@ class RunSource:
             score=_score(reader, view.stage) if ended else None,
             seconds=self._seconds_of(reader, view) if ended else None,
             validations=tuple(step for step, _ in validations),
-            checkpoints=reduce.checkpoints_of(view.stage, on_disk),
+            checkpoints=summaries.checkpoints_of(view.stage, on_disk),
         )
 
     def _seconds_of(self, reader: RunReader, view: StageView) -> float | None:
@@ -182,7 +177,7 @@ class RunSource:
         if key not in self._seconds:
             timed = view.step <= MOST_STEPS_TIMED
             rows = reader.scalars(["train/loss"], view.stage) if timed else ()
-            self._seconds[key] = reduce.ended_stage_seconds(rows)
+            self._seconds[key] = summaries.ended_stage_seconds(rows)
         return self._seconds[key]
 
     def _cases(self) -> tuple[CaseView, ...]:
@@ -190,7 +185,7 @@ class RunSource:
         total = len(self._rows)
         cases = []
         for number, row in enumerate(self._rows, start=1):
-            view = reduce.case_view(row, f"case {number} of {total}")
+            view = summaries.case_view(row, f"case {number} of {total}")
             picture = self._pictures.get(row["image"])
             if isinstance(picture, Thumbnail):
                 view = replace(view, picture=picture)
@@ -222,7 +217,7 @@ class RunSource:
 
 
 def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:
-    for name, tag in reduce.SCORES:
+    for name, tag in summaries.SCORES:
         points = reader.recent(tag, stage, limit=1)
         if points:
             return name, points[-1][1]

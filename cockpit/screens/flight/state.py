@@ -6,15 +6,13 @@ drawn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.views.metrics import Metric
+from cockpit.views.run_summary import LIVE
 from engine.runs.aftermath import Aftermath
-
-LIVE = frozenset({"preparing", "starting", "loading", "training", "evaluating", "holding", "stopping"})
-"""States in which an engine lives."""
-NEEDS_A_HAND = frozenset({"crashed", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +71,6 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """A radiograph in grey, one byte a pixel, small enough to keep."""
-
-    width: int
-    height: int
-    pixels: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class CaseView:
     """A generated report beside its reference.
 
@@ -110,30 +99,6 @@ class EventView:
     time: str
     level: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A series that a chart can show, and its name in words."""
-
-    tag: str
-    name: str
-
-
-LOSS = Metric("train/loss", "loss")
-
-
-@dataclass(slots=True)
-class ChartChoice:
-    """What the charts show and how, until another choice is made: it outlives the screen that it was made on."""
-
-    metric: Metric = LOSS
-    log: bool = False
-
-    def next_metric(self, metrics: Sequence[Metric]) -> None:
-        """The one after the present one, in a circle."""
-        at = metrics.index(self.metric) if self.metric in metrics else -1
-        self.metric = metrics[(at + 1) % len(metrics)]
 
 
 @dataclass(frozen=True, slots=True)

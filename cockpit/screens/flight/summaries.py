@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cockpit.screens.flight.state import CaseView, EventView, Memory, Pace
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import stage_letter
+from cockpit.views.labels import Marks, marks, positives
 from engine.data.icd import dotted
-from engine.data.labels import LABELS
 from engine.metrics.parse import prose
 from engine.runs.layout import parse_checkpoint_name
 from engine.runs.status import Status
@@ -37,15 +37,6 @@ TAGS = (
 SCORES = (("F1", "val/chexpert_micro_f1"), ("ICD F1", "val/icd_micro_f1"))
 """The score that speaks for a stage, the first that it has."""
 LEVELS = {"info": "info", "warn": "warning", "error": "error"}
-
-Marks = tuple[tuple[str, str], ...]
-
-
-def place_of(names: Sequence[str], now: str | None, last_steps: Mapping[str, int]) -> int | None:
-    """Which stage of the route the run is at: the engine says, else the last one that has a step; None before any."""
-    if now in names:
-        return names.index(now)
-    return max((place for place, name in enumerate(names) if last_steps.get(name)), default=None)
 
 
 def stage_status(index: int, now: int | None, state: str, step: int, steps: int) -> str:
@@ -139,20 +130,6 @@ def case_view(row: Mapping[str, Any], place: str) -> CaseView:
         codes=codes,
         codes_reference=wanted_codes,
         place=place,
-    )
-
-
-def positives(labels: Mapping[str, int | None] | None) -> tuple[str, ...]:
-    """The labels that are there, in their fixed order."""
-    return tuple(name for name in LABELS if labels and labels.get(name) == 1)
-
-
-def marks(found: Sequence[str], wanted: Sequence[str]) -> Marks:
-    """What was hit, then what was missed, then what was invented."""
-    return (
-        *(("hit", name) for name in wanted if name in found),
-        *(("missed", name) for name in wanted if name not in found),
-        *(("invented", name) for name in found if name not in wanted),
     )
 
 

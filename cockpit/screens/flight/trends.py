@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 from cockpit.screens.flight.state import FlightState, Trend
+from cockpit.toolkit import figures
 from cockpit.toolkit.charts.axes import nice_step
 from cockpit.toolkit.charts.curves import StageCurve, finite, robust_range
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame
-from cockpit.views import figures
 
 NAMES = {
     "train/samples_per_second": "samples/s",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cockpit.screens.flight.state import LOSS, Metric, Wanted, Zoomed
+from cockpit.screens.flight.state import Wanted, Zoomed
 from cockpit.screens.flight.window import Window
+from cockpit.toolkit import figures
 from cockpit.toolkit.charts import curves, plot
 from cockpit.toolkit.charts.axes import Axis
 from cockpit.toolkit.charts.chart import (
@@ -21,11 +22,12 @@ from cockpit.toolkit.charts.chart import (
     merge,
     upright,
 )
-from cockpit.toolkit.charts.curves import StageCurve, stage_letter
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.diffing import DiffingWidget
+from cockpit.toolkit.figures import stage_letter
 from cockpit.toolkit.glyphs import UNICODE, Glyphs
 from cockpit.toolkit.lines import Frame, Line, both_ends, width_of
-from cockpit.views import figures
+from cockpit.views.metrics import LOSS, Metric
 
 PANNED = 0.5
 CLOSER = 0.5
@@ -41,7 +43,7 @@ class Look:
     log: bool = False
 
 
-class ZoomChart(Still):
+class ZoomChart(DiffingWidget):
     """Holds the part that is looked at; the steps of that part come from whoever reads the run."""
 
     DEFAULT_CSS = "ZoomChart { height: 1fr; display: none; }"

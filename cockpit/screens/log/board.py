@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from cockpit.screens.log.state import LEVELS, LogLine, LogState
+from cockpit.toolkit.figures import count
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, both_ends, clean, clip, cut, in_role, trouble_lines, wrap
-from cockpit.views.figures import count
 
 ROLES = {"error": "bad", "warning": "warn", "info": "text"}
 REASON_ROWS = 3

@@ -11,8 +11,9 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 
-from cockpit.actions import LOG_ACTIONS, Action
+from cockpit.actions.action import Action
 from cockpit.screens.log import actions as keys
+from cockpit.screens.log.actions import LOG_ACTIONS
 from cockpit.screens.log.board import heading_rows, log_frame
 from cockpit.screens.log.source import LogSource
 from cockpit.screens.log.state import LEVELS, LogState
@@ -25,7 +26,7 @@ from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panel import Panel
 from cockpit.views.header import header_of
-from cockpit.views.run_summary import Brief
+from cockpit.views.run_summary import RunSummary
 
 ALL = 1 << 62
 
@@ -44,7 +45,7 @@ class Log(RunScreen[LogSource]):
         self._rows = 0
 
     def body(self) -> Iterable[Widget]:
-        yield RunHeader(header_of("log"), self.glyphs, id="header")
+        yield RunHeader(header_of("log", self.host.ways), self.glyphs, id="header")
         yield Panel(log_frame, self.glyphs, id="board")
 
     def known(self) -> LogState | None:
@@ -54,7 +55,7 @@ class Log(RunScreen[LogSource]):
         self.state = state
 
     def draw(self) -> None:
-        state = self.state or LogState(Brief(self._run))
+        state = self.state or LogState(RunSummary(self._run))
         state = replace(state, brief=replace(state.brief, trouble=self.trouble, alerts=self.alert_count))
         self.query_one("#header", Panel).show(state.brief)
         board = self.query_one("#board", Panel)

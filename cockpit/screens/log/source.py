@@ -6,12 +6,11 @@ import re
 from array import array
 from bisect import bisect_left
 
-from cockpit.screens.flight import actions as flight
-from cockpit.screens.flight.state import NEEDS_A_HAND
+from cockpit.actions.common import resume_key
 from cockpit.screens.log.log_file import ERROR, WARNING, LogFile
 from cockpit.screens.log.state import LEVELS, LogLine, LogState
-from cockpit.views.aftermath import Afterwards
-from cockpit.views.run_summary import brief_of
+from cockpit.views.aftermath import AftermathReader
+from cockpit.views.run_summary import NEEDS_A_HAND, summary_of
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
@@ -39,7 +38,7 @@ class LogSource:
         self._fitting: array[int] | None = None
         self._looked_at = 0
         self._opened = False
-        self._afterwards = Afterwards(paths)
+        self._aftermath = AftermathReader(paths)
 
     def read(self) -> LogState:
         status = self._status()
@@ -53,7 +52,7 @@ class LogSource:
         self._settle()
         numbers = [self._number(place) for place in range(self._first, self._upto())]
         return LogState(
-            brief=brief_of(status),
+            brief=summary_of(status),
             lines=tuple(self._line(number) for number in numbers),
             first=self._first,
             selected=self._selected,
@@ -70,7 +69,7 @@ class LogSource:
 
     def _advice(self, status: Status) -> str:
         """Why, what mends it and what is safe."""
-        after = self._afterwards.of(status)
+        after = self._aftermath.of(status)
         return advice_of(after, status) if after else ""
 
     def close(self) -> None:
@@ -187,5 +186,5 @@ def advice_of(after: Aftermath, status: Status) -> str:
     """`The memory was not enough: a smaller batch_size …. Safe: checkpoint …. s on Flight goes on.`"""
     reason = "" if after.reason == status.error else after.reason
     why = ": ".join(part for part in (reason, after.hint) if part)
-    parts = [why[:1].upper() + why[1:], f"Safe: {after.safe}", f"{flight.RESUME.key_name} on Flight goes on"]
+    parts = [why[:1].upper() + why[1:], f"Safe: {after.safe}", f"{resume_key()} on Flight goes on"]
     return ". ".join(part for part in parts if part) + "."

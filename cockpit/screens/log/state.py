@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cockpit.views.run_summary import Brief
+from cockpit.views.run_summary import RunSummary
 
 LEVELS = ("all lines", "warnings and errors", "errors")
 
@@ -24,7 +24,7 @@ class LogState:
     `error` is why the run ended, if it ended badly, `advice` the same in plain words. `left_out` counts bytes.
     """
 
-    brief: Brief
+    brief: RunSummary
     lines: tuple[LogLine, ...] = ()
     first: int = 0
     selected: int = 0

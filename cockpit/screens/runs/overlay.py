@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cockpit.screens.flight.state import LOSS, Metric
 from cockpit.screens.runs.actions import MARK
 from cockpit.screens.runs.runs_table import MARKS
 from cockpit.screens.runs.state import RunCurves
@@ -25,9 +24,10 @@ from cockpit.toolkit.charts.chart import (
     upright,
 )
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import UNICODE, Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, clip, cut
+from cockpit.views.metrics import LOSS, Metric
 from engine.runs.store.rows import Bucket
 
 SMOOTHING = 0.9
@@ -43,7 +43,7 @@ class OverlayData:
     log: bool = False
 
 
-class Overlay(Still):
+class Overlay(DiffingWidget):
     """Draws again only for other data: the drawing is the dearest thing on its screen."""
 
     DEFAULT_CSS = "Overlay { height: 1fr; min-height: 3; }"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
-from cockpit.screens.flight.state import NEEDS_A_HAND
 from cockpit.screens.runs.state import RunRow, RunsView
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit import figures
+from cockpit.toolkit.figures import size_words, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.lines import Frame, Line, clean, clip, cut, pad, trouble_lines, width_of
-from cockpit.toolkit.listing import first_seen
-from cockpit.views import figures
+from cockpit.toolkit.lines import Frame, Line, clean, clip, cut, first_seen, pad, trouble_lines, width_of
+from cockpit.views.run_summary import NEEDS_A_HAND
 from engine.words.durations import duration
 
 MARKS = "abcd"
@@ -82,15 +81,6 @@ def row_line(view: RunsView, index: int, name_width: int, roomy: bool, glyphs: G
         (f"{size_words(row.bytes):>7}{gap}", "text"),
         (age_words(view.now - row.written) if roomy else "", "dim"),
     ]
-
-
-def size_words(size: int) -> str:
-    """Seven cells at most: `812 kB`, `13.4 MB`, `1.2 GB`."""
-    if size < 999_500:
-        return f"{size / 1e3:.0f} kB"
-    if size < 999_500_000:
-        return f"{size / 1e6:.1f} MB" if size < 99_950_000 else f"{size / 1e6:.0f} MB"
-    return f"{size / 1e9:.1f} GB" if size < 99_950_000_000 else f"{size / 1e9:.0f} GB"
 
 
 def age_words(seconds: float) -> str:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.message import Message
 from textual.widget import Widget
 
-from cockpit.actions import RUNS_ACTIONS, Action
+from cockpit.actions.action import Action
 from cockpit.actions.common import moved
-from cockpit.screens.flight.series import TRENDS
-from cockpit.screens.flight.source import RunSource
-from cockpit.screens.flight.state import LOSS
+from cockpit.launch.again import start_again
 from cockpit.screens.runs import actions as keys
 from cockpit.screens.runs import changes as runs_changes
+from cockpit.screens.runs.actions import RUNS_ACTIONS
 from cockpit.screens.runs.changes import Difference
-from cockpit.screens.runs.chosen import Chosen
 from cockpit.screens.runs.overlay import Overlay, OverlayData
-from cockpit.screens.runs.runs_table import runs_frame, size_words
+from cockpit.screens.runs.runs_table import runs_frame
 from cockpit.screens.runs.source import RunsSource
 from cockpit.screens.runs.state import RunRow, RunsChoice, RunsState, RunsView
 from cockpit.screens.shared.base import RunScreen
+from cockpit.screens.shared.host import ShowRun
 from cockpit.screens.shared.run_header import RunHeader
 from cockpit.toolkit.background import Answered
+from cockpit.toolkit.figures import size_words
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, clean, cut
 from cockpit.toolkit.modals.confirm import Confirm
@@ -34,7 +34,8 @@ from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panel import Panel
 from cockpit.views.header import header_of
-from cockpit.views.run_summary import Brief
+from cockpit.views.metrics import LOSS, TRENDS
+from cockpit.views.run_summary import RunSummary
 from engine.runs.layout import RunPaths
 from engine.runs.trash import DAYS, TRASH, to_trash
 from engine.words.durations import duration
@@ -79,10 +80,10 @@ class Runs(RunScreen[RunsSource]):
         self._clock = clock
         self._chosen = paths.name
         self._choice = choice or RunsChoice()
-        self.view = RunsView(RunsState(Brief(paths.name)), marked=self._choice.marked)
+        self.view = RunsView(RunsState(RunSummary(paths.name)), marked=self._choice.marked)
 
     def body(self) -> Iterable[Widget]:
-        yield RunHeader(header_of("runs"), self.glyphs, id="header")
+        yield RunHeader(header_of("runs", self.host.ways), self.glyphs, id="header")
         yield Panel(runs_frame, self.glyphs, id="table")
         yield Overlay(self.glyphs, id="overlay")
 
@@ -132,7 +133,7 @@ class Runs(RunScreen[RunsSource]):
             self.say("there is no run")
         elif action is keys.OPEN:
             name = row.name
-            self.background.do(lambda source: Chosen(source.paths(name)))
+            self.background.do(lambda source: ShowRun(source.paths(name)))
         elif action is keys.MARK:
             marked = self.view.marked
             known = row.name in marked
@@ -192,11 +193,7 @@ class Runs(RunScreen[RunsSource]):
 
     def _resume(self, name: str) -> None:
         def job(source: RunsSource) -> Message:
-            run = RunSource(source.paths(name), pictures=False)
-            try:
-                return Answered(True, f"{name}: {run.launch()}")
-            finally:
-                run.close()
+            return Answered(True, f"{name}: {start_again(source.paths(name))}")
 
         self.background.do(job)
 
@@ -260,7 +257,7 @@ class Runs(RunScreen[RunsSource]):
     def _replaced(self, message: Replaced) -> None:
         if message.told:
             self.app.notify(message.told, timeout=10, markup=False)
-        cast(Any, self.app).run_replaced(message.old, message.new)
+        self.host.run_replaced(message.old, message.new)
 
 
 LITTLE_SECONDS = 3600.0

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cockpit.screens.flight.state import LOSS, Metric
 from cockpit.screens.runs.state import RunCurves, RunRow, RunsState
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.views.run_summary import Brief
+from cockpit.views.metrics import LOSS, Metric
+from cockpit.views.run_summary import RunSummary
 from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths, list_runs
@@ -63,9 +63,9 @@ class RunsSource:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _brief(self, rows: Iterable[RunRow]) -> Brief:
+    def _brief(self, rows: Iterable[RunRow]) -> RunSummary:
         row = next((row for row in rows if row.name == self._open_run.name), None)
-        return Brief(row.name, row.state, row.stalled) if row else Brief(self._open_run.name)
+        return RunSummary(row.name, row.state, row.stalled) if row else RunSummary(self._open_run.name)
 
     def _row(self, paths: RunPaths, token: Token) -> RunRow:
         known = self._rows.get(paths.name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cockpit.screens.flight.state import LIVE, LOSS, ChartChoice, Metric
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.views.run_summary import Brief
+from cockpit.views.metrics import LOSS, ChartChoice, Metric
+from cockpit.views.run_summary import LIVE, RunSummary
 
 MOST_MARKED = 4
 """Curves that can be told from each other."""
@@ -63,7 +63,7 @@ class RunsChoice:
 class RunsState:
     """All runs, the one written last first, and the curves that were asked for. `brief` is of the open run."""
 
-    brief: Brief
+    brief: RunSummary
     rows: tuple[RunRow, ...] = ()
     curves: tuple[RunCurves, ...] = ()
 

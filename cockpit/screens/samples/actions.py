@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cockpit.actions.action import Action
-from cockpit.actions.common import BACK, COMMON, HELP, ends, jumps, open_film, search
-from cockpit.screens.flight.actions import SAMPLE
+from cockpit.actions.common import BACK, COMMON, HELP, ends, jumps, open_film, sample_key, search
 from cockpit.screens.samples.choice import SamplesView
 
 SamplesAction = Action[SamplesView]
@@ -14,7 +13,7 @@ SamplesAction = Action[SamplesView]
 
 def _needs_case(view: SamplesView) -> str:
     if not view.book.cases:
-        return f"there are no samples yet: {SAMPLE.key_name} on Flight asks for some"
+        return f"there are no samples yet: {sample_key()} on Flight asks for some"
     return "" if view.shown else "no case fits the filters: esc shows all"
 
 

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cockpit.screens.flight.actions import SAMPLE
-from cockpit.screens.flight.state import Thumbnail
+from cockpit.actions.common import sample_key
 from cockpit.screens.samples.case_list import case_list
 from cockpit.screens.samples.case_texts import case_texts
 from cockpit.screens.samples.checkpoint_strip import checkpoint_strip
 from cockpit.screens.samples.choice import Listed, SamplesView
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
-from cockpit.toolkit.graphics.half_cells import fitted, picture_frame
 from cockpit.toolkit.lines import Frame, Line, clean, columns, in_role, trouble_lines, width_of, wrap
-from cockpit.views.figures import count
+from cockpit.views.film_panel import WIDE, film_columns, film_frame
 
-WIDE = 110
 NARROW_LIST = 25
 STRIP_ROWS = 2
 
@@ -33,7 +29,7 @@ def samples_frame(view: SamplesView, width: int, height: int, glyphs: Glyphs) ->
         return [
             [],
             *_centred(
-                f"no samples yet: the engine writes some at its cadence, {SAMPLE.key_name} on Flight asks",
+                f"no samples yet: the engine writes some at its cadence, {sample_key()} on Flight asks",
                 width,
             ),
         ]
@@ -69,22 +65,6 @@ def _narrow(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame
     text_width = width - NARROW_LIST - 4
     texts = case_texts(view, text_width, height, glyphs, roomy=False)
     return [[(" ", "text"), *line] for line in columns([(left, NARROW_LIST), (texts, text_width)])]
-
-
-def film_columns(film: Thumbnail | str | None, width: int, height: int) -> int:
-    """Columns for the film's place; none where no film is wanted."""
-    if film is None:
-        return 0
-    return fitted(film, width, height)[0] if isinstance(film, Thumbnail) else width
-
-
-def film_frame(
-    film: Thumbnail | str | None, width: int, height: int, glyphs: Glyphs, look: FilmView = PLAIN_VIEW
-) -> Frame:
-    """The film, or why there is none."""
-    if isinstance(film, Thumbnail):
-        return picture_frame(film, width, height, glyphs, look)
-    return in_role(wrap(film or "", width, height, glyphs.ellipsis), "dim")
 
 
 def _film_and_record(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:

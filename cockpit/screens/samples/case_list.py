@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from cockpit.screens.samples.choice import Listed, SamplesView
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.lines import Frame, Line, clean, cut
-from cockpit.toolkit.listing import first_seen
-from cockpit.views.figures import count
+from cockpit.toolkit.lines import Frame, Line, clean, cut, first_seen
 
 
 def case_list(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cockpit.screens.flight import summaries as reduce
 from cockpit.screens.samples.choice import Listed, SamplesView
 from cockpit.screens.samples.label_table import (
     POLICY,
@@ -12,10 +11,10 @@ from cockpit.screens.samples.label_table import (
     label_table,
     titles_of,
 )
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, cut, in_role, wrap
-from cockpit.views.figures import count
+from cockpit.views.labels import marks
 from cockpit.views.word_diff import invented_lines, missed_lines, shortened, word_difference
 
 SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
@@ -117,9 +116,9 @@ def machine_part(shown: Listed, width: int, glyphs: Glyphs, roomy: bool) -> Fram
     if shown.written.codes is None:
         wanted = "  ".join(shown.case.codes)
         return [[("ICD line not readable", "warn")], [("wanted  ", "dim"), (wanted, "text")]]
-    marks = reduce.marks(shown.written.codes, shown.case.codes)
+    found = marks(shown.written.codes, shown.case.codes)
     titles = titles_of(shown.case.reference_text, shown.written.text)
-    return [_legend("diagnoses", width, glyphs), *code_lines(marks, titles, width, glyphs)]
+    return [_legend("diagnoses", width, glyphs), *code_lines(found, titles, width, glyphs)]
 
 
 def _legend(name: str, width: int, glyphs: Glyphs) -> Line:

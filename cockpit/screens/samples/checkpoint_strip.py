@@ -5,11 +5,9 @@ from __future__ import annotations
 from cockpit.screens.samples.case_list import score_words
 from cockpit.screens.samples.choice import SamplesView
 from cockpit.screens.samples.state import Written
-from cockpit.toolkit.charts.curves import stage_letter
+from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.lines import Frame, Line
-from cockpit.toolkit.listing import first_seen
-from cockpit.views.figures import count
+from cockpit.toolkit.lines import Frame, Line, first_seen
 
 MARGIN = 13
 ROUTE_LENGTH = 8

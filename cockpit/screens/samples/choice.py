@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written
 from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from engine.data.labels import LABELS
 
 ORDERS = ("worst first", "best first", "by name")

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 
-from cockpit.actions import SAMPLES_ACTIONS, Action
+from cockpit.actions.action import Action
 from cockpit.actions.common import moved
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.screens.samples import actions as keys
 from cockpit.screens.samples import choice as choices
+from cockpit.screens.samples.actions import SAMPLES_ACTIONS
 from cockpit.screens.samples.board import samples_frame
 from cockpit.screens.samples.choice import Choice, SamplesView
 from cockpit.screens.samples.full_text import full_text
@@ -25,6 +25,7 @@ from cockpit.screens.shared.base import RunScreen
 from cockpit.screens.shared.run_header import RunHeader
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.graphics.film_view import PLAIN_VIEW
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import clean
 from cockpit.toolkit.modals.choose import Choose
 from cockpit.toolkit.modals.prompt import Prompt
@@ -61,7 +62,7 @@ class Samples(RunScreen[SamplesSource]):
         self._wanted = ""
 
     def body(self) -> Iterable[Widget]:
-        yield RunHeader(header_of("samples"), self.glyphs, id="header")
+        yield RunHeader(header_of("samples", self.host.ways), self.glyphs, id="header")
         yield Panel(samples_frame, self.glyphs, id="board")
 
     def known(self) -> SamplesView:
@@ -135,7 +136,7 @@ class Samples(RunScreen[SamplesSource]):
         elif action is keys.PATH:
             self._open_file()
         elif action is keys.COPY and view.shown is not None:
-            cast(Any, self.app).copy_text(view.shown.written.text)
+            self.host.copy_text(view.shown.written.text)
         else:
             self._look_at_film(action)
 

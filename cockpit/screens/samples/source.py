@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cockpit.screens.flight.state import Thumbnail
-from cockpit.screens.flight.summaries import positives
 from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written, writers_of
-from cockpit.views.image_root import image_root_of
-from cockpit.views.open_film import open_film
-from cockpit.views.run_summary import Brief, brief_of
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.views.films import image_root_of, open_film
+from cockpit.views.labels import positives
+from cockpit.views.run_summary import RunSummary, summary_of
 from engine.data.icd import dotted
 from engine.metrics.parse import prose
 from engine.runs.layout import RunPaths, parse_checkpoint_name
@@ -43,7 +42,7 @@ class SamplesSource:
             try:
                 self._reader = open_reader(self._paths)
             except NotReady:
-                return SampleBook(brief_of(status_of(self._paths)))
+                return SampleBook(summary_of(status_of(self._paths)))
         status = self._reader.status()
         token = self._samples_token(self._reader, status.state)
         if token != self._token:
@@ -54,7 +53,7 @@ class SamplesSource:
         elif not self._blank_read:  # one look later: what was written with the image is seen sooner
             self._cases = with_blanks(self._cases, self._reader.samples(purpose=BLANK))
             self._blank_read = True
-        return SampleBook(brief_of(status), self._cases, self._writers)
+        return SampleBook(summary_of(status), self._cases, self._writers)
 
     def film(self, name: str) -> Thumbnail | str | None:
         """The case's film, or why it cannot be shown; None where none is wanted."""
@@ -153,4 +152,4 @@ def _case(stage: str, name: str, entry: _Gathered) -> SampleCase:
 
 def empty_book(run: str) -> SampleBook:
     """Before the first look."""
-    return SampleBook(Brief(run))
+    return SampleBook(RunSummary(run))

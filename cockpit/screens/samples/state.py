@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cockpit.views.run_summary import Brief
+from cockpit.views.run_summary import RunSummary
 
 Weights = tuple[str, int]
 """(stage, step) of the weights that wrote a text; sorts along the route."""
@@ -59,7 +59,7 @@ class SampleCase:
 class SampleBook:
     """Everything the screen can show. `writers` are (stage of the cases, weights that wrote about them)."""
 
-    brief: Brief
+    brief: RunSummary
     cases: tuple[SampleCase, ...] = ()
     writers: tuple[tuple[str, Weights], ...] = ()
 

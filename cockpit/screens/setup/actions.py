@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cockpit.actions.action import Action
 from cockpit.actions.common import COMMON, ends, jumps, search, walk
-from cockpit.views.setup_state import SetupView
+from cockpit.screens.setup.view import SetupView
 
 SetupAction = Action[SetupView]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from cockpit.screens.setup.board import plan_frame
+from cockpit.screens.setup.view import SetupView
+from cockpit.textual_internals import add_key
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame
 from cockpit.toolkit.modals.confirm import Question
-from cockpit.views.setup_state import SetupView
 
 WIDTH = 86
 
@@ -22,7 +23,7 @@ class Agree(Question):
         super().__init__("does it")
         self._view = view
         self._glyphs = glyphs
-        self._bindings.bind("y", "say")
+        add_key(self, "y", "say")
 
     def lines(self) -> Frame:
         width = min(WIDTH, self.app.size.width - 6)

@@ -6,13 +6,24 @@ import shlex
 import time
 from collections.abc import Iterable
 
+from cockpit.screens.setup.view import SetupView
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.lines import Frame, Line, both_ends, clean, columns, cut, in_role, width_of, wrap
-from cockpit.toolkit.listing import first_seen
+from cockpit.toolkit.lines import (
+    Frame,
+    Line,
+    both_ends,
+    clean,
+    columns,
+    cut,
+    first_seen,
+    in_role,
+    width_of,
+    wrap,
+)
 from cockpit.views.download import progress_lines
 from cockpit.views.findings import change_words, finding_texts, proof_words
-from cockpit.views.header import screens_line
-from cockpit.views.setup_state import SetupState, SetupView
+from cockpit.views.header import Ways, screens_line, setup_badge
+from cockpit.views.setup_state import SetupState
 from engine.setup_check.finding import Finding
 from engine.words.plural import counted
 
@@ -34,23 +45,20 @@ def mark(status: str, glyphs: Glyphs) -> str:
     return f"{signs[status]} {status}"
 
 
-def setup_header(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:
+def setup_header(ways: Ways, view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """What is looked at and how much is wrong, then the number keys."""
     state = view.state
     line: Line = [(" Setup check", "strong"), (f"  Python {state.version}" if state.version else "", "dim")]
     if width >= SIDE_BY_SIDE:
         line.append(("   ", "text"))
-    line += badge(len(state.fails), glyphs) or [("   nothing fails", "accent" if not state.doing else "dim")]
+    line += setup_badge(len(state.fails), glyphs) or [
+        ("   nothing fails", "accent" if not state.doing else "dim")
+    ]
     for status in ("warn", "ok"):
         number = state.count(status)
         line.append((f"  {mark(status, glyphs).split()[0]} {number}", ROLES[status] if number else "dim"))
-    keys = screens_line("setup", width - width_of(line) - 1)
+    keys = screens_line("setup", ways, width - width_of(line) - 1)
     return [both_ends(line, keys, width), [(glyphs.rule * width, "faint")]]
-
-
-def badge(fails: int, glyphs: Glyphs) -> Line:
-    """`✖ 2 to mend`, or nothing."""
-    return [(f"   {glyphs.states['failed']} {fails} to fix", "bad")] if fails else []
 
 
 def setup_frame(view: SetupView, width: int, height: int, glyphs: Glyphs) -> Frame:

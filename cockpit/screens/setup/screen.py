@@ -6,20 +6,23 @@ import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from textual.signal import Signal
 from textual.widget import Widget
 
-from cockpit.actions import SETUP_ACTIONS, Action
+from cockpit.actions.action import Action
 from cockpit.actions.common import moved
 from cockpit.screens.setup import actions as keys
+from cockpit.screens.setup.actions import SETUP_ACTIONS
 from cockpit.screens.setup.agree import Agree
 from cockpit.screens.setup.board import detail_lines, setup_frame, setup_header
 from cockpit.screens.setup.checker import Checker
 from cockpit.screens.setup.download import BaseModel, BaseModelSource, DownloadWatch
 from cockpit.screens.setup.report import report_text, write_report
+from cockpit.screens.setup.view import SetupView
 from cockpit.screens.shared.base import RunScreen
 from cockpit.toolkit.background import Background
 from cockpit.toolkit.glyphs import Glyphs
@@ -28,7 +31,7 @@ from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panel import Panel
-from cockpit.views.setup_state import SetupState, SetupView
+from cockpit.views.setup_state import SetupState
 from engine.download.model_download import DEFAULT_REPO
 from engine.errors import UserError
 from engine.runs.layout import expanded
@@ -53,7 +56,7 @@ class Setup(RunScreen[BaseModelSource]):
         self.view = SetupView(state)
 
     def body(self) -> Iterable[Widget]:
-        yield Panel(setup_header, self.glyphs, id="header")
+        yield Panel(partial(setup_header, self.host.ways), self.glyphs, id="header")
         yield Panel(setup_frame, self.glyphs, id="board")
 
     def make_background(
@@ -96,7 +99,7 @@ class Setup(RunScreen[BaseModelSource]):
         elif action is keys.DOWNLOAD:
             self._download()
         elif action is keys.COPY and view.shown is not None:
-            cast(Any, self.app).copy_text("\n".join(shlex.join(command) for command in view.shown.fix))
+            self.host.copy_text("\n".join(shlex.join(command) for command in view.shown.fix))
         elif action is keys.REPORT:
             preset = time.strftime("setup-%Y%m%d-%H%M%S.txt")
             self.app.push_screen(Prompt("Write the report to", preset, "writes"), self._write)

@@ -7,22 +7,21 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingsMap
 from textual.events import Resize, ScreenResume, ScreenSuspend
 from textual.screen import Screen
 from textual.widget import Widget
 
-from cockpit import actions
-from cockpit.actions import Action
-from cockpit.actions.common import ALERTS, BACK, GO, HELP, LEAVE
+from cockpit.actions.action import Action, bindings, keys_that_work
+from cockpit.actions.common import ALERTS, BACK, HELP, LEAVE
 from cockpit.screens.shared.help import Help
+from cockpit.screens.shared.host import Host
+from cockpit.textual_internals import TerminalSized, add_keys
 from cockpit.toolkit.background import Answered, Arrived, Background, Readable, Trouble
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
-from cockpit.toolkit.lines import clean, cut
+from cockpit.toolkit.lines import Frame, clean, cut
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.modals.sizing import TerminalSized
 from cockpit.toolkit.notice import Notice
 
 SMALLEST = (60, 20)
@@ -33,11 +32,11 @@ TITLES_SHOWN = 3
 S = TypeVar("S", bound=Readable)
 
 
-def unwell_question(titles: Sequence[str]) -> tuple[str, ...]:
+def unwell_question(titles: Sequence[str], setup_key: str) -> tuple[str, ...]:
     """What the setup check found, for whoever is about to start an engine."""
     more = f"and {len(titles) - TITLES_SHOWN} more" if len(titles) > TITLES_SHOWN else ""
     shown = (cut(clean(title), 54) for title in titles[:TITLES_SHOWN])
-    heading = f"The setup check says ({GO['setup'].key_name} shows more):"
+    heading = f"The setup check says ({setup_key} shows more):"
     return (heading, *shown, *([more] if more else []))
 
 
@@ -49,7 +48,17 @@ class CockpitScreen(TerminalSized, Screen[None]):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self.glyphs = glyphs
-        self._bindings = BindingsMap.merge([self._bindings, actions.bindings(self.ACTIONS)])
+        add_keys(self, bindings(self.ACTIONS))
+
+    @property
+    def host(self) -> Host:
+        """The app that shows this screen."""
+        return cast(Host, self.app)
+
+    @property
+    def arrows_move(self) -> bool:
+        """Whether there is something that arrow keys, and so the wheel, move."""
+        return True
 
     def offered(self) -> Sequence[Action[Any]]:
         """What the keys are about now, for footer and help: the actions of what is open on the screen."""
@@ -63,24 +72,33 @@ class CockpitScreen(TerminalSized, Screen[None]):
         """Do what the action says; it has no reason against it."""
         raise NotImplementedError
 
+    def legend(self) -> Frame:
+        """What the help explains besides keys."""
+        return []
+
+    def action_named(self, id: str) -> Action[Any]:
+        """One of this screen's actions, or the way to a screen, by its id."""
+        return next(one for one in (*self.ACTIONS, *self.host.ways.values()) if one.id == id)
+
     def action_take(self, id: str) -> None:
-        """Carry out an action of the registry, or say why it cannot be."""
-        action = actions.by_id(id)
+        """Carry out an action of this screen, or say why it cannot be."""
+        action = self.action_named(id)
         reason = action.reason(self.known())
         if reason:
             self.say(reason)
             if action.words:
-                cast(Any, self.app).nowhere(reason)
+                self.host.nowhere(reason)
         elif action is HELP:
             offered = self.offered()
             rest = [action for action in self.ACTIONS if action not in offered]
-            self.app.push_screen(Help([*offered, *rest], self.known(), self.glyphs))
+            told = [*offered, *rest]
+            self.app.push_screen(Help(told, self.known(), self.glyphs, self.host.ways, self.legend()))
         elif action is ALERTS:
-            cast(Any, self.app).show_alerts()
+            self.host.show_alerts()
         elif action is LEAVE:
             self.app.exit()
-        elif action in GO.values():
-            cast(Any, self.app).action_show_screen(action.id.removeprefix("go."))
+        elif action in self.host.ways.values():
+            self.host.action_show_screen(action.id.removeprefix("go."))
         else:
             self.carry_out(action)
 
@@ -90,16 +108,17 @@ class CockpitScreen(TerminalSized, Screen[None]):
 
     def start_engine(self, action: Action[Any], run: str | None, start: Callable[[], None]) -> None:
         """Start at once; where the setup check found what a start of that run would meet, ask first."""
-        titles = cast(Any, self.app).in_the_way(run)
+        titles = self.host.in_the_way(run)
         if titles:
             self.app.push_screen(
-                Confirm(action, unwell_question(titles)), lambda yes: start() if yes else None
+                Confirm(action, unwell_question(titles, self.host.ways["setup"].key_name)),
+                lambda yes: start() if yes else None,
             )
         else:
             start()
 
     def show_keys(self) -> None:
-        self.query_one(KeyBar).show(actions.keys_that_work(self.offered(), self.known()))
+        self.query_one(KeyBar).show(keys_that_work(self.offered(), self.known()))
 
 
 class FramedScreen(CockpitScreen):
@@ -121,10 +140,10 @@ class FramedScreen(CockpitScreen):
         return False
 
     def action_take(self, id: str) -> None:
-        if actions.by_id(id) is not BACK:
+        if self.action_named(id) is not BACK:
             super().action_take(id)
         elif not self.back_out():
-            cast(Any, self.app).go_home()
+            self.host.go_home()
 
     def compose(self) -> ComposeResult:
         yield from self.body()
@@ -133,12 +152,12 @@ class FramedScreen(CockpitScreen):
 
     def on_mount(self) -> None:
         self.query_one("#small", Notice).say("the terminal is too small: it needs at least 60 x 20")
-        cast(Any, self.app).alerts_changed.subscribe(self, lambda _alerts: self._draw())
+        self.host.alerts_changed.subscribe(self, lambda _alerts: self._draw())
 
     @property
     def alert_count(self) -> int:
         """Alerts of the run that nobody has acknowledged."""
-        return sum(alert.open for alert in cast(Any, self.app).alerts)
+        return sum(alert.open for alert in self.host.alerts)
 
     @on(Resize)
     def _fit(self, event: Resize) -> None:

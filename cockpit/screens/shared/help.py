@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,14 +12,13 @@ from textual.containers import Vertical
 from textual.events import Resize
 from textual.screen import ModalScreen
 
-from cockpit.actions import GO, Action
-from cockpit.actions.action import works
+from cockpit.actions.action import Action, works
 from cockpit.actions.common import HELP
-from cockpit.screens.flight.state import FlightState
+from cockpit.textual_internals import add_key
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, width_of, wrap
 from cockpit.toolkit.lines_view import LinesView
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.modals.modal import LeftOnce
 from cockpit.toolkit.pager import Lines, Pager
 
 CLOSING = "escape,q,enter"
@@ -44,10 +43,18 @@ class Help(LeftOnce, ModalScreen[None]):
         ("b,pageup", "page(-1)"),
     ]
 
-    def __init__(self, actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        actions: Sequence[Action[Any]],
+        state: Any,
+        glyphs: Glyphs,
+        ways: Mapping[str, Action[object]],
+        legend: Frame,
+    ) -> None:
+        """`ways` lead to the screens; `legend` stands last."""
         super().__init__()
-        self._lines: Lines = partial(help_lines, actions, state, glyphs)
-        self._bindings.bind(HELP.keys, "dismiss")
+        self._lines: Lines = partial(help_lines, actions, state, glyphs, ways, legend)
+        add_key(self, HELP.keys, "dismiss")
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box wide"):
@@ -75,7 +82,14 @@ class Help(LeftOnce, ModalScreen[None]):
         pager.scroll_lines(by * max(1, pager.size.height - 1))
 
 
-def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width: int) -> Frame:
+def help_lines(
+    actions: Sequence[Action[Any]],
+    state: Any,
+    glyphs: Glyphs,
+    ways: Mapping[str, Action[object]],
+    legend: Frame,
+    width: int,
+) -> Frame:
     """A line a key; where it cannot work now, its reason stands in place of its help."""
     lines: Frame = []
     keys = max((len(action.key_name) for action in actions if not action.companion), default=0)
@@ -91,28 +105,15 @@ def help_lines(actions: Sequence[Action[Any]], state: Any, glyphs: Glyphs, width
         for words in wrap(reason or action.help, room, MOST, glyphs.ellipsis):
             lines.append([*head, (words, "dim")])
             head = [(" " * width_of(head), "text")]
-    return [*lines, *_screens(width), *([_legend(glyphs)] if isinstance(state, FlightState) else [])]
+    return [*lines, *_screens(ways, width), *legend]
 
 
-def _screens(width: int) -> Frame:
+def _screens(ways: Mapping[str, Action[object]], width: int) -> Frame:
     """All screens, on as many lines as they take."""
     frame: Frame = [[("Screens   ", "strong")]]
-    for go in GO.values():
+    for go in ways.values():
         screen: Line = [(go.key_name, "key"), (f" {go.label}", "dim")]
         if width_of([*frame[-1], *screen]) > width:
             frame.append([(" " * len("Screens   "), "text")])
         frame[-1] += [*screen, ("   ", "text")]
     return frame
-
-
-def _legend(glyphs: Glyphs) -> Line:
-    """What the marks on the route mean."""
-    return [
-        ("On the route   ", "strong"),
-        (glyphs.checkpoint, "strong"),
-        (" checkpoint on disk   ", "dim"),
-        (glyphs.validation, "accent"),
-        (" validation   ", "dim"),
-        (glyphs.epoch, "text"),
-        (" epoch", "dim"),
-    ]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
-from cockpit.screens.setup.board import badge
+from cockpit.screens.shared.host import Host
 from cockpit.toolkit.lines import Frame, Line, both_ends, width_of
 from cockpit.toolkit.panel import Panel, S
+from cockpit.views.header import setup_badge
 from cockpit.views.setup_state import SetupState
 
 
 class RunHeader(Panel[S]):
-    """A panel that gives the badge its room while there is one."""
+    """A panel that gives the setup_badge its room while there is one."""
 
     fails = 0
 
     def on_mount(self) -> None:
-        app = cast(Any, self.app)
-        self._follow(app.setup)
-        app.setup_changed.subscribe(self, self._follow)
+        host = cast(Host, self.app)
+        self._follow(host.setup)
+        host.setup_changed.subscribe(self, self._follow)
 
     def _follow(self, state: SetupState) -> None:
         if len(state.fails) != self.fails:
@@ -26,7 +27,7 @@ class RunHeader(Panel[S]):
             self.redraw()
 
     def frame(self, width: int, height: int) -> Frame:
-        right = badge(self.fails, self._glyphs)
+        right = setup_badge(self.fails, self._glyphs)
         if not right:
             return super().frame(width, height)
         right = [*right, (" ", "text")]

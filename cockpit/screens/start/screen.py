@@ -12,9 +12,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 
-from cockpit.actions import GO, START_ACTIONS, Action
-from cockpit.screens.flight import actions as flight
+from cockpit.actions.action import Action
 from cockpit.screens.shared.base import CockpitScreen
+from cockpit.screens.shared.host import ShowRun
+from cockpit.screens.start.actions import DEMO, OPEN, START_ACTIONS
+from cockpit.screens.start.machine import machine_line
 from cockpit.screens.start.open_config import OpenConfig, known_configs
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
@@ -32,14 +34,6 @@ class Offers:
     start_demo: Launch
     start_config: Callable[[Path], RunPaths]
     machine: Callable[[], str]
-
-
-class Started(Message):
-    """A run was started."""
-
-    def __init__(self, paths: RunPaths) -> None:
-        super().__init__()
-        self.paths = paths
 
 
 class Failed(Message):
@@ -63,18 +57,22 @@ class Start(CockpitScreen):
 
     def compose(self) -> ComposeResult:
         with Container(id="start"):
-            yield LinesView(start_lines(""), id="offers")
+            yield LinesView(start_lines("", self._setup_key), id="offers")
         yield KeyBar(self.glyphs, id="keys")
 
     def on_mount(self) -> None:
         self.show_keys()
         self.call_after_refresh(self._show_machine)
 
+    @property
+    def _setup_key(self) -> str:
+        return self.host.ways["setup"].key_name
+
     def _show_machine(self) -> None:
-        self.query_one("#offers", LinesView).show(start_lines(self._offers.machine()))
+        self.query_one("#offers", LinesView).show(start_lines(self._offers.machine(), self._setup_key))
 
     def carry_out(self, action: Action[Any]) -> None:
-        if action is flight.DEMO:
+        if action is DEMO:
             self.start_engine(action, None, lambda: self._begin(self._offers.start_demo, "starting the demo"))
         else:
             from engine.config import CONFIGS
@@ -85,7 +83,7 @@ class Start(CockpitScreen):
         if path:
             self._refused = path  # until it has begun
             self.start_engine(
-                flight.OPEN,
+                OPEN,
                 None,
                 lambda: self._begin(lambda: self._offers.start_config(expanded(path)), f"starting {path}"),
             )
@@ -101,12 +99,12 @@ class Start(CockpitScreen):
     @work(thread=True, exit_on_error=False)
     def _launch(self, launch: Launch) -> None:
         try:
-            self.post_message(Started(launch()))
+            self.post_message(ShowRun(launch()))
         except Exception as error:  # a refusal is shown on the screen that asked
             self.post_message(Failed(str(error) or type(error).__name__))
 
-    @on(Started)
-    def _started(self, message: Started) -> None:
+    @on(ShowRun)
+    def _started(self, message: ShowRun) -> None:
         self._busy = False
 
     @on(Failed)
@@ -115,10 +113,10 @@ class Start(CockpitScreen):
         self.app.notify(message.reason, severity="error", timeout=10, markup=False)
 
 
-def start_lines(machine: str) -> Frame:
+def start_lines(machine: str, setup_key: str) -> Frame:
     """The offers, then the machine."""
-    demo, config = (f"  {action.key_name}  " for action in (flight.DEMO, flight.OPEN))
-    check = f"  {GO['setup'].key_name}  "
+    demo, config = (f"  {action.key_name}  " for action in (DEMO, OPEN))
+    check = f"  {setup_key}  "
     return [
         [("cxr-cockpit", "strong")],
         [],
@@ -128,3 +126,19 @@ def start_lines(machine: str) -> Frame:
         [],
         [(machine, "dim")],
     ]
+
+
+def offers_on(runs: Path) -> Offers:
+    """What is offered where the runs lie in `runs`; what is behind it is loaded when it is asked for."""
+
+    def demo() -> RunPaths:
+        from cockpit.launch.start import start_demo
+
+        return start_demo(runs)
+
+    def config(path: Path) -> RunPaths:
+        from cockpit.launch.start import start_config
+
+        return start_config(path, runs)
+
+    return Offers(demo, config, lambda: machine_line(runs))

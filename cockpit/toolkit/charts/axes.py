@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from cockpit.views import figures
+from cockpit.toolkit import figures
 
 
 class Axis(Protocol):

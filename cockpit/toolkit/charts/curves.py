@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cockpit.toolkit.charts.axes import nice_step
+from cockpit.toolkit.figures import stage_letter
 from engine.runs.store.rows import Bucket
 
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -250,8 +251,3 @@ def x_ends(curves: Sequence[StageCurve], first: float, last: float) -> list[tupl
         return float(x), f"{within:,}" if within else stage_letter(stage.stage)
 
     return [label(math.ceil(first)), label(math.floor(last))]
-
-
-def stage_letter(stage: str) -> str:
-    """`A` for `stage_a`."""
-    return stage.removeprefix("stage_").upper()

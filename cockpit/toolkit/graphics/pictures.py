@@ -9,14 +9,12 @@ from functools import lru_cache
 from rich.color import Color, ColorSystem
 from rich.style import Style
 
-from cockpit.screens.flight.state import Thumbnail
 from cockpit.terminal.graphics import Graphics
+from cockpit.textual_internals import MARK
 from cockpit.toolkit.graphics import kitty, sixel
 from cockpit.toolkit.graphics.film_view import FilmView
+from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import Frame
-
-MARK = "picture"
-"""Key of a cell's meta data: (number, row, columns) of a picture that is drawn over its cells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, clean
 from cockpit.toolkit.lines_view import LinesView
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.modals.modal import LeftOnce
 
 
 class Choose(LeftOnce, ModalScreen[str | None]):

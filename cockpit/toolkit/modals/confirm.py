@@ -10,10 +10,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from cockpit.actions import Action
+from cockpit.actions.action import Action
+from cockpit.textual_internals import add_key
 from cockpit.toolkit.lines import Frame, Line, in_role
 from cockpit.toolkit.lines_view import LinesView
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.modals.modal import LeftOnce
 
 READ_SECONDS = 1.0
 """A question that no key called for takes no yes before it has been there for so long."""
@@ -92,7 +93,7 @@ class Confirm(Question):
         self._action = action
         self._asked = question or action.question
         for key in (action.keys, "y"):
-            self._bindings.bind(key, "say")
+            add_key(self, key, "say")
 
     def lines(self) -> Frame:
         return [[(f"{self._action.label}?", "strong")], [], *in_role(self._asked, "text")]

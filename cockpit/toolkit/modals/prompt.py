@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from cockpit.toolkit.lines import Frame, in_role
 from cockpit.toolkit.lines_view import LinesView
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.modals.modal import LeftOnce
 from engine.errors import UserError
 
 Refuse = Callable[[str], str]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
+from textual.message import Message
 from textual.screen import ModalScreen
 
-from cockpit.toolkit.diffing import Still
+from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
 from cockpit.toolkit.lines import Frame, cut
 from cockpit.toolkit.lines_view import LinesView
-from cockpit.toolkit.modals.leaving import LeftOnce
+from cockpit.toolkit.modals.modal import LeftOnce
 from cockpit.toolkit.pager import Lines, Pager
 
 KEYS = (("j k", "line", 0), ("space", "page", 1), ("y", "copy", 3), ("esc", "back", 2))
@@ -22,12 +23,20 @@ LOOK_SECONDS = 0.5
 """Between two looks at the header below."""
 
 
-class Above(Still):
+class CopyText(Message):
+    """The app is to copy this."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class HeaderAbove(DiffingWidget):
     """What the header of the screen below says, for as long as that is covered."""
 
-    DEFAULT_CSS = "Above { height: 2; }"
+    DEFAULT_CSS = "HeaderAbove { height: 2; }"
 
-    def __init__(self, header: Still) -> None:
+    def __init__(self, header: DiffingWidget) -> None:
         super().__init__()
         self._header = header
 
@@ -62,8 +71,8 @@ class Reading(LeftOnce, ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
-        for header in below.query("#header").results(Still):
-            yield Above(header)
+        for header in below.query("#header").results(DiffingWidget):
+            yield HeaderAbove(header)
         yield LinesView([[], []])
         yield Pager(self._text)
         yield KeyBar(self._glyphs)
@@ -86,6 +95,6 @@ class Reading(LeftOnce, ModalScreen[None]):
 
     def action_copy(self) -> None:
         if self._copied:
-            cast(Any, self.app).copy_text(self._copied)
+            self.post_message(CopyText(self._copied))
         else:
             self.app.notify("there is nothing to copy here", severity="warning")

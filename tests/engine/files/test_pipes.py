@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "mapping": ("mapping.yaml", read_mapping),
     "record": ("ehr.json", read_ehr),
     "knowledge": ("knowledge.yaml", read_knowledge),
-    "keys": ("keys.yaml", read_keymap),
+    "keys": ("keys.yaml", lambda path: read_keymap(path, {}, [])),
     "configuration that Runs compares": (
         "config.yaml",
         lambda path: differences(RunPaths(path.parent), RunPaths(path.parent)),

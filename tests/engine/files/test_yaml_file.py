@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from cockpit.screens.runs.changes import differences
-from cockpit.views.image_root import image_root_of
+from cockpit.views.films import image_root_of
 from engine.config import load_config
 from engine.data.importing.fields import read_mapping
 from engine.errors import UserError

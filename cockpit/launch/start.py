@@ -1,46 +1,24 @@
-"""Starting an engine, and what the user sees of it then: the app, or the headless line."""
+"""Starting a run: its directory, its frozen configuration, its engine. Commands and the app start runs alike."""
 
 from __future__ import annotations
 
-import argparse
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from cockpit.commands.common.headless import follow, interrupts, keep_watch
-from cockpit.commands.common.numbers import whole_number
-from cockpit.commands.common.opening import is_terminal, open_app
 from engine.errors import UserError
 from engine.runs.checkpoints import copy_checkpoint
-from engine.runs.layout import RunPaths, create_run
+from engine.runs.layout import RunPaths, create_run, next_free_name, resolve_run
 from engine.runs.process import engine_argv, launch
-from engine.words.printable import one_line
 
 if TYPE_CHECKING:
     from engine.config import RunConfig
 
 Origin = tuple[RunPaths, str | None]
 """A run and the name of one of its checkpoints; None for the newest."""
-
-
-def add_headless(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--headless",
-        action="store_true",
-        help="without the app: a progress line until the engine ends (so too where there is no terminal)",
-    )
-
-
-def add_auto_resume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--auto-resume",
-        metavar="N",
-        type=whole_number(0, 1000),
-        default=0,
-        help="start a crashed engine again, up to N times, if it wrote a checkpoint since (default: 0)",
-    )
 
 
 def start_run(
@@ -66,18 +44,35 @@ def start_run(
     return paths
 
 
-def fly(options: argparse.Namespace, start: Callable[[], RunPaths]) -> int:
-    """Start an engine and show it: in the app, or headless. Returns the exit code."""
-    again: int = getattr(options, "auto_resume", 0)
-    if not options.headless and is_terminal():
-        paths = start()
-        if again:
-            keep_watch(paths, again)
-        return open_app(options, paths)
-    with interrupts() as counter:
-        paths = start()
-        print(f"run {paths.name} in {one_line(str(paths.root))}", flush=True)
-        return follow(paths, counter, engine_began=True, restarts=again)
+def start_demo(directory: Path, name: str | None = None, seed: int = 0) -> RunPaths:
+    """Start a demo run; without a name, under the next free one. Raises UserError."""
+    from engine.config import demo_config
+
+    return start_run(demo_config(seed, directory), directory, name or next_free_name(directory, "demo"))
+
+
+def start_config(path: Path, directory: Path) -> RunPaths:
+    """A new run from a configuration file, named after it. Raises UserError."""
+    from engine.config import load_config
+
+    return start_run(load_config(path, []), directory, free_name(path, directory))
+
+
+def parse_origin(words: str, directory: Path) -> Origin:
+    """`RUN` or `RUN:CHECKPOINT`."""
+    try:
+        return resolve_run(words, directory), None
+    except UserError:
+        name, colon, checkpoint = words.rpartition(":")
+        if not colon:
+            raise
+        return resolve_run(name, directory), checkpoint
+
+
+def free_name(config: Path, directory: Path) -> str:
+    """What a run of this configuration is called, unless somebody says otherwise."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", config.stem).lstrip("-._")
+    return next_free_name(directory, stem[:80] or "run")
 
 
 def check_inputs(config: RunConfig) -> None:

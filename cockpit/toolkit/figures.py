@@ -119,3 +119,17 @@ def percent(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return f"{'-':>3} %"
     return f"{round(100 * value):3d} %"
+
+
+def size_words(size: int) -> str:
+    """Seven cells at most: `812 kB`, `13.4 MB`, `1.2 GB`."""
+    if size < 999_500:
+        return f"{size / 1e3:.0f} kB"
+    if size < 999_500_000:
+        return f"{size / 1e6:.1f} MB" if size < 99_950_000 else f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size < 99_950_000_000 else f"{size / 1e9:.0f} GB"
+
+
+def stage_letter(stage: str) -> str:
+    """`A` for `stage_a`."""
+    return stage.removeprefix("stage_").upper()
