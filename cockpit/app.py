@@ -38,7 +38,8 @@ from cockpit.screens.setup.checker import Checker, MakeCheck, SetupChanged, chec
 from cockpit.screens.shared.base import CockpitScreen
 from cockpit.screens.shared.host import ShowRun
 from cockpit.screens.start.actions import DEMO
-from cockpit.screens.start.screen import Offers, Start, offers_on
+from cockpit.screens.start.offers import Offers, offers_on
+from cockpit.screens.start.screen import Start
 from cockpit.screens.table import SCREENS, OpenSource, ScreenEntry, action_groups, sources_on, ways_to
 from cockpit.terminal.clipboard import Copied, copy
 from cockpit.terminal.graphics import Graphics, choose_graphics, forget_late_answers

@@ -26,8 +26,7 @@ from cockpit.screens.runs.screen import Runs
 from cockpit.screens.samples.screen import Samples
 from cockpit.screens.setup.checker import checks_on
 from cockpit.screens.setup.screen import Setup
-from cockpit.screens.start.machine import machine_line
-from cockpit.screens.start.screen import Offers
+from cockpit.screens.start.offers import Offers, machine_line
 from cockpit.screens.table import sources_on, ways_to
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir

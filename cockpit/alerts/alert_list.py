@@ -22,7 +22,7 @@ from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import keys_line
 from cockpit.toolkit.lines import Frame, Line, clean, first_seen, in_role, wrap
 from cockpit.toolkit.modals.modal import LeftOnce
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 
 Acknowledge = Callable[[tuple[str, ...]], None]
 AROUND = 4

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cockpit.commands.common.child import exit_code
+from cockpit.commands.common.child_exit import exit_code
 from cockpit.launch.start import check_inputs
 from engine.errors import UserError
 from engine.files.temporary import Holder, holder

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from cockpit.commands.common.arguments import add_run, run_of, whole_number
-from cockpit.commands.common.child import exit_code
+from cockpit.commands.common.child_exit import exit_code
 from cockpit.commands.common.console import print_json, table
 from cockpit.commands.control import ask
 from engine.runs.layout import RunPaths

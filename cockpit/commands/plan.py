@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cockpit.commands.common.arguments import add_runs, real_number, runs_of
-from cockpit.commands.common.child import exit_code
+from cockpit.commands.common.child_exit import exit_code
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

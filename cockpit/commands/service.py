@@ -91,9 +91,11 @@ def describe(kind: str, runs: Path, name: str | None, home: Path) -> Service:
 
 def _refuse_control(word: str) -> None:
     """A line end would begin a directive of its own in a unit, and some other characters end a line or a file there."""
-    odd = next((one for one in word if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")), None)
-    if odd is not None:
-        kind = "bytes that are not UTF-8" if unicodedata.category(odd) == "Cs" else "a control character"
+    character = next((one for one in word if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if character is not None:
+        kind = (
+            "bytes that are not UTF-8" if unicodedata.category(character) == "Cs" else "a control character"
+        )
         raise UserError(f"{one_line(word)}: has {kind} in it, which no service may; rename it")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from cockpit.commands.common.arguments import add_run, run_of, runs_of
 from cockpit.commands.common.console import print_json
 from cockpit.commands.common.status_words import overview, progress_line, status_lines
-from cockpit.commands.watching import glyphs_for, read_details, watch_lines, watching
+from cockpit.commands.status_watch import glyphs_for, read_details, watch_lines, watching
 from engine.errors import UserError
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, command_line, list_runs

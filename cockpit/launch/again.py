@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cockpit.views.stages import place_of
+from cockpit.views.run_summary import place_of
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import NotReady, open_reader

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, FilmView, Thumbnail
 from cockpit.toolkit.graphics.half_cells import fitted, picture_frame
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import Frame, in_role, wrap
 
 WIDE = 110

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.toolkit.graphics.half_cells import LONG_SIDE
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 

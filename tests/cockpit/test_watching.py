@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.watching import WatchDetails, rail, read_details, spark, spark_line, watch_lines
+from cockpit.commands.status_watch import WatchDetails, rail, read_details, spark, spark_line, watch_lines
 from cockpit.toolkit.glyphs import ASCII, UNICODE
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock

@@ -32,10 +32,10 @@ from cockpit.screens.flight.state import (
     Wanted,
     Zoomed,
 )
-from cockpit.screens.start.screen import Offers
+from cockpit.screens.start.offers import Offers
 from cockpit.screens.table import sources_on
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.metrics import Metric
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, checkpoint_name, create_run

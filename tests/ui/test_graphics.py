@@ -21,9 +21,8 @@ from cockpit.terminal import graphics
 from cockpit.terminal.graphics import Graphics, cell_in, choose_graphics, proved
 from cockpit.textual_internals import narrowed
 from cockpit.toolkit.graphics import kitty, sixel
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, FilmView, Thumbnail
 from cockpit.toolkit.graphics.pictures import MARK, Pictures
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import cells, width_of
 from engine.errors import UserError
 

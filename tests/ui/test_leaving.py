@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 from cockpit.alerts.alert_list import AlertList
 from cockpit.screens.flight.actions import STOP
-from cockpit.screens.setup.agree import Agree
+from cockpit.screens.setup.confirm_fix import ConfirmFix
 from cockpit.screens.setup.view import SetupView
 from cockpit.screens.shared.help import Help
 from cockpit.screens.table import action_groups, ways_to
@@ -29,7 +29,7 @@ GROUPS = action_groups()
 NO_SIGNAL: Any = SimpleNamespace(subscribe=lambda *_: None, unsubscribe=lambda *_: None)
 
 BOXES: dict[str, Callable[[], ModalScreen[Any]]] = {
-    "agree": lambda: Agree(SetupView(SetupState(findings=(PEFT,), plan=PLAN)), UNICODE),
+    "agree": lambda: ConfirmFix(SetupView(SetupState(findings=(PEFT,), plan=PLAN)), UNICODE),
     "alerts": lambda: AlertList([], NO_SIGNAL, lambda _keys: None, UNICODE),
     "choose": lambda: Choose("which", [("one", ""), ("two", "")], UNICODE),
     "confirm": lambda: Confirm(STOP),

@@ -8,7 +8,7 @@ import pytest
 
 from cockpit.screens.flight import summaries
 from cockpit.screens.flight.source import RunSource
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.labels import marks
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock

@@ -27,7 +27,7 @@ from cockpit.screens.samples.screen import Samples
 from cockpit.screens.samples.source import SamplesSource, cases_of, with_blanks
 from cockpit.screens.samples.state import SampleBook, writers_of
 from cockpit.toolkit.glyphs import ASCII, UNICODE
-from cockpit.toolkit.graphics.film_view import FilmView
+from cockpit.toolkit.graphics.film import FilmView
 from cockpit.toolkit.lines import Frame, width_of
 from cockpit.toolkit.theme import DARK, LIGHT, blended_palette, sixteen_palette
 from cockpit.views.films import desktop_command, open_film

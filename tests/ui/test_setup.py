@@ -16,8 +16,8 @@ from cockpit.actions.action import keys_that_work
 from cockpit.app import CockpitApp
 from cockpit.screens.setup import checker as setup_checker
 from cockpit.screens.setup.actions import SETUP_ACTIONS
-from cockpit.screens.setup.agree import Agree
 from cockpit.screens.setup.board import setup_frame, setup_header
+from cockpit.screens.setup.confirm_fix import ConfirmFix
 from cockpit.screens.setup.report import report_text, write_report
 from cockpit.screens.setup.screen import Setup
 from cockpit.screens.setup.view import SetupView
@@ -239,11 +239,11 @@ async def test_mending_shows_the_plan_asks_and_checks_again(kit: ModuleType, car
         await pilot.press("3")
         await done(kit, pilot, app)
         await pilot.press("f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         assert "4.41.0 → 4.57.6" in kit.shown(app) and "transformers==4.57.6" in kit.shown(app)
         app.clear_notifications()
         await pilot.press("escape", "f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         assert carried == []
         await pilot.press("enter")
         await kit.until(pilot, lambda: "fixed: nothing fails" in kit.said(app))
@@ -269,7 +269,7 @@ async def test_what_got_worse_is_offered_to_be_undone(
         await pilot.press("3")
         await done(kit, pilot, app)
         await pilot.press("f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         await pilot.press("enter")
         await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "Importing torch ends" in kit.shown(app) and undone == []

@@ -26,10 +26,10 @@ from cockpit.screens.log.state import LogLine, LogState
 from cockpit.screens.runs.state import RunCurves, RunRow, RunsState
 from cockpit.screens.samples.source import cases_of, with_blanks
 from cockpit.screens.samples.state import SampleBook, writers_of
-from cockpit.screens.start.screen import Offers
+from cockpit.screens.start.offers import Offers
 from cockpit.toolkit.charts.curves import StageCurve
 from cockpit.toolkit.glyphs import ASCII, UNICODE
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.run_summary import RunSummary
 from cockpit.views.setup_state import SetupState
 from engine.data.curriculum import Sample, complete_labels

@@ -11,8 +11,8 @@ from cockpit.app import CockpitApp, run_app
 from cockpit.cli import main
 from cockpit.screens.flight.screen import Flight
 from cockpit.screens.shared.help import help_lines
-from cockpit.screens.start.machine import machine_line
-from cockpit.screens.start.screen import Offers, Start
+from cockpit.screens.start.offers import Offers, machine_line
+from cockpit.screens.start.screen import Start
 from cockpit.screens.table import action_groups, sources_on, ways_to
 from cockpit.terminal.graphics import WAYS
 from cockpit.terminal.streams import is_terminal

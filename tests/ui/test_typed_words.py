@@ -17,7 +17,7 @@ from cockpit.app import CockpitApp
 from cockpit.input_handling import StrayTyping
 from cockpit.screens.flight.screen import Flight
 from cockpit.screens.shared.help import Help
-from cockpit.screens.start.screen import Offers
+from cockpit.screens.start.offers import Offers
 from cockpit.screens.table import sources_on
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Nowhere, Prompt

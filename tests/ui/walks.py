@@ -13,7 +13,7 @@ from cockpit.alerts.alert import Alert
 from cockpit.alerts.alert_list import AlertList
 from cockpit.screens.flight.command_child import CommandEnded
 from cockpit.screens.flight.zoom_chart import ZoomChart
-from cockpit.screens.setup.agree import Agree
+from cockpit.screens.setup.confirm_fix import ConfirmFix
 from cockpit.screens.shared.help import Help
 from cockpit.toolkit.modals.choose import Choose
 from cockpit.toolkit.modals.confirm import Confirm
@@ -180,7 +180,7 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await walk.back()
         await walk.take("setup.again", walk.sees("found at the second look"))
         await checked()
-        await walk.take("setup.fix", walk.over(Agree, "pip install peft"))
+        await walk.take("setup.fix", walk.over(ConfirmFix, "pip install peft"))
         await walk.back("enter")
         await walk.until(walk.says("done; 1 still to fix"))
         await checked()

@@ -17,7 +17,7 @@ GAP = "   "
 
 def overview_frame(state: DataState, width: int, height: int, glyphs: Glyphs) -> Frame:
     """Inventory and lengths on the left, prevalences on the right."""
-    trouble = state.brief.trouble or state.trouble
+    trouble = state.summary.trouble or state.trouble
     if trouble:
         return trouble_lines(trouble, width, glyphs.ellipsis)
     if not state.samples:

@@ -25,12 +25,12 @@ from cockpit.screens.shared.base import RunScreen
 from cockpit.screens.shared.run_header import RunHeader
 from cockpit.toolkit.figures import stage_letter
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.toolkit.lines import Frame, clean, in_role, wrap
 from cockpit.toolkit.modals.choose import Choose
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 from cockpit.views.run_summary import RunSummary
 from engine.words.plural import counted
@@ -99,9 +99,9 @@ class Data(RunScreen[DataSource]):
             self._list()
 
     def draw(self) -> None:
-        brief = replace(self.view.state.brief, trouble=self.trouble, alerts=self.alert_count)
-        self.view = replace(self.view, state=replace(self.view.state, brief=brief))
-        self.query_one("#header", Panel).show(brief)
+        summary = replace(self.view.state.summary, trouble=self.trouble, alerts=self.alert_count)
+        self.view = replace(self.view, state=replace(self.view.state, summary=summary))
+        self.query_one("#header", Panel).show(summary)
         self.query_one("#board", Panel).show(self.view)
 
     @on(Resize)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cockpit.screens.data import facts as data_facts
 from cockpit.screens.data.state import Counted, DataState, Fact, Films, Lengths, Share
 from cockpit.toolkit.background import Background
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.films import open_film
 from cockpit.views.run_summary import summary_of
 from engine.data.curriculum import Sample, read_curriculum
@@ -55,8 +55,8 @@ class DataSource:
         self._images: list[str] = []
         self._films = Films()
         self._trouble = ""
-        self._brief_at = float("-inf")
-        self._brief = summary_of(status_of(paths))
+        self._summary_at = float("-inf")
+        self._summary = summary_of(status_of(paths))
 
     @property
     def unfinished(self) -> bool:
@@ -68,14 +68,14 @@ class DataSource:
 
     def read(self) -> DataState:
         now = self._clock()
-        if now - self._brief_at >= STATUS_SECONDS:
-            self._brief, self._brief_at = summary_of(status_of(self._paths)), now
+        if now - self._summary_at >= STATUS_SECONDS:
+            self._summary, self._summary_at = summary_of(status_of(self._paths)), now
         self._begin()
         self._look_for_films(now + SLICE_SECONDS)
         self._measure(now + SLICE_SECONDS)
         self._decode(now + SLICE_SECONDS)
         return DataState(
-            self._brief,
+            self._summary,
             self._facts,
             self._shares,
             self._lengths,

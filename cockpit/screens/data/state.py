@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.run_summary import RunSummary
 from engine.data.curriculum import Sample
 
@@ -68,7 +68,7 @@ class Films:
 class DataState:
     """Everything read so far; `trouble` is why there is no curriculum to show."""
 
-    brief: RunSummary
+    summary: RunSummary
     facts: tuple[Fact, ...] = ()
     shares: tuple[Share, ...] = ()
     lengths: Lengths = Lengths()

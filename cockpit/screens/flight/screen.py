@@ -36,7 +36,7 @@ from cockpit.toolkit.lines import Frame, clean, cut, in_role
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 from cockpit.views.metrics import LOSS, ChartChoice
 from engine.runs.layout import expanded

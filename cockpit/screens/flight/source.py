@@ -12,11 +12,10 @@ from typing import Any
 from cockpit.launch.again import start_again
 from cockpit.screens.flight import series, summaries
 from cockpit.screens.flight.state import CaseView, FlightState, StageView, Wanted, Zoomed
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.toolkit.graphics.half_cells import LONG_SIDE
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
-from cockpit.views.aftermath import AftermathReader
 from cockpit.views.films import image_root_of
-from cockpit.views.stages import place_of
+from cockpit.views.run_summary import AftermathReader, place_of
 from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cockpit.toolkit.charts.curves import StageCurve
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.metrics import Metric
 from cockpit.views.run_summary import LIVE
 from engine.runs.aftermath import Aftermath

@@ -34,10 +34,10 @@ def heading_rows(state: LogState, width: int, glyphs: Glyphs) -> int:
 def log_heading(state: LogState, width: int, glyphs: Glyphs) -> Frame:
     """Why the run ended badly, in its own and in plain words, then one line about what is shown."""
     frame: Frame = []
-    if state.brief.trouble:
-        frame += trouble_lines(state.brief.trouble, width, glyphs.ellipsis)
+    if state.summary.trouble:
+        frame += trouble_lines(state.summary.trouble, width, glyphs.ellipsis)
     if state.error:
-        words = f"{state.brief.state}: {state.error}"
+        words = f"{state.summary.state}: {state.error}"
         frame += in_role([f" {line}" for line in wrap(words, width - 2, REASON_ROWS, glyphs.ellipsis)], "bad")
         frame += in_role(
             [f" {line}" for line in wrap(state.advice, width - 2, REASON_ROWS, glyphs.ellipsis)], "strong"

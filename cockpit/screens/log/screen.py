@@ -24,7 +24,7 @@ from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import clean, in_role, wrap
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 from cockpit.views.run_summary import RunSummary
 
@@ -56,8 +56,8 @@ class Log(RunScreen[LogSource]):
 
     def draw(self) -> None:
         state = self.state or LogState(RunSummary(self._run))
-        state = replace(state, brief=replace(state.brief, trouble=self.trouble, alerts=self.alert_count))
-        self.query_one("#header", Panel).show(state.brief)
+        state = replace(state, summary=replace(state.summary, trouble=self.trouble, alerts=self.alert_count))
+        self.query_one("#header", Panel).show(state.summary)
         board = self.query_one("#board", Panel)
         board.show(state)
         rows = board.size.height - heading_rows(state, board.size.width, self.glyphs)

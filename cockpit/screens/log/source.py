@@ -9,8 +9,7 @@ from bisect import bisect_left
 from cockpit.actions.common import resume_key
 from cockpit.screens.log.log_file import ERROR, WARNING, LogFile
 from cockpit.screens.log.state import LEVELS, LogLine, LogState
-from cockpit.views.aftermath import AftermathReader
-from cockpit.views.run_summary import NEEDS_A_HAND, summary_of
+from cockpit.views.run_summary import NEEDS_A_HAND, AftermathReader, summary_of
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
@@ -52,7 +51,7 @@ class LogSource:
         self._settle()
         numbers = [self._number(place) for place in range(self._first, self._upto())]
         return LogState(
-            brief=summary_of(status),
+            summary=summary_of(status),
             lines=tuple(self._line(number) for number in numbers),
             first=self._first,
             selected=self._selected,

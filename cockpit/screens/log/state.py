@@ -24,7 +24,7 @@ class LogState:
     `error` is why the run ended, if it ended badly, `advice` the same in plain words. `left_out` counts bytes.
     """
 
-    brief: RunSummary
+    summary: RunSummary
     lines: tuple[LogLine, ...] = ()
     first: int = 0
     selected: int = 0

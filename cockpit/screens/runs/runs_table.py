@@ -21,8 +21,8 @@ STEP, STEP_ROOMY = 11, 15
 def runs_frame(view: RunsView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """A heading, then a line a run."""
     name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 66)))
-    if view.state.brief.trouble:
-        return trouble_lines(view.state.brief.trouble, width, glyphs.ellipsis)
+    if view.state.summary.trouble:
+        return trouble_lines(view.state.summary.trouble, width, glyphs.ellipsis)
     frame: Frame = [whole_columns(heading(name_width, width >= ROOMY), width)]
     room = height - 1
     first = first_seen(view.selected, len(view.state.rows), room)

@@ -32,7 +32,7 @@ from cockpit.toolkit.lines import Frame, clean, cut
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 from cockpit.views.metrics import LOSS, TRENDS
 from cockpit.views.run_summary import RunSummary
@@ -105,9 +105,9 @@ class Runs(RunScreen[RunsSource]):
             self._want_curves()
 
     def draw(self) -> None:
-        brief = replace(self.view.state.brief, trouble=self.trouble, alerts=self.alert_count)
-        view = replace(self.view, state=replace(self.view.state, brief=brief), now=self._clock())
-        self.query_one("#header", Panel).show(brief)
+        summary = replace(self.view.state.summary, trouble=self.trouble, alerts=self.alert_count)
+        view = replace(self.view, state=replace(self.view.state, summary=summary), now=self._clock())
+        self.query_one("#header", Panel).show(summary)
         table = self.query_one("#table", Panel)
         table.styles.height = min(len(view.state.rows) + 2, max(6, self.size.height * 2 // 5))
         table.show(view)

@@ -44,7 +44,7 @@ class RunsSource:
         by_name = {paths.name: paths for paths in runs}
         drawn = [by_name[name] for name in self._drawn if name in by_name]
         return RunsState(
-            brief=self._brief(rows),
+            summary=self._summary(rows),
             rows=rows,
             curves=tuple(self._curves_of(paths, tokens[paths.name]) for paths in drawn),
         )
@@ -63,7 +63,7 @@ class RunsSource:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _brief(self, rows: Iterable[RunRow]) -> RunSummary:
+    def _summary(self, rows: Iterable[RunRow]) -> RunSummary:
         row = next((row for row in rows if row.name == self._open_run.name), None)
         return RunSummary(row.name, row.state, row.stalled) if row else RunSummary(self._open_run.name)
 

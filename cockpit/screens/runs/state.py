@@ -61,9 +61,9 @@ class RunsChoice:
 
 @dataclass(frozen=True, slots=True)
 class RunsState:
-    """All runs, the one written last first, and the curves that were asked for. `brief` is of the open run."""
+    """All runs, the one written last first, and the curves that were asked for. `summary` is of the open run."""
 
-    brief: RunSummary
+    summary: RunSummary
     rows: tuple[RunRow, ...] = ()
     curves: tuple[RunCurves, ...] = ()
 

@@ -23,8 +23,8 @@ STRIP_ROWS = 2
 
 def samples_frame(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """Everything between header and keys."""
-    if view.book.brief.trouble:
-        return trouble_lines(view.book.brief.trouble, width, glyphs.ellipsis)
+    if view.book.summary.trouble:
+        return trouble_lines(view.book.summary.trouble, width, glyphs.ellipsis)
     if not view.book.cases:
         return [
             [],

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, FilmView, Thumbnail
 from engine.data.labels import LABELS
 
 ORDERS = ("worst first", "best first", "by name")

@@ -24,13 +24,12 @@ from cockpit.screens.samples.source import SamplesSource, empty_book
 from cockpit.screens.shared.base import RunScreen
 from cockpit.screens.shared.run_header import RunHeader
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, Thumbnail
 from cockpit.toolkit.lines import clean
 from cockpit.toolkit.modals.choose import Choose
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 
 REST_SECONDS = 0.12
@@ -72,9 +71,9 @@ class Samples(RunScreen[SamplesSource]):
         self._take(choices.view_of(state, self.view.choice, self.view))
 
     def draw(self) -> None:
-        brief = replace(self.view.book.brief, trouble=self.trouble, alerts=self.alert_count)
-        self.view = replace(self.view, book=replace(self.view.book, brief=brief))
-        self.query_one("#header", Panel).show(brief)
+        summary = replace(self.view.book.summary, trouble=self.trouble, alerts=self.alert_count)
+        self.view = replace(self.view, book=replace(self.view.book, summary=summary))
+        self.query_one("#header", Panel).show(summary)
         self.query_one("#board", Panel).show(self.view)
 
     def offered(self) -> Sequence[Action[Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written, writers_of
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.films import image_root_of, open_film
 from cockpit.views.labels import positives
 from cockpit.views.run_summary import RunSummary, summary_of

@@ -59,7 +59,7 @@ class SampleCase:
 class SampleBook:
     """Everything the screen can show. `writers` are (stage of the cases, weights that wrote about them)."""
 
-    brief: RunSummary
+    summary: RunSummary
     cases: tuple[SampleCase, ...] = ()
     writers: tuple[tuple[str, Weights], ...] = ()
 

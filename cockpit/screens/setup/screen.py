@@ -17,9 +17,9 @@ from cockpit.actions.action import Action
 from cockpit.actions.common import moved
 from cockpit.screens.setup import actions as keys
 from cockpit.screens.setup.actions import SETUP_ACTIONS
-from cockpit.screens.setup.agree import Agree
 from cockpit.screens.setup.board import detail_lines, setup_frame, setup_header
 from cockpit.screens.setup.checker import Checker
+from cockpit.screens.setup.confirm_fix import ConfirmFix
 from cockpit.screens.setup.download import BaseModel, BaseModelSource, DownloadWatch
 from cockpit.screens.setup.report import report_text, write_report
 from cockpit.screens.setup.view import SetupView
@@ -30,7 +30,7 @@ from cockpit.toolkit.lines import Frame, clean
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.panel import Panel
+from cockpit.toolkit.panels import Panel
 from cockpit.views.setup_state import SetupState
 from engine.download.model_download import DEFAULT_REPO
 from engine.errors import UserError
@@ -169,7 +169,7 @@ class Setup(RunScreen[BaseModelSource]):
         plan = view.plan
         if plan is not None:
             self.app.push_screen(
-                Agree(view, self.glyphs), lambda yes: self._checker.mend(plan) if yes else None
+                ConfirmFix(view, self.glyphs), lambda yes: self._checker.mend(plan) if yes else None
             )
 
     def _ask_undo(self, unasked: bool = False) -> None:

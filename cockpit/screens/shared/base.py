@@ -22,7 +22,7 @@ from cockpit.toolkit.key_bar import KeyBar
 from cockpit.toolkit.lines import Frame, clean, cut
 from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.toolkit.modals.reading import Reading
-from cockpit.toolkit.notice import Notice
+from cockpit.toolkit.panels import Notice
 
 SMALLEST = (60, 20)
 """Columns and rows below which only a line says that the terminal is too small."""

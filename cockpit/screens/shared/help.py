@@ -17,9 +17,9 @@ from cockpit.actions.common import HELP
 from cockpit.textual_internals import add_key
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, width_of, wrap
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.modal import LeftOnce
 from cockpit.toolkit.pager import Lines, Pager
+from cockpit.toolkit.panels import LinesView
 
 CLOSING = "escape,q,enter"
 WIDTH, MARGINS = 92, 4

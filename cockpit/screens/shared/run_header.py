@@ -6,7 +6,7 @@ from typing import cast
 
 from cockpit.screens.shared.host import Host
 from cockpit.toolkit.lines import Frame, Line, both_ends, width_of
-from cockpit.toolkit.panel import Panel, S
+from cockpit.toolkit.panels import Panel, S
 from cockpit.views.header import setup_badge
 from cockpit.views.setup_state import SetupState
 

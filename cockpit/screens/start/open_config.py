@@ -14,8 +14,8 @@ from textual.widgets import Input
 
 from cockpit.actions.keymap import keymap_path
 from cockpit.toolkit.lines import Frame, clean
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.toolkit.panels import LinesView
 from engine.errors import UserError
 from engine.runs.layout import expanded
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -16,24 +13,13 @@ from cockpit.actions.action import Action
 from cockpit.screens.shared.base import CockpitScreen
 from cockpit.screens.shared.host import ShowRun
 from cockpit.screens.start.actions import DEMO, OPEN, START_ACTIONS
-from cockpit.screens.start.machine import machine_line
+from cockpit.screens.start.offers import Launch, Offers
 from cockpit.screens.start.open_config import OpenConfig, known_configs
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
 from cockpit.toolkit.lines import Frame
-from cockpit.toolkit.lines_view import LinesView
-from engine.runs.layout import RunPaths, expanded
-
-Launch = Callable[[], RunPaths]
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """What the start screen can do, and its line about this machine."""
-
-    start_demo: Launch
-    start_config: Callable[[Path], RunPaths]
-    machine: Callable[[], str]
+from cockpit.toolkit.panels import LinesView
+from engine.runs.layout import expanded
 
 
 class Failed(Message):
@@ -126,19 +112,3 @@ def start_lines(machine: str, setup_key: str) -> Frame:
         [],
         [(machine, "dim")],
     ]
-
-
-def offers_on(runs: Path) -> Offers:
-    """What is offered where the runs lie in `runs`; what is behind it is loaded when it is asked for."""
-
-    def demo() -> RunPaths:
-        from cockpit.launch.start import start_demo
-
-        return start_demo(runs)
-
-    def config(path: Path) -> RunPaths:
-        from cockpit.launch.start import start_config
-
-        return start_config(path, runs)
-
-    return Offers(demo, config, lambda: machine_line(runs))

@@ -8,9 +8,8 @@ from rich.color import Color
 from rich.style import Style
 
 from cockpit.toolkit.glyphs import Glyphs
-from cockpit.toolkit.graphics.film_view import PLAIN_VIEW, FilmView
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, FilmView, Thumbnail
 from cockpit.toolkit.graphics.pictures import seen
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
 from cockpit.toolkit.lines import Frame, Line, Paint
 
 LONG_SIDE = 160

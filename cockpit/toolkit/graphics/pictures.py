@@ -12,8 +12,7 @@ from rich.style import Style
 from cockpit.terminal.graphics import Graphics
 from cockpit.textual_internals import MARK
 from cockpit.toolkit.graphics import kitty, sixel
-from cockpit.toolkit.graphics.film_view import FilmView
-from cockpit.toolkit.graphics.thumbnail import Thumbnail
+from cockpit.toolkit.graphics.film import FilmView, Thumbnail
 from cockpit.toolkit.lines import Frame
 
 

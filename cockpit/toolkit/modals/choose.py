@@ -12,8 +12,8 @@ from textual.screen import ModalScreen
 
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, clean
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.modal import LeftOnce
+from cockpit.toolkit.panels import LinesView
 
 
 class Choose(LeftOnce, ModalScreen[str | None]):

@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from cockpit.actions.action import Action
 from cockpit.textual_internals import add_key
 from cockpit.toolkit.lines import Frame, Line, in_role
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.modal import LeftOnce
+from cockpit.toolkit.panels import LinesView
 
 READ_SECONDS = 1.0
 """A question that no key called for takes no yes before it has been there for so long."""

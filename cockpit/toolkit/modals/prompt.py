@@ -13,8 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from cockpit.toolkit.lines import Frame, in_role
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.modal import LeftOnce
+from cockpit.toolkit.panels import LinesView
 from engine.errors import UserError
 
 Refuse = Callable[[str], str]

@@ -14,9 +14,9 @@ from cockpit.toolkit.diffing import DiffingWidget
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
 from cockpit.toolkit.lines import Frame, cut
-from cockpit.toolkit.lines_view import LinesView
 from cockpit.toolkit.modals.modal import LeftOnce
 from cockpit.toolkit.pager import Lines, Pager
+from cockpit.toolkit.panels import LinesView
 
 KEYS = (("j k", "line", 0), ("space", "page", 1), ("y", "copy", 3), ("esc", "back", 2))
 LOOK_SECONDS = 0.5

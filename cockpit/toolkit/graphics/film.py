@@ -1,8 +1,17 @@
-"""How a film is looked at: magnified, moved, with another window and level of greys, inverted."""
+"""A film as every way of drawing it takes it: its greys, and how they are looked at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A radiograph in grey, one byte a pixel, small enough to keep."""
+
+    width: int
+    height: int
+    pixels: bytes
 
 
 @dataclass(frozen=True, slots=True)

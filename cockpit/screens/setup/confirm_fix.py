@@ -14,7 +14,7 @@ from cockpit.toolkit.modals.confirm import Question
 WIDTH = 86
 
 
-class Agree(Question):
+class ConfirmFix(Question):
     """The plan in full stands between the question and its answers."""
 
     wide: ClassVar[bool] = True
