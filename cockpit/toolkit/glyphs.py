@@ -48,7 +48,6 @@ class Glyphs:
     right: str
     marked: str
     alert: str
-    separator: str
     gauge_edges: str
     eighths: str
     heights: str
@@ -96,7 +95,6 @@ UNICODE = Glyphs(
     right="▸",
     marked="●",
     alert="⚠",
-    separator="·",
     gauge_edges="▕▏",
     eighths=" ▏▎▍▌▋▊▉█",
     heights=" ▁▂▃▄▅▆▇█",
@@ -147,7 +145,6 @@ ASCII = Glyphs(
     right=">",
     marked="*",
     alert="!",
-    separator="-",
     gauge_edges="[]",
     eighths=" #",
     heights=" .:-=+*#",

@@ -32,12 +32,6 @@ class Pager(DiffingWidget):
         self._first += by
         self.redraw()
 
-    @property
-    def position(self) -> tuple[int, int, int]:
-        """First and last line seen, counted from 1, and how many there are."""
-        total = len(self._made[1])
-        return min(self._first + 1, total), min(self._first + self.size.height, total), total
-
     def frame(self, width: int, height: int) -> Frame:
         if self._made[0] != width:
             self._made = (width, self._lines(width))

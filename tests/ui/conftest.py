@@ -115,7 +115,7 @@ def a_state(step: int = 300, state: str = "training", **changes: object) -> Flig
             Trend(Metric("train/grad_norm", "gradient norm"), a_trend(step, 1.3), 1.2),
         ),
         memory=Memory(process=0.8 * GIB, used=3.4 * GIB, total=7.8 * GIB),
-        pace=Pace(12.3 + step % 3, 540.0 - step, 510.0 - step, 600.0 - step, None, None, 9.1e-5, 1.2, 0.04),
+        pace=Pace(12.3 + step % 3, 540.0 - step, 510.0 - step, 600.0 - step),
         cases=(a_case(1), a_case(2)),
         events=(EventView("02:14:51", "info", "validation loss 0.96"),),
     )

@@ -16,7 +16,7 @@ from cockpit.screens.data import facts as data_facts
 from cockpit.screens.data.state import Counted, DataState, Fact, Films, Lengths, Share
 from cockpit.toolkit.background import Background
 from cockpit.toolkit.graphics.film import Thumbnail
-from cockpit.views.films import open_film
+from cockpit.views.films import film_or_reason, open_film
 from cockpit.views.run_summary import summary_of
 from engine.data.curriculum import Sample, read_curriculum
 from engine.errors import UserError
@@ -97,8 +97,6 @@ class DataSource:
         """The sample's film, or why it cannot be shown; None where none is wanted."""
         if not self._pictures:
             return None
-        from cockpit.views.films import film_or_reason
-
         return film_or_reason(self._image_root, sample.image, FILM_SIDE)
 
     def counted(self, sample: Sample) -> Counted | None:

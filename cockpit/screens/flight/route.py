@@ -78,11 +78,11 @@ def figures_of(stage: StageView, state: FlightState, glyphs: Glyphs, digits: int
             )
         ]
     if stage.status == "now":
-        return _under_way(stage, state, glyphs, digits)
+        return _under_way(stage, state, digits)
     return _ended(stage, glyphs, digits)
 
 
-def _under_way(stage: StageView, state: FlightState, glyphs: Glyphs, digits: int) -> Line:
+def _under_way(stage: StageView, state: FlightState, digits: int) -> Line:
     line: Line = [
         ("step ", "dim"),
         (f"{figures.count(stage.step):>{digits}}", "strong"),

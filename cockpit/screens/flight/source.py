@@ -14,7 +14,7 @@ from cockpit.screens.flight import series, summaries
 from cockpit.screens.flight.state import CaseView, FlightState, StageView, Wanted, Zoomed
 from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.toolkit.graphics.half_cells import LONG_SIDE
-from cockpit.views.films import image_root_of
+from cockpit.views.films import film_or_reason, image_root_of
 from cockpit.views.run_summary import AftermathReader, place_of
 from engine.errors import UserError
 from engine.runs.checkpoints import checkpoint_names
@@ -206,8 +206,6 @@ class RunSource:
                 self._pictures[name] = self._decode(name)
 
     def _decode(self, name: str) -> Thumbnail | str:
-        from cockpit.views.films import film_or_reason
-
         try:
             self._image_root = self._image_root or image_root_of(self._paths)
         except UserError as error:

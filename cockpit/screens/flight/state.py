@@ -56,7 +56,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast it goes; the time left and its range in seconds, `padding` a share, `done_at` a wall time."""
+    """How fast it goes; the time left and its range in seconds, `done_at` a wall time."""
 
     samples_per_second: float | None = None
     left: float | None = None
@@ -64,10 +64,6 @@ class Pace:
     high: float | None = None
     done_at: float | None = None
     slower: float | None = None
-    learning_rate: float | None = None
-    gradient: float | None = None
-    padding: float | None = None
-    tokens: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

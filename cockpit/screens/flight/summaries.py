@@ -28,12 +28,7 @@ MEMORY_TAGS = {
     "pressure": "memory/pressure",
     "wired": "memory/wired_limit",
 }
-TAGS = (
-    *MEMORY_TAGS.values(),
-    "train/lr",
-    "train/grad_norm",
-    "train/padding",
-)
+TAGS = tuple(MEMORY_TAGS.values())
 SCORES = (("F1", "val/chexpert_micro_f1"), ("ICD F1", "val/icd_micro_f1"))
 """The score that speaks for a stage, the first that it has."""
 LEVELS = {"info": "info", "warn": "warning", "error": "error"}
@@ -80,9 +75,6 @@ def pace_view(latest: Mapping[str, Scalar], status: Status) -> Pace:
         high=status.eta_high_seconds,
         done_at=status.done_at,
         slower=status.slower_than_planned,
-        learning_rate=_value(latest, "train/lr"),
-        gradient=_value(latest, "train/grad_norm"),
-        padding=_value(latest, "train/padding"),
     )
 
 

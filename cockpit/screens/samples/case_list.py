@@ -10,7 +10,7 @@ from cockpit.toolkit.lines import Frame, Line, clean, cut, first_seen
 
 def case_list(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """What is listed and how it is ordered, then a line a case; the shown one is marked."""
-    frame: Frame = [_heading(view, width, glyphs)]
+    frame: Frame = [_heading(view, width)]
     filters = _filters(view)
     if filters:
         frame.append([(cut(clean(filters), width, glyphs.ellipsis), "accent")])
@@ -23,7 +23,7 @@ def case_list(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> Fra
     return frame
 
 
-def _heading(view: SamplesView, width: int, glyphs: Glyphs) -> Line:
+def _heading(view: SamplesView, width: int) -> Line:
     total = view.total
     shown = len(view.listed)
     number = count(total) if shown == total else f"{count(shown)} of {count(total)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written, writers_of
 from cockpit.toolkit.graphics.film import Thumbnail
-from cockpit.views.films import image_root_of, open_film
+from cockpit.views.films import film_or_reason, image_root_of, open_film
 from cockpit.views.labels import positives
 from cockpit.views.run_summary import RunSummary, summary_of
 from engine.data.icd import dotted
@@ -59,17 +59,17 @@ class SamplesSource:
         """The case's film, or why it cannot be shown; None where none is wanted."""
         if not self._pictures:
             return None
-        from cockpit.views.films import film_or_reason
-
-        if self._image_root is None:
-            self._image_root = image_root_of(self._paths)
-        return film_or_reason(self._image_root, name, FILM_SIDE)
+        return film_or_reason(self._root(), name, FILM_SIDE)
 
     def open_film(self, name: str) -> str:
         """Hand the case's film to the desktop; a sentence about it. UserError if it is no picture."""
+        return open_film(self._root(), name)
+
+    def _root(self) -> Path:
+        """Where the films lie, read once. UserError if it cannot be told."""
         if self._image_root is None:
             self._image_root = image_root_of(self._paths)
-        return open_film(self._image_root, name)
+        return self._image_root
 
     def close(self) -> None:
         if self._reader is not None:
