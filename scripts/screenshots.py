@@ -18,19 +18,20 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from cockpit.actions import GO
-from cockpit.app import CockpitApp, sources_on
-from cockpit.machine import machine_line
-from cockpit.screens.data import Data
-from cockpit.screens.flight import Flight
-from cockpit.screens.log import Log
-from cockpit.screens.runs import Runs
-from cockpit.screens.samples import Samples
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_checker import checks_on
-from cockpit.screens.start import Offers
+from cockpit.app import CockpitApp
+from cockpit.screens.data.screen import Data
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.log.screen import Log
+from cockpit.screens.runs.screen import Runs
+from cockpit.screens.samples.screen import Samples
+from cockpit.screens.setup.checker import checks_on
+from cockpit.screens.setup.screen import Setup
+from cockpit.screens.start.offers import Offers, machine_line
+from cockpit.screens.table import sources_on, ways_to
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
+
+GO = ways_to()
 
 SIZES = ((120, 40), (80, 24))
 SCREENS: dict[str, tuple[str, ...]] = {

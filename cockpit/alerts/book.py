@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from cockpit.alerts.record import Alert
+from cockpit.alerts.alert import Alert
 from engine.files.json_file import parsed_json
 from engine.files.plain_file import open_descriptor, open_plain
 

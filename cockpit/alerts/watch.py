@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from cockpit.alerts.alert import Alert
 from cockpit.alerts.book import AlertBook
-from cockpit.alerts.record import Alert
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
+from engine.files.free_space import free_space
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
@@ -25,7 +25,7 @@ LOOK_BACK = 2000
 
 
 class AlertWatch:
-    """One run; see `cockpit.screens.background.Readable`."""
+    """One run; see `cockpit.toolkit.background.Readable`."""
 
     def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
         self._paths = paths
@@ -117,6 +117,6 @@ def _size(checkpoints: list[Event]) -> int | None:
 
 def _free(paths: RunPaths) -> int | None:
     try:
-        return shutil.disk_usage(paths.root).free
+        return free_space(paths.root)
     except OSError:
         return None

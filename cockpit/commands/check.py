@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines, print_json
-from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
-from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.common.arguments import add_runs, runs_of
+from cockpit.commands.common.console import SPARSE_SECONDS, LiveLines, print_json
+from cockpit.views.findings import MARKS, finding_block, finding_line, plan_lines
 from engine.errors import UserError
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line

@@ -8,8 +8,8 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from cockpit.commands.console import print_json
-from cockpit.commands.numbers import real_number, seed_number, whole_number
+from cockpit.commands.common.arguments import real_number, seed_number, whole_number
+from cockpit.commands.common.console import print_json
 from engine.progress import Progress
 from engine.words.plural import counted
 from engine.words.printable import one_line, printable

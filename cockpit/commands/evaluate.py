@@ -8,11 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.console import print_json, table
+from cockpit.commands.common.arguments import add_run, run_of, whole_number
+from cockpit.commands.common.child_exit import exit_code
+from cockpit.commands.common.console import print_json, table
 from cockpit.commands.control import ask
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_run, run_of
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.words.printable import message

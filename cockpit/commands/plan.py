@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.numbers import real_number
-from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.common.arguments import add_runs, real_number, runs_of
+from cockpit.commands.common.child_exit import exit_code
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,9 +11,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.console import print_json
-from cockpit.commands.opening import add_runs, run_of
+from cockpit.commands.common.arguments import add_runs, run_of
+from cockpit.commands.common.child_exit import exit_code
+from cockpit.commands.common.console import print_json
 from engine.words.printable import one_line, printable
 
 

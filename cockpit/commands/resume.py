@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cockpit.commands.common.arguments import add_auto_resume, add_headless, add_run, run_of
+from cockpit.commands.common.headless import follow, interrupts, keep_watch
+from cockpit.commands.common.show_run import open_app, show_run
 from cockpit.commands.control import ask
-from cockpit.commands.headless import follow, interrupts, keep_watch
-from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
-from cockpit.commands.starting import add_auto_resume, add_headless, fly
+from cockpit.terminal.streams import is_terminal
 from engine.errors import UserError
 from engine.runs.checkpoints import newest_checkpoint, standing
 from engine.runs.layout import RunPaths, command_line
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         launch(paths, engine_argv(paths, *engine_options))
         return paths
 
-    return fly(options, start)
+    return show_run(options, start)
 
 
 def _status(paths: RunPaths) -> Status | None:

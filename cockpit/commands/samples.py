@@ -8,9 +8,8 @@ import textwrap
 from itertools import chain
 from typing import Any
 
-from cockpit.commands.console import print_json
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of, whole_number
+from cockpit.commands.common.console import print_json
 from engine.errors import UserError
 from engine.runs.store.opening import NotReady, open_reader
 from engine.words.nearest import did_you_mean

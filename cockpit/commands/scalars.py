@@ -8,8 +8,8 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 
-from cockpit.commands.console import print_json
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of
+from cockpit.commands.common.console import print_json
 from engine.errors import UserError
 from engine.runs.store.opening import NotReady, open_reader
 from engine.runs.store.rows import Scalar

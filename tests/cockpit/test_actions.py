@@ -2,10 +2,18 @@
 
 import pytest
 
-from cockpit.actions import FLIGHT_ACTIONS, GROUPS, START_ACTIONS, by_id, keys_that_work
-from cockpit.actions import flight as actions
+from cockpit.actions.action import keys_that_work
 from cockpit.actions.common import moved
-from cockpit.screens.flight_state import LIVE, FlightState, StageView
+from cockpit.screens.flight import actions
+from cockpit.screens.flight.actions import FLIGHT_ACTIONS
+from cockpit.screens.flight.state import FlightState, StageView
+from cockpit.screens.start.actions import START_ACTIONS
+from cockpit.screens.table import action_groups, ways_to
+from cockpit.views.run_summary import LIVE
+
+GROUPS = action_groups()
+GO = ways_to()
+ACTIONS = {action.id: action for group in (*GROUPS.values(), GO.values()) for action in group}
 
 STATES = (*sorted(LIVE), "parked", "stopped", "finished", "failed", "crashed", "unread")
 
@@ -83,7 +91,7 @@ def test_labels_follow_the_state() -> None:
 
 def test_what_ends_an_engine_is_dangerous_and_nothing_else() -> None:
     assert [action.id for action in FLIGHT_ACTIONS if action.dangerous] == ["park", "stop"]
-    assert by_id("park").question and by_id("stop").question
+    assert ACTIONS["park"].question and ACTIONS["stop"].question
 
 
 def test_the_start_screen_offers_what_it_can() -> None:
@@ -104,4 +112,4 @@ def test_the_start_screen_offers_what_it_can() -> None:
     ],
 )
 def test_where_a_key_leads_in_a_list(id: str, place: int | None) -> None:
-    assert moved(by_id(id), 5, 20) == place
+    assert moved(ACTIONS[id], 5, 20) == place

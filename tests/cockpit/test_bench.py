@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.bench_cockpit import BARS, Plan, measure
-from cockpit.commands.bench_figures import Figure, figures_table, print_figures
-from cockpit.commands.bench_run import STAGE, TAGS, record_long_run
+from cockpit.commands.bench.cockpit import BARS, Plan, measure
+from cockpit.commands.bench.figures import Figure, figures_table, print_figures
+from cockpit.commands.bench.long_run import STAGE, TAGS, record_long_run
 from engine.runs.store.opening import open_reader
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.bench_resume import Finding, lines, measure
+from cockpit.commands.bench.resume import Finding, lines, measure
 
 
 def test_a_pair_of_stages_killed_three_times_ends_the_same_to_the_bit(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import main
-from cockpit.commands import headless
+from cockpit.commands.common import headless
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock, lock_holder
 from engine.runs.store.opening import RunWriter, open_reader, open_writer, status_of
@@ -81,8 +81,14 @@ def engine(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Becomes]:
         def argv(paths: RunPaths, *options: str) -> list[str]:
             return [sys.executable, "-c", code, str(paths.root), *options]
 
-        for module in ("starting", "train", "resume", "headless", "service"):
-            monkeypatch.setattr(f"cockpit.commands.{module}.engine_argv", argv)
+        for module in (
+            "launch.start",
+            "commands.train",
+            "commands.resume",
+            "commands.common.headless",
+            "commands.service",
+        ):
+            monkeypatch.setattr(f"cockpit.{module}.engine_argv", argv)
 
     become(FINISHES)
     yield become

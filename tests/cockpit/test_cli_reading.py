@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import main
-from cockpit.screens.runs_source import RunsSource
+from cockpit.screens.runs.source import RunsSource
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import RunWriter, open_writer

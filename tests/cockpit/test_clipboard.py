@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.clipboard import OFTEN_REFUSED, copy
+from cockpit.terminal.clipboard import OFTEN_REFUSED, copy
 
 SSH = {"SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22", "TERM": "xterm-256color"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.cli import COMMANDS, _parser, main
-from cockpit.commands.candidates import candidates
+from cockpit.commands.completion_candidates import candidates
 from engine.runs.layout import create_run
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.headless import Interrupts, follow
+from cockpit.commands.common.headless import Interrupts, follow
 from engine.errors import UserError
 from engine.runs.layout import create_run
 from engine.runs.lock import EngineLock

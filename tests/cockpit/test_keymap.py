@@ -5,11 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.actions import GO, GROUPS, by_id, keys_that_work, known_ids
+from cockpit.actions.action import keys_that_work
+from cockpit.actions.key_table import key_table, with_table
 from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import key_named, key_word, move_keys
-from cockpit.actions.table import key_table, with_table
+from cockpit.screens.table import action_groups, ways_to
 from engine.errors import UserError
+
+GROUPS = action_groups()
+GO = ways_to()
+ACTIONS = {action.id: action for group in (*GROUPS.values(), GO.values()) for action in group}
+
+
+def keymap(path: Path) -> dict[str, str]:
+    return read_keymap(path, GROUPS, list(GO.values()))
+
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -26,11 +36,11 @@ def write(tmp_path: Path) -> Iterator[object]:
 
 
 def test_no_file_moves_nothing(tmp_path: Path) -> None:
-    assert read_keymap(tmp_path / "keys.yaml") == {}
+    assert keymap(tmp_path / "keys.yaml") == {}
 
 
 def test_an_empty_file_moves_nothing(write) -> None:
-    assert read_keymap(write("# nothing yet\n")) == {}
+    assert keymap(write("# nothing yet\n")) == {}
 
 
 def test_keys_are_written_as_they_are_read(write) -> None:
@@ -38,8 +48,8 @@ def test_keys_are_written_as_they_are_read(write) -> None:
         "park: P\nstop: f8\nsave: y\ndata.search: [/, ctrl+f]\nsmoother: '='\nnext_case: space bar\n"
     )
     with pytest.raises(UserError, match="space bar"):
-        read_keymap(path)
-    assert read_keymap(write(path.read_text().replace("space bar", "tab"))) == {
+        keymap(path)
+    assert keymap(write(path.read_text().replace("space bar", "tab"))) == {
         "park": "P",
         "stop": "f8",
         "save": "y",
@@ -50,7 +60,7 @@ def test_keys_are_written_as_they_are_read(write) -> None:
 
 
 def test_two_keys_may_change_places(write) -> None:
-    assert read_keymap(write("park: x\nstop: p\n")) == {"park": "x", "stop": "p"}
+    assert keymap(write("park: x\nstop: p\n")) == {"park": "x", "stop": "p"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +87,7 @@ def test_two_keys_may_change_places(write) -> None:
 def test_what_is_wrong_is_told_in_one_line(write, text: str, line: int | None, words: str) -> None:
     path = write(text)
     with pytest.raises(UserError) as refused:
-        read_keymap(path)
+        keymap(path)
     told = str(refused.value)
     assert told.startswith(f"{path}:{line}: " if line else f"{path}: ") and words in told
     assert "\n" not in told
@@ -87,7 +97,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UserError, match="cannot be read"):
-        read_keymap(path)
+        keymap(path)
 
 
 def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,16 +108,16 @@ def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_keys_that_actions_have_by_themselves_do_not_clash(write) -> None:
     """Moving any one action to a key that nothing has is always possible."""
-    for id in known_ids():
+    for id in ACTIONS:
         if id != "back":
-            assert read_keymap(write(f"{id}: f12\n")) == {id: "f12"}
+            assert keymap(write(f"{id}: f12\n")) == {id: "f12"}
 
 
 def test_footer_and_reasons_name_the_moved_key() -> None:
     move_keys({"log.next_error": "e", "log.previous_error": "E"})
-    assert by_id("log.next_error").key_name == "e E"
+    assert ACTIONS["log.next_error"].key_name == "e E"
     move_keys({"hold": "f2", "resume": "R"})
-    assert by_id("hold").binding().key == "f2"
+    assert ACTIONS["hold"].binding().key == "f2"
     start = keys_that_work(GROUPS["start"], None)
     assert start[0][0] == "d"
 
@@ -140,18 +150,18 @@ def test_a_key_without_a_character_is_called_by_its_name(key: str) -> None:
 
 def test_the_readme_has_the_keys_of_the_registry() -> None:
     readme = README.read_text()
-    assert with_table(readme) == readme, "run scripts/key_table.py"
+    assert with_table(readme, key_table(GROUPS, GO.values())) == readme, "run scripts/key_table.py"
 
 
 def test_the_table_names_every_action_with_its_own_keys() -> None:
     move_keys({"park": "P"})
-    table = key_table()
+    table = key_table(GROUPS, GO.values())
     move_keys({})
-    assert table == key_table()
+    assert table == key_table(GROUPS, GO.values())
     for action in (*GO.values(), *(action for group in GROUPS.values() for action in group)):
         assert f"| `{action.id}` |" in table
 
 
 def test_a_readme_without_a_place_is_refused() -> None:
     with pytest.raises(ValueError, match="no lines"):
-        with_table("# nothing")
+        with_table("# nothing", "")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cockpit.commands.watching import Story, rail, read_story, spark, spark_line, watch_lines
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.commands.status_watch import WatchDetails, rail, read_details, spark, spark_line, watch_lines
+from cockpit.toolkit.glyphs import ASCII, UNICODE
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status
@@ -37,7 +37,7 @@ RUNNING = Status(
     checkpoint="stage_b-000200",
     live=True,
 )
-STORY = Story((3.0, 2.0, math.nan, 1.0), "02:14:51  stage B  step 200  validation loss 0.96")
+STORY = WatchDetails((3.0, 2.0, math.nan, 1.0), "02:14:51  stage B  step 200  validation loss 0.96")
 
 
 def test_a_run_on_a_few_lines() -> None:
@@ -68,7 +68,9 @@ def test_how_it_ended_is_the_last_word() -> None:
 
 def test_before_the_first_step() -> None:
     loading = Status("night", "loading", note="16 of 104 films decoded", live=True)
-    assert watch_lines(loading, Story(), 80, UNICODE) == ["night   … loading   16 of 104 films decoded"]
+    assert watch_lines(loading, WatchDetails(), 80, UNICODE) == [
+        "night   … loading   16 of 104 films decoded"
+    ]
 
 
 @pytest.mark.parametrize("share", [-1.0, 0.0, 0.004, 0.5, 0.999, 1.0, 2.0])
@@ -91,12 +93,12 @@ def test_the_first_losses_do_not_rule_the_line() -> None:
 
 def test_the_story_is_read_from_the_run(tmp_path: Path) -> None:
     paths = create_run(tmp_path, "night")
-    assert read_story(paths, Status("night", "preparing")) == Story()
+    assert read_details(paths, Status("night", "preparing")) == WatchDetails()
     with open_writer(paths) as writer:
         writer.state("training")
         writer.scalars("stage_a", 1, {"train/loss": 2.5})
         writer.event("validation", "validation loss 1.9", stage="stage_a", step=1)
-    story = read_story(paths, Status("night", "training", stage="stage_a"))
+    story = read_details(paths, Status("night", "training", stage="stage_a"))
     assert story.losses == (2.5,) and story.last_event.endswith("stage A step 1 validation loss 1.9")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cockpit.screens import setup_checker
+from cockpit.screens.setup import checker as setup_checker
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_writer

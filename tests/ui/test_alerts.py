@@ -11,13 +11,13 @@ from types import ModuleType
 
 import pytest
 
+from cockpit.alerts.alert import Alert, AlertsView
+from cockpit.alerts.alert_list import AlertList, alerts_frame
 from cockpit.alerts.bell import BELL, fresh_among, notification, ringing
 from cockpit.alerts.book import FILE, AlertBook
-from cockpit.alerts.record import Alert, AlertsView
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, disk_wanted
 from cockpit.alerts.watch import AlertWatch
-from cockpit.screens.alert_list import AlertList, alerts_frame
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.toolkit.glyphs import ASCII, UNICODE
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status
 from engine.runs.store.opening import open_writer

@@ -14,8 +14,8 @@ from PIL import Image
 from rich.cells import cell_len
 
 from cockpit.app import CockpitApp
-from cockpit.screens.help import Help
-from cockpit.screens.reading import Reading
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.modals.reading import Reading
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer

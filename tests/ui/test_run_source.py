@@ -6,9 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from cockpit.screens import reduce
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.run_source import RunSource
+from cockpit.screens.flight import summaries
+from cockpit.screens.flight.source import RunSource
+from cockpit.toolkit.graphics.film import Thumbnail
+from cockpit.views.labels import marks
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import NoEngine, open_writer
@@ -118,8 +119,8 @@ def test_the_time_between_two_engines_is_not_counted() -> None:
         Scalar("stage_a", step, "train/loss", 1.0, wall, attempt)
         for step, wall, attempt in ((1, 10.0, 1), (2, 12.0, 1), (3, 5000.0, 2), (4, 5003.0, 2))
     ]
-    assert reduce.ended_stage_seconds(rows) == 5.0
-    assert reduce.ended_stage_seconds([]) is None
+    assert summaries.ended_stage_seconds(rows) == 5.0
+    assert summaries.ended_stage_seconds([]) is None
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,11 @@ def test_the_time_between_two_engines_is_not_counted() -> None:
     ],
 )
 def test_where_a_stage_stands(index: int, now: int | None, state: str, step: int, status: str) -> None:
-    assert reduce.stage_status(index, now, state, step, 10) == status
+    assert summaries.stage_status(index, now, state, step, 10) == status
 
 
 def test_marks_keep_their_order() -> None:
-    assert reduce.marks(["b", "c"], ["a", "b"]) == (("hit", "b"), ("missed", "a"), ("invented", "c"))
+    assert marks(["b", "c"], ["a", "b"]) == (("hit", "b"), ("missed", "a"), ("invented", "c"))
 
 
 def test_codes_are_dotted(kit: ModuleType) -> None:
@@ -153,7 +154,7 @@ def test_codes_are_dotted(kit: ModuleType) -> None:
         "icd_reference": ["10:I509"],
         "reference": "Heart failure.\nICD: I50.9 Heart failure",
     }
-    view = reduce.case_view(row, "")
+    view = summaries.case_view(row, "")
     assert view.codes is None and view.codes_reference == ("I50.9",) and view.labels == ()
     assert view.reference == "Heart failure."
 

@@ -12,10 +12,8 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from cockpit.screens.brief import Brief
-from cockpit.screens.opening import desktop_command, open_film
-from cockpit.screens.samples import Samples
-from cockpit.screens.samples_choice import (
+from cockpit.screens.samples.board import samples_frame
+from cockpit.screens.samples.choice import (
     ORDERS,
     Choice,
     label_counts,
@@ -24,15 +22,17 @@ from cockpit.screens.samples_choice import (
     view_of,
     walked,
 )
-from cockpit.screens.samples_source import SamplesSource, cases_of, with_blanks
-from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.theme import DARK, LIGHT, blended_palette, sixteen_palette
-from cockpit.widgets.diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
-from cockpit.widgets.film_view import FilmView
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.label_table import label_marks, titles_of
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.samples_board import samples_frame
+from cockpit.screens.samples.label_table import label_marks, titles_of
+from cockpit.screens.samples.screen import Samples
+from cockpit.screens.samples.source import SamplesSource, cases_of, with_blanks
+from cockpit.screens.samples.state import SampleBook, writers_of
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.graphics.film import FilmView
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.theme import DARK, LIGHT, blended_palette, sixteen_palette
+from cockpit.views.films import desktop_command, open_film
+from cockpit.views.run_summary import RunSummary
+from cockpit.views.word_diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
@@ -66,7 +66,7 @@ def row(case: str, step: int, score: float, stage: str = "stage_a", **changes: o
 
 def book(rows: Iterable[dict[str, object]], blank: Iterable[dict[str, object]] = ()) -> SampleBook:
     cases = with_blanks(cases_of(rows), blank)
-    return SampleBook(Brief("night"), cases, writers_of(cases))
+    return SampleBook(RunSummary("night"), cases, writers_of(cases))
 
 
 @pytest.fixture

@@ -19,19 +19,19 @@ import pytest
 from rich.style import Style
 from textual.strip import Strip
 
-from cockpit.app import CockpitApp, Sources
-from cockpit.screens import data_facts
-from cockpit.screens.brief import Brief
-from cockpit.screens.data_state import Counted, DataState, Films, Lengths
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.log_state import LogLine, LogState
-from cockpit.screens.runs_state import RunCurves, RunRow, RunsState
-from cockpit.screens.samples_source import cases_of, with_blanks
-from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.screens.setup_state import SetupState
-from cockpit.screens.start import Offers
-from cockpit.widgets.curves import StageCurve
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.app import CockpitApp
+from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.state import Counted, DataState, Films, Lengths
+from cockpit.screens.log.state import LogLine, LogState
+from cockpit.screens.runs.state import RunCurves, RunRow, RunsState
+from cockpit.screens.samples.source import cases_of, with_blanks
+from cockpit.screens.samples.state import SampleBook, writers_of
+from cockpit.screens.start.offers import Offers
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.graphics.film import Thumbnail
+from cockpit.views.run_summary import RunSummary
+from cockpit.views.setup_state import SetupState
 from engine.data.curriculum import Sample, complete_labels
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
@@ -44,7 +44,7 @@ SIZES = [(80, 24), (120, 40)]
 LOOKS = {"dark": ("dark", UNICODE), "light": ("light", UNICODE), "ascii": ("dark", ASCII)}
 NOON = 946_728_000.0
 """Of the first day of 2000, in every time zone that day."""
-BRIEF = Brief("night-run-3", "training")
+BRIEF = RunSummary("night-run-3", "training")
 FILM = Thumbnail(24, 30, bytes((x * 9 + y * 5) % 256 for y in range(30) for x in range(24)))
 
 
@@ -165,7 +165,7 @@ def a_log() -> LogState:
         for second, (level, text) in enumerate(said)
     )
     return LogState(
-        Brief("night-run-3", "crashed"),
+        RunSummary("night-run-3", "crashed"),
         lines,
         total=len(lines),
         every=len(lines),
@@ -208,14 +208,14 @@ def an_app(kit: ModuleType, look: str, run: bool = True) -> CockpitApp:
     state = kit.a_state()
     samples = Told(a_book(), {"film": FILM})
     data = Told(a_curriculum(), {"film": FILM, "counted": Counted(100, 131, 24)})
-    sources = Sources(
-        flight=lambda _paths: kit.FakeSource(state),
-        samples=lambda _paths: samples,  # type: ignore[arg-type,return-value]
-        data=lambda _paths: data,  # type: ignore[arg-type,return-value]
-        runs=lambda _paths: Told(some_runs(state.curves)),  # type: ignore[arg-type,return-value]
-        log=lambda _paths: Told(a_log()),  # type: ignore[arg-type,return-value]
-        alerts=lambda _paths: kit.FakeWatch(),
-    )
+    sources = {
+        "flight": lambda _paths: kit.FakeSource(state),
+        "samples": lambda _paths: samples,
+        "data": lambda _paths: data,
+        "runs": lambda _paths: Told(some_runs(state.curves)),
+        "log": lambda _paths: Told(a_log()),
+        "alerts": lambda _paths: kit.FakeWatch(),
+    }
     offers = Offers(kit.refuse, lambda _path: kit.refuse(), lambda: "2 cores   7.8 GiB memory")
     theme, glyphs = LOOKS[look]
     paths = RunPaths(Path("night-run-3")) if run else None

@@ -12,8 +12,8 @@ import pytest
 from cockpit.actions.keymap import read_keymap
 from cockpit.alerts.book import FILE as ALERTS
 from cockpit.alerts.book import AlertBook
-from cockpit.screens.runs_changes import differences
-from cockpit.screens.token_counts import encoder_of
+from cockpit.screens.data.token_counts import encoder_of
+from cockpit.screens.runs.changes import differences
 from engine.config import BUNDLED_BASE, demo_config, load_config
 from engine.data.curriculum import read_curriculum
 from engine.data.images import open_image
@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "mapping": ("mapping.yaml", read_mapping),
     "record": ("ehr.json", read_ehr),
     "knowledge": ("knowledge.yaml", read_knowledge),
-    "keys": ("keys.yaml", read_keymap),
+    "keys": ("keys.yaml", lambda path: read_keymap(path, {}, [])),
     "configuration that Runs compares": (
         "config.yaml",
         lambda path: differences(RunPaths(path.parent), RunPaths(path.parent)),

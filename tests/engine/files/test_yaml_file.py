@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cockpit.screens.image_root import image_root_of
-from cockpit.screens.runs_changes import differences
+from cockpit.screens.runs.changes import differences
+from cockpit.views.films import image_root_of
 from engine.config import load_config
 from engine.data.importing.fields import read_mapping
 from engine.errors import UserError
