@@ -26,8 +26,8 @@ from engine.config_complaint import Places, complaint
 from engine.errors import UserError
 from engine.files import yaml_file
 from engine.files.temporary import write_private
+from engine.paths import expanded
 from engine.pattern import refuse_unreadable
-from engine.runs.layout import expanded
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line
 

@@ -36,7 +36,7 @@ from cockpit.widgets.route import route_frame
 from cockpit.widgets.setup_badge import RunHeader
 from cockpit.widgets.trends import trends_frame
 from cockpit.widgets.zoom_chart import ZoomChart, newest
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""

@@ -17,7 +17,7 @@ from cockpit.screens.prompt import Prompt
 from cockpit.widgets.lines import Frame, clean
 from cockpit.widgets.lines_view import LinesView
 from engine.errors import UserError
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 SHOWN = 10
 """Configurations that are listed at most; what is typed narrows them."""

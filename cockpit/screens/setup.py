@@ -31,7 +31,7 @@ from cockpit.widgets.panel import Panel
 from cockpit.widgets.setup_board import detail_lines, setup_frame, setup_header
 from engine.download.model_download import DEFAULT_REPO
 from engine.errors import UserError
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 
 class Setup(RunScreen[BaseModelSource]):

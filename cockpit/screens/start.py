@@ -19,7 +19,8 @@ from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.keys import KeyBar
 from cockpit.widgets.lines import Frame
 from cockpit.widgets.lines_view import LinesView
-from engine.runs.layout import RunPaths, expanded
+from engine.paths import expanded
+from engine.runs.layout import RunPaths
 
 Launch = Callable[[], RunPaths]
 

@@ -3,9 +3,10 @@
 import json
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,7 +17,6 @@ from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.loading import Base
 from engine.model.lora import trainable
-from engine.planning.brief import planned_stages, told_before
 from engine.runs.checkpoints import behind_the_record
 from engine.runs.held import Gone, HeldPaths
 from engine.runs.layout import RunPaths
@@ -51,11 +51,20 @@ from engine.training.stage_run import StageRun
 
 log = logging.getLogger("engine")
 
+#: Called with the configuration, the directory of runs, the asked stages, the encoded samples by split and the bytes
+#: that the process had before anything was loaded; returns the planned figures by stage.
+Planner = Callable[
+    [RunConfig, Path, Sequence[str], dict[str, list[Encoded]], int], dict[str, dict[str, float]]
+]
+
 TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 
 
-def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) -> int:
-    """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
+def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals, plan_stages: Planner) -> int:
+    """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished.
+
+    plan_stages: what the run is going to be held against.
+    """
     with (
         closing(HeldPaths(paths.root)) as paths,
         EngineLock.acquire(paths) as lock,
@@ -65,7 +74,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
         upkeep = Upkeep(paths, lock, partial(writer.event, "alert", level="warn"))
         control = Control(writer, signals, upkeep.look)
         try:
-            session = _Session(paths, writer, reader, control)
+            session = _Session(paths, writer, reader, control, plan_stages)
             with session.gauges:
                 return session.live(asked, same_stage)
         except Interrupt as interrupt:  # before there was a stage to make safe
@@ -99,7 +108,15 @@ def _gone_words(gone: Gone) -> str:
 class _Session:
     """What the phases of one engine share."""
 
-    def __init__(self, paths: RunPaths, writer: RunWriter, reader: RunReader, control: Control) -> None:
+    def __init__(
+        self,
+        paths: RunPaths,
+        writer: RunWriter,
+        reader: RunReader,
+        control: Control,
+        plan_stages: Planner,
+    ) -> None:
+        self.plan_stages = plan_stages
         self.paths, self.writer, self.reader, self.control = paths, writer, reader, control
         self.config = frozen_config(paths)
         self.gauges = Gauges(device.device_of(self._device()))
@@ -261,12 +278,12 @@ class _Session:
 
     def _planned(self, stages: list[str], encoded: dict[str, list[Encoded]]) -> dict[str, dict[str, float]]:
         """Memory and pace as planned at the first start, to be shown beside what is measured; a run goes on without."""
-        before = {str(one["stage"]): told_before(one) for one in self.reader.stages_plan()}
+        before = {str(one["stage"]): _planned_before(one) for one in self.reader.stages_plan()}
         if all(before.get(name) for name in stages):
             return before
         try:
             return self.control.at_once(
-                lambda: planned_stages(self.config, self.paths.root.parent, stages, encoded, self.before)
+                lambda: self.plan_stages(self.config, self.paths.root.parent, stages, encoded, self.before)
             )
         except Interrupt:
             raise
@@ -382,6 +399,11 @@ class _Session:
         if interrupt.command:
             self.writer.finish_command(interrupt.command.id, f"{state}; {where}", ok=True)
         return True
+
+
+def _planned_before(stage: Mapping[str, Any]) -> dict[str, float]:
+    """What was planned of one stage, from the route that an earlier attempt has left; empty where it has none."""
+    return {name: stage[name] for name in ("planned_bytes", "planned_samples_per_second") if name in stage}
 
 
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import RunConfig, freeze
+from engine.planning.plan import planned_stages
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import open_reader, status_of
@@ -44,7 +45,7 @@ def live(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StageRun, "_record_step", and_then)
-        code = session.run(paths, stages, same_stage, Signals())
+        code = session.run(paths, stages, same_stage, Signals(), planned_stages)
     assert not due or code, f"never came to {list(due)}"
     return code
 
