@@ -131,7 +131,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from engine.training.session import evaluate_run
+    from engine.training.scoring import evaluate_run
 
     result = evaluate_run(RunPaths(options.run.absolute()), options.checkpoint, options.split, options.limit)
     print(json.dumps(result))

@@ -10,7 +10,7 @@ from cockpit.commands.headless import follow, interrupts, keep_watch
 from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
 from cockpit.commands.starting import add_auto_resume, add_headless, fly
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.layout import RunPaths, command_line
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
@@ -101,7 +101,7 @@ def _finished_words(paths: RunPaths) -> str:
 def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:
     """After the last stage was stopped there is no next one to start."""
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if status.state != "stopped" or same_stage or reached is None or reached.ended != "stopped":
         return
     planned = _planned(paths)

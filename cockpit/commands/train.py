@@ -11,7 +11,7 @@ from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_runs, runs_of
 from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.layout import RunPaths, next_free_name, resolve_run
 from engine.runs.process import engine_argv, launch
 from engine.runs.store.opening import status_of
@@ -113,7 +113,7 @@ def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
     if status.live:
         raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if reached is None or (reached.stage == "stage_a" and not reached.ended):
         raise UserError(f"stage A of run {paths.name!r} is not done: `{paths.resume_command}` first")
     _check_same(paths, config)

@@ -15,8 +15,8 @@ from engine.planning.step import Shape
 from engine.planning.workload import Lengths, lengths_of
 from engine.training.device import device as devices
 from engine.training.dry_run import StageTrial, Trial, try_run, without_traces
-from engine.training.loop import NonFinite
 from engine.training.out_of_memory import is_out_of_memory
+from engine.training.train import NonFinite
 from engine.words.durations import duration
 from engine.words.sizes import in_memory
 
@@ -33,8 +33,8 @@ def dry_run(place: Path, runs: Path, stages: tuple[str, ...], as_json: bool = Fa
     device = devices.choose_device(config.model.device)
     try:
         trial, encoded = try_run(config, device, place, stages)
-    except NonFinite as odd:
-        _say(f"the run would not train: {odd}")
+    except NonFinite as found:
+        _say(f"the run would not train: {found}")
         return 1
     except Exception as error:
         if not is_out_of_memory(error):

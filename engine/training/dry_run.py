@@ -1,5 +1,6 @@
 """`train --dry-run`: all that a run does, once and at its longest shapes, measured; nothing stays."""
 
+import math
 import sys
 import time
 from dataclasses import dataclass, field
@@ -11,16 +12,20 @@ from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.lora import load_adapter, trainable
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import CheckpointMeta
+from engine.seeds import seed_for
 from engine.training import checkpoint as checkpoints
+from engine.training.audit import MovementWatch
 from engine.training.batches import Collator, Encoded, encode_all
-from engine.training.device import device as devices
 from engine.training.device.peak_memory import PeakMemory
 from engine.training.evaluation import Evaluator
 from engine.training.loaded import Loaded, load
-from engine.training.loop import StageTrainer
+from engine.training.loader import StageLoader
 from engine.training.prepare import check_images, prepare_curriculum
+from engine.training.quarantine import Quarantine
 from engine.training.schedule import StageSchedule
+from engine.training.stage import make_optimizer
+from engine.training.train import NonFinite, backward, non_finite
 from engine.words.sizes import on_disk
 
 STEPS = 3
@@ -111,38 +116,52 @@ def _try_stage(name: str, config: RunConfig, loaded: Loaded, train: list[Encoded
     """Three optimizer steps, every micro-batch of them the stage's longest."""
     section = config.stage(name)
     own = [one for one in train if one.sample.stage == name]
-    schedule = StageSchedule(config.seed, name, section, [len(one.ids) for one in own], len(own))
-    longest = longest_micro_batch(schedule, own, config.data.length_multiple)
+    whole = StageSchedule(config.seed, name, section, [len(one.ids) for one in own], len(own))
+    longest = longest_micro_batch(whole, own, config.data.length_multiple)
     check_images(
         config.data.image_root, [one.sample for one in longest], config.data.workers, _ignore, lambda: None
     )
     pool = longest * section.accumulation
     repeated = section.model_copy(update={"epochs": STEPS, "batch_size": len(longest), "replay": 0.0})
-    optimizer = torch.optim.AdamW(
-        trainable(loaded.model).values(),
-        lr=section.learning_rate,
-        weight_decay=section.weight_decay,
-        fused=devices.device_of(loaded.accelerator.device).fused_optimizer,
-    )
+    schedule = StageSchedule(config.seed, name, repeated, [len(one.ids) for one in pool], len(pool))
     collator = Collator(
         config.data.image_root, loaded.base.image_processor, loaded.base.pad_id, config.data.length_multiple
     )
-    trainer = StageTrainer(
-        StageSchedule(config.seed, name, repeated, [len(one.ids) for one in pool], len(pool)),
-        pool,
-        loaded.model,
-        loaded.base,
-        loaded.accelerator.prepare(optimizer),
-        loaded.accelerator,
-        collator,
-        config.data.workers,
+    loader = StageLoader(
+        schedule=schedule,
+        pool=pool,
+        collator=collator,
+        quarantine=Quarantine(),
+        workers=config.data.workers,
     )
+    seconds = _take_steps(loaded, schedule, loader)
+    return StageTrial(seconds, len(longest), collator.training(longest).ids.shape[1])
+
+
+def _take_steps(loaded: Loaded, schedule: StageSchedule, loader: StageLoader) -> list[float]:
+    """Seconds of every optimizer step, as training does them. Raises `NonFinite` at the first that is not finite."""
+    optimizer = loaded.accelerator.prepare(make_optimizer(loaded, schedule))
+    parameters = list(trainable(loaded.model).values())
+    watch = MovementWatch(loaded.model)
+    loaded.model.train()
     seconds = []
-    length = collator.training(longest).ids.shape[1]
-    for record in trainer.steps():
-        seconds.append(record.seconds)
-        _say(f"{name} step {record.step} of {STEPS}: {record.seconds:.2f} s, loss {record.loss:.3f}")
-    return StageTrial(seconds, len(longest), length)
+    began = time.monotonic()
+    for step, micro_batches in loader.steps(after=0):
+        torch.manual_seed(seed_for(schedule.seed, schedule.stage, "step", step))
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate(step)
+        total = backward(loaded, micro_batches)
+        grad_norm = loaded.accelerator.clip_grad_norm_(parameters, schedule.section.max_grad_norm)
+        loss, norm = torch.stack([total, grad_norm.to(total)]).tolist()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise NonFinite(step, non_finite(schedule.stage, step, loss, norm, micro_batches))
+        optimizer.step()
+        watch.after_step(loaded.model)
+        optimizer.zero_grad()
+        seconds.append(time.monotonic() - began)
+        _say(f"{schedule.stage} step {step} of {STEPS}: {seconds[-1]:.2f} s, loss {loss:.3f}")
+        began = time.monotonic()
+    return seconds
 
 
 def _try_answers(config: RunConfig, loaded: Loaded, samples: list[Sample], stages: tuple[str, ...]) -> float:
@@ -166,7 +185,7 @@ def _try_checkpoint(directory: Path, loaded: Loaded, stage: str) -> float:
         optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
     try:
         written = checkpoints.write_checkpoint(
-            directory, f"{stage}-000003", loaded.model, optimizer, Standing(stage, STEPS, STEPS)
+            directory, f"{stage}-000003", loaded.model, optimizer, CheckpointMeta(stage, STEPS, STEPS)
         )
     except checkpoints.NotWritten as error:
         raise UserError(str(error)) from None

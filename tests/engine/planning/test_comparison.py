@@ -13,8 +13,8 @@ from engine.planning.comparison import dry_run, summary
 from engine.planning.plan import make_plan
 from engine.training.batches import Encoded
 from engine.training.dry_run import STEPS, StageTrial, Trial, longest_micro_batch
-from engine.training.loop import NonFinite
 from engine.training.schedule import StageSchedule
+from engine.training.train import NonFinite
 
 
 @pytest.fixture(scope="module")
