@@ -78,11 +78,6 @@ def main() -> int:
     dry_run.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
     dry_run.add_argument("--runs", type=Path, required=True)
     dry_run.add_argument("--json", action="store_true")
-    random_base = verbs.add_parser(
-        "random-base", help="write a base model of random weights, for measurements"
-    )
-    random_base.add_argument("parameters", type=float)
-    random_base.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     open_missing()
     os.umask(0o077)
@@ -126,14 +121,17 @@ def _run(options: argparse.Namespace) -> int:
 
     signals = Signals()
     signals.listen()  # first: to import torch takes seconds
+    from engine.planning.plan import planned_stages
     from engine.training.session import run
 
     with kept_awake():
-        return run(RunPaths(options.run.absolute()), options.stage, options.same_stage, signals)
+        return run(
+            RunPaths(options.run.absolute()), options.stage, options.same_stage, signals, planned_stages
+        )
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from engine.training.session import evaluate_run
+    from engine.training.scoring import evaluate_run
 
     result = evaluate_run(RunPaths(options.run.absolute()), options.checkpoint, options.split, options.limit)
     print(json.dumps(result))
@@ -207,16 +205,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace) -> int:
-    from engine.planning.dry_run import dry_run
+    from engine.planning.comparison import dry_run
 
     return dry_run(options.place, options.runs, _stages(options.stage), options.json)
-
-
-def _random_base(options: argparse.Namespace) -> int:
-    from engine.planning.random_base import write_random_base
-
-    print(write_random_base(options.to, int(options.parameters)))
-    return 0
 
 
 def _stages(asked: str) -> tuple[str, ...]:
@@ -236,7 +227,6 @@ _VERBS = {
     "device": _device,
     "plan": _plan,
     "dry-run": _dry_run,
-    "random-base": _random_base,
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -26,8 +27,8 @@ from engine.config_complaint import Places, complaint
 from engine.errors import UserError
 from engine.files import yaml_file
 from engine.files.temporary import write_private
+from engine.paths import expanded
 from engine.pattern import refuse_unreadable
-from engine.runs.layout import expanded
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line
 
@@ -54,6 +55,10 @@ Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
 #: The configurations to copy; in the package they are a link, so that an installed one brings them along.
 CONFIGS = (Path(__file__).parent / "configs").resolve()
+
+
+#: What keys were called in configurations that people and older runs have; read as ever.
+_FORMER_NAMES = {"target_val_loss": "bar"}
 
 
 class Section(BaseModel):
@@ -140,7 +145,9 @@ class StageSection(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     replay: Fraction = 0.0
     """Samples of earlier stages mixed in, as a share of this stage's own."""
-    bar: float | None = None
+    target_val_loss: float | None = Field(
+        None, validation_alias=AliasChoices("target_val_loss", _FORMER_NAMES["target_val_loss"])
+    )
     """Validation loss the team wants to get below; drawn as a line."""
 
 
@@ -308,9 +315,14 @@ def _apply(raw: dict[str, Any], override: str, option: str) -> tuple[str, ...]:
             raise UserError(f"{option} {override}: {key} is a value, not a section")
         place = place[key]
     try:
-        place[keys[-1]] = yaml_file.load(words)[0]
+        value = yaml_file.load(words)[0]
     except (yaml.YAMLError, ValueError, RecursionError):  # as for a file
         raise UserError(f"{option} {override}: {words!r} is not a YAML value") from None
+    for names in _FORMER_NAMES.items():  # what the file says under the other name is overridden as well
+        if keys[-1] in names:
+            for name in names:
+                place.pop(name, None)
+    place[keys[-1]] = value
     return tuple(keys)
 
 

@@ -18,7 +18,7 @@ from engine.download.model_download import (
     start_download,
     stop_download,
 )
-from engine.runs.layout import expanded
+from engine.paths import expanded
 from engine.words.printable import message, one_line
 from engine.words.sizes import on_disk
 

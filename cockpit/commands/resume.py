@@ -11,7 +11,7 @@ from cockpit.commands.common.show_run import open_app, show_run
 from cockpit.commands.control import ask
 from cockpit.terminal.streams import is_terminal
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.layout import RunPaths, command_line
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
@@ -102,7 +102,7 @@ def _finished_words(paths: RunPaths) -> str:
 def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:
     """After the last stage was stopped there is no next one to start."""
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if status.state != "stopped" or same_stage or reached is None or reached.ended != "stopped":
         return
     planned = _planned(paths)

@@ -15,7 +15,8 @@ from pathlib import Path
 from cockpit.commands.common.arguments import add_run, run_of, runs_of
 from cockpit.commands.common.headless import follow, interrupts
 from engine.errors import UserError
-from engine.runs.layout import RunPaths, expanded, list_runs
+from engine.paths import expanded
+from engine.runs.layout import RunPaths, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store.opening import status_of

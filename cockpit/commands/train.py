@@ -10,7 +10,7 @@ from cockpit.commands.common.arguments import add_auto_resume, add_headless, add
 from cockpit.commands.common.show_run import show_run
 from cockpit.launch.start import free_name, parse_origin, start_run
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint
 from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.store.opening import status_of
@@ -89,7 +89,7 @@ def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
     if status.live:
         raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if reached is None or (reached.stage == "stage_a" and not reached.ended):
         raise UserError(f"stage A of run {paths.name!r} is not done: `{paths.resume_command}` first")
     _check_same(paths, config)

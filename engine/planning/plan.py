@@ -18,7 +18,8 @@ from engine.planning.skeleton import Shapes, read_shapes
 from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape, Traced
 from engine.planning.trace import Operator
-from engine.planning.workload import Lengths, Workload, read_workload, workload_of
+from engine.planning.workload import Lengths, Workload, lengths_of, read_workload, workload_of
+from engine.training.batches import Encoded
 from engine.training.device.device import choose_device, device_of
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -89,6 +90,24 @@ def make_plan(
         micro_batch,
         tuple(draft.recipes(limit)) if compare else (),
     )
+
+
+def planned_stages(
+    config: RunConfig, runs: Path, stages: Sequence[str], encoded: dict[str, list[Encoded]], before: int
+) -> dict[str, dict[str, float]]:
+    """What a run keeps of its plan by stage, to be held against what it then measures.
+
+    `planned_bytes` are the process's on a CPU, else the device's; beside them `planned_samples_per_second`.
+    before: bytes the process had before anything was loaded.
+    """
+    plan = make_plan(config, runs, stages, compare=False, lengths=lengths_of(encoded))
+    planned = memory.on_device(plan.peak, plan.device) + (before if plan.device == "cpu" else 0)
+    told: dict[str, dict[str, float]] = {}
+    for work in plan.workload.stages:
+        told[work.name] = {"planned_bytes": planned}
+        if time := plan.times.get(work.name):
+            told[work.name]["planned_samples_per_second"] = work.samples / time.training
+    return told
 
 
 def planned_device(wanted: str) -> tuple[str, bool]:

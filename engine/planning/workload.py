@@ -18,6 +18,7 @@ from engine.files.plain_file import open_plain
 from engine.model.tokenizer import load_tokenizer
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape
+from engine.training.batches import Encoded
 from engine.training.schedule import StageSchedule
 
 #: Lengths by (stage, split).
@@ -118,6 +119,15 @@ def workload_of(config: RunConfig, lengths: Lengths, stages: Sequence[str], note
     # every token of every sample is held twice, as id and as label; an id above 256 is an object of its own
     held = sum(16 * one.tokens + 28 * 2 * one.answer for own in lengths.values() for one in own)
     return Workload(tuple(_stage(config, name, lengths) for name in stages), note, held, _film_bytes(config))
+
+
+def lengths_of(encoded: dict[str, list[Encoded]]) -> Lengths:
+    """Encoded samples by split, as a plan wants them."""
+    lengths: Lengths = {}
+    for split, own in encoded.items():
+        for one in own:
+            lengths.setdefault((one.sample.stage, split), []).append(Length(len(one.ids), one.supervised))
+    return lengths
 
 
 def _measured(config: RunConfig, shapes: Shapes, samples: Sequence[Sample]) -> tuple[Lengths, str]:

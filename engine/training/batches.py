@@ -1,11 +1,8 @@
-"""From samples to tensors: encoded once, padded to few lengths, images decoded ahead of need in threads."""
+"""From samples to tensors: encoded once, padded to few lengths."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +15,6 @@ from engine.data.prompt import IGNORED_LABEL, PromptEncoder
 from engine.errors import UserError
 from engine.model.image_processor import ImageProcessor
 from engine.training.quarantine import LostFilm
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -165,21 +159,3 @@ class Collator:
         except UserError as error:
             raise LostFilm(sample, str(error)) from error
         return self._processor(self._change(image) if self._change else image)
-
-
-def prefetched(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
-    """`make` of every item in order, made in `workers` threads a few items ahead of need.
-
-    Threads suffice: Pillow and numpy let the interpreter go while they work. Closing the iterator ends them.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
-    pending: deque[Future[Made]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(make, item))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -12,8 +12,8 @@ from engine.metrics.baselines import constant_rows, shuffled_rows
 from engine.metrics.parse import parse_icd, parse_labels
 from engine.metrics.scores import sample_scores, scores_a, scores_b
 from engine.model.loading import Base
+from engine.seeds import seed_for
 from engine.training.batches import Collator, encode_all
-from engine.training.randomness import seed_for
 from engine.training.sampling import Done, Poll, generate, validation_loss
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ class Evaluator:
         )
 
 
-def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+def subset(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
     """At most `limit` of the samples, always the same ones for a seed."""
     if limit is None or limit >= len(samples):
         return list(samples)

@@ -11,10 +11,10 @@ from engine.model.activations import checkpoint_activations
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, load_adapter
 from engine.runs.layout import RunPaths
+from engine.seeds import seed_for
 from engine.training.checkpoint import Checkpoint
 from engine.training.device import heap
 from engine.training.device.device import device_of
-from engine.training.randomness import seed_for
 
 
 @dataclass(frozen=True)

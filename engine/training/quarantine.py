@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
-from engine.training.randomness import seed_for
+from engine.seeds import seed_for
 
 #: Other films looked for before a missing one is blamed, and not the disk that all of them lie on.
 WITNESSES = 20
@@ -93,7 +93,7 @@ class Quarantine:
         )
 
 
-def stand_in(seed: int, stage: str, epoch: int, sample: Sample, others: Sequence[Sample]) -> list[int]:
+def substitutes(seed: int, stage: str, epoch: int, sample: Sample, others: Sequence[Sample]) -> list[int]:
     """Indices of `others` in the order in which they are asked to take the place of `sample`."""
     draw = random.Random(seed_for(seed, stage, "stand-in", epoch, sample.id))
     return draw.sample(range(len(others)), len(others))

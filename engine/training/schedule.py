@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import StageSection
-from engine.training.randomness import seed_for
+from engine.seeds import seed_for
 
 #: Steps' worth of samples that are sorted by length together: enough to pad little, few enough to stay random.
 WINDOW_STEPS = 12

@@ -56,7 +56,7 @@ def _measure(home: Path, millions: float, micro_batch: int, precision: str) -> l
     from engine.config import demo_config, freeze
 
     home.mkdir()
-    _engine("random-base", str(millions * 1e6), "--to", str(home / "base"))
+    _python("engine.bench.random_base", str(millions * 1e6), "--to", str(home / "base"))
     changes = {"batch_size": micro_batch, "accumulation": 1}
     config = demo_config(0, home)
     stage = config.stages.stage_b.model_copy(update=changes)
@@ -69,7 +69,7 @@ def _measure(home: Path, millions: float, micro_batch: int, precision: str) -> l
         }
     )
     freeze(config, home / "config.yaml")
-    told = _engine("dry-run", str(home), "--runs", str(home), "--stage", "stage_b", "--json")
+    told = _python("engine", "dry-run", str(home), "--runs", str(home), "--stage", "stage_b", "--json")
     found = json.loads(told)
     planned, measured = found["planned_bytes"], found["measured_bytes"]
     name = f"{millions:g} M, {micro_batch} × {found['stages']['stage_b']['length']} tokens"
@@ -81,9 +81,10 @@ def _measure(home: Path, millions: float, micro_batch: int, precision: str) -> l
     ]
 
 
-def _engine(*words: str) -> str:
-    command: Sequence[str] = [sys.executable, "-P", "-m", "engine", *words]
+def _python(module: str, *words: str) -> str:
+    """What the module prints as a program. Raises `UserError` with its last words where it fails."""
+    command: Sequence[str] = [sys.executable, "-P", "-m", module, *words]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode:
-        raise UserError(f"{words[0]} ended with code {ended.returncode}: {ended.stderr.strip()[-300:]}")
+        raise UserError(f"{module} ended with code {ended.returncode}: {ended.stderr.strip()[-300:]}")
     return ended.stdout

@@ -118,7 +118,7 @@ def measure(
     _end_well(other)
     skipping = create_run(directory, "skipping")
     _freeze(config, skipping)
-    control = [sys.executable, "-P", "-m", "engine.training.negative_control", "run", str(skipping.root)]
+    control = [sys.executable, "-P", "-m", "engine.bench.negative_control", "run", str(skipping.root)]
     launch(skipping, [*control, "--stage", "stage_a"])
     _end_well(skipping)
     return Finding(

@@ -39,7 +39,7 @@ from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
 from cockpit.views.metrics import LOSS, ChartChoice
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 SCREENS_RANK = 7
 """In the footer, where the number keys of the other screens stand last."""

@@ -34,7 +34,7 @@ from cockpit.toolkit.panels import Panel
 from cockpit.views.setup_state import SetupState
 from engine.download.model_download import DEFAULT_REPO
 from engine.errors import UserError
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 
 class Setup(RunScreen[BaseModelSource]):

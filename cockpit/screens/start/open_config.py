@@ -17,7 +17,7 @@ from cockpit.toolkit.lines import Frame, clean
 from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.panels import LinesView
 from engine.errors import UserError
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 SHOWN = 10
 """Configurations that are listed at most; what is typed narrows them."""

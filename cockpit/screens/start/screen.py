@@ -19,7 +19,7 @@ from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.key_bar import KeyBar
 from cockpit.toolkit.lines import Frame
 from cockpit.toolkit.panels import LinesView
-from engine.runs.layout import expanded
+from engine.paths import expanded
 
 
 class Failed(Message):

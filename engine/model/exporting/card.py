@@ -97,7 +97,7 @@ _RESTRICTED = (
 
 
 def _training(facts: Facts) -> Iterator[str]:
-    config, reached = facts.config, facts.standing
+    config, reached = facts.config, facts.meta
     base = _BUNDLED if facts.bundled else f"`{facts.base}`"
     if facts.repo:
         base += f", fetched as `{facts.repo}` at commit `{facts.commit}`"

@@ -13,7 +13,7 @@ from engine.download.model_download import read_download
 from engine.errors import UserError
 from engine.files.json_file import read_json
 from engine.metrics.scores import scores_a, scores_b
-from engine.runs.checkpoints import Standing, standing
+from engine.runs.checkpoints import CheckpointMeta, read_meta
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import RunReader, open_reader
 
@@ -41,7 +41,7 @@ class Facts:
 
     run: str
     checkpoint: str
-    standing: Standing
+    meta: CheckpointMeta
     base: str
     repo: str
     commit: str
@@ -59,7 +59,7 @@ class Facts:
 
 def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     """Raises `UserError` where the checkpoint does not say where it stands."""
-    reached = standing(checkpoint)
+    reached = read_meta(checkpoint)
     if reached is None:
         raise UserError(f"{checkpoint}: does not say where in the run it stands")
     with open_reader(paths) as reader:
@@ -70,7 +70,7 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     return Facts(
         run=paths.name,
         checkpoint=checkpoint.name,
-        standing=reached,
+        meta=reached,
         base=config.base_directory.name,
         repo=fetched.repo if fetched else "",
         commit=fetched.commit if fetched else "",
@@ -84,7 +84,7 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     )
 
 
-def _losses(reader: RunReader, reached: Standing) -> dict[str, float]:
+def _losses(reader: RunReader, reached: CheckpointMeta) -> dict[str, float]:
     """The last loss of every stage, none from beyond the checkpoint."""
     found: dict[str, float] = {}
     for row in reader.scalars(["val/loss"]):

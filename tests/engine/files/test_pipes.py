@@ -25,7 +25,7 @@ from engine.errors import UserError
 from engine.model.inspect import inspect_model
 from engine.model.lora import load_adapter
 from engine.model.tokenizer import load_tokenizer
-from engine.runs.checkpoints import flaw, standing
+from engine.runs.checkpoints import flaw, read_meta
 from engine.runs.device_rates import FILE as RATES
 from engine.runs.device_rates import read_device_rates
 from engine.runs.layout import RunPaths
@@ -128,7 +128,7 @@ def test_a_run_s_own_files(tmp_path: Path) -> None:
     pipe(checkpoint / "manifest.json")
     pipe(checkpoint / "progress.json")
     assert "named pipe" in answer(lambda: flaw(checkpoint))
-    assert answer(lambda: standing(checkpoint)) is None
+    assert answer(lambda: read_meta(checkpoint)) is None
     (checkpoint / "manifest.json").unlink()
     (checkpoint / "manifest.json").write_text('{"weights": {"bytes": 0, "blake2b": ""}}')
     pipe(checkpoint / "weights")

@@ -231,7 +231,7 @@ def test_how_far_an_evaluation_is_is_told_and_the_place_is_kept(
         progress(writer, stage, step, *more, **named)
 
     monkeypatch.setattr(RunWriter, "progress", listened)
-    monkeypatch.setattr("engine.training.stage_run.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.progress.TELL_SECONDS", 0.0)
     paths = prepare(tmp_path / "run", config)
     assert live(paths) == 0
     notes = {note for _, note in told if note}

@@ -32,7 +32,7 @@ from engine.model.loading import load_base
 from engine.model.lora import add_adapter
 from engine.model.rest import copy_files
 from engine.model.trained import choose_checkpoint, load_trained
-from engine.runs.checkpoints import Standing, digest
+from engine.runs.checkpoints import CheckpointMeta, digest
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
 from engine.training.checkpoint import write_checkpoint
@@ -65,8 +65,8 @@ def make_run(tmp_path: Path) -> MakeRun:
             for purpose in ("evaluation", "baseline:constant"):
                 writer.sample(row(purpose))
             optimizer = torch.optim.AdamW(one for one in model.parameters() if one.requires_grad)
-            standing = Standing("stage_b", 9, 9, "finished")
-            write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, standing)
+            meta = CheckpointMeta("stage_b", 9, 9, "finished")
+            write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, meta)
             writer.checkpoint("stage_b-000009", "stage_b", 9, 1, True)
             writer.state("finished")
         return paths

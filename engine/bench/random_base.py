@@ -1,5 +1,9 @@
-"""A base model of random weights in the original's on-disk format: something of a size to hold a plan against."""
+"""A base model of random weights in the original's on-disk format: something of a size to hold a plan against.
 
+python -m engine.bench.random_base PARAMETERS --to DIRECTORY
+"""
+
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -92,3 +96,15 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="random_base", description="write a base model of random weights")
+    parser.add_argument("parameters", type=float)
+    parser.add_argument("--to", type=Path, required=True)
+    options = parser.parse_args()
+    print(write_random_base(options.to, int(options.parameters)))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +13,17 @@ from engine.config import RunConfig
 from engine.data.curriculum import read_curriculum
 from engine.errors import UserError
 from engine.model.lora import adapter_state, save_adapter_config, trainable
-from engine.training import loop
+from engine.training import train
 from engine.training.audit import AuditFailure, MovementWatch
-from engine.training.batches import Collator, Encoded, encode_all, prefetched
+from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.loaded import Loaded, load
-from engine.training.loop import NonFinite, StageTrainer
+from engine.training.loader import StageLoader, prefetched
+from engine.training.quarantine import Quarantine
 from engine.training.sampling import loss_of
 from engine.training.schedule import StageSchedule
+from engine.training.stage import make_optimizer
+from engine.training.state import StageState
+from engine.training.train import NonFinite, backward, train_steps
 
 
 @pytest.fixture
@@ -40,45 +45,26 @@ def collator(config: RunConfig, loaded: Loaded) -> Collator:
     )
 
 
-@pytest.fixture
-def trainer(
-    config: RunConfig, loaded: Loaded, encoded: list[Encoded], collator: Collator
-) -> Callable[..., StageTrainer]:
-    def make(batch_size: int, accumulation: int) -> StageTrainer:
-        section = config.stages.stage_a.model_copy(
-            update={"batch_size": batch_size, "accumulation": accumulation, "epochs": 1, "warmup": 0.0}
-        )
-        schedule = StageSchedule(0, "stage_a", section, [len(one.ids) for one in encoded], len(encoded))
-        optimizer = torch.optim.AdamW(trainable(loaded.model).values(), lr=1e-3)
-        return StageTrainer(
-            schedule, encoded, loaded.model, loaded.base, optimizer, loaded.accelerator, collator, workers=1
-        )
-
-    return make
-
-
 def gradients(
-    trainer: StageTrainer, monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, collator: Collator, micro_batches: list[list[Encoded]]
 ) -> tuple[float, dict[str, torch.Tensor]]:
-    """Loss and gradients of the first step, before clipping and without the step being taken."""
-    found: dict[str, torch.Tensor] = {}
-
-    def remember() -> None:
-        found.update({n: p.grad.clone() for n, p in trainable(trainer.model).items() if p.grad is not None})
-
-    monkeypatch.setattr(trainer.optimizer, "step", remember)
-    monkeypatch.setattr(trainer.accelerator, "clip_grad_norm_", lambda parameters, norm: torch.zeros(()))
-    record = next(trainer.steps())
-    return record.loss, found
+    """Loss and gradients of a step, before clipping."""
+    parameters = trainable(loaded.model)
+    for parameter in parameters.values():
+        parameter.grad = None
+    loss = backward(loaded, [collator.training(samples) for samples in micro_batches])
+    return loss.item(), {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None}
 
 
 def test_accumulation_weighs_every_token_alike(
-    trainer: Callable[..., StageTrainer], monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, encoded: list[Encoded], collator: Collator
 ) -> None:
-    whole_loss, whole = gradients(trainer(8, 1), monkeypatch)
-    split_loss, split = gradients(trainer(2, 4), monkeypatch)
+    whole_loss, whole = gradients(loaded, collator, [encoded])
+    pairs = [encoded[at : at + 2] for at in range(0, len(encoded), 2)]
+    assert len({sum(one.supervised for one in pair) for pair in pairs}) > 1
+    split_loss, split = gradients(loaded, collator, pairs)
     assert split_loss == pytest.approx(whole_loss, rel=1e-5)
-    assert set(whole) == set(split)
+    assert whole and set(whole) == set(split)
     for name in whole:
         torch.testing.assert_close(split[name], whole[name], rtol=1e-3, atol=1e-6)
 
@@ -100,16 +86,37 @@ def test_the_head_on_labels_only_gives_the_loss_of_all_logits(
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_follow(
-    trainer: Callable[..., StageTrainer], monkeypatch: pytest.MonkeyPatch
+    config: RunConfig,
+    loaded: Loaded,
+    encoded: list[Encoded],
+    collator: Collator,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stage = trainer(4, 1)
-    before = {name: tensor.detach().clone() for name, tensor in trainable(stage.model).items()}
+    section = config.stages.stage_a.model_copy(update={"batch_size": 4, "epochs": 1, "warmup": 0.0})
+    schedule = StageSchedule(0, "stage_a", section, [len(one.ids) for one in encoded], len(encoded))
+    stage: Any = SimpleNamespace(
+        name="stage_a",
+        config=tolerating_nothing(config),
+        state=StageState(stage="stage_a", steps=schedule.steps),
+        schedule=schedule,
+        loaded=loaded,
+        optimizer=make_optimizer(loaded, schedule),
+        loader=StageLoader(
+            schedule=schedule, pool=encoded, collator=collator, quarantine=Quarantine(), workers=1
+        ),
+    )
+    before = {name: tensor.detach().clone() for name, tensor in trainable(loaded.model).items()}
     monkeypatch.setattr(
-        loop, "loss_of", lambda model, batch, size: loss_of(model, batch, size) * float("nan")
+        train, "loss_of", lambda model, batch, size: loss_of(model, batch, size) * float("nan")
     )
     with pytest.raises(NonFinite, match="step 1 of stage_a"):
-        next(stage.steps())
-    assert all(torch.equal(before[name], tensor) for name, tensor in trainable(stage.model).items())
+        train_steps(stage)
+    assert stage.state.step == 0
+    assert all(torch.equal(before[name], tensor) for name, tensor in trainable(loaded.model).items())
+
+
+def tolerating_nothing(config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"tolerance": config.tolerance.model_copy(update={"skipped_steps": 0})})
 
 
 def test_padding_goes_to_a_multiple_and_hides_nothing(encoded: list[Encoded], collator: Collator) -> None:

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from engine.config import RunConfig, demo_config_path, freeze, load_config
-from engine.planning.dry_run import STEPS, StageTrial, Trial, dry_run, longest_micro_batch, summary
+from engine.planning.comparison import dry_run, summary
 from engine.planning.plan import make_plan
 from engine.training.batches import Encoded
-from engine.training.loop import NonFinite
+from engine.training.dry_run import STEPS, StageTrial, Trial, longest_micro_batch
 from engine.training.schedule import StageSchedule
+from engine.training.train import NonFinite
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def config(home: Path) -> RunConfig:
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A trial is a process of its own: its signals and threads are not the tests'."""
-    monkeypatch.setattr("engine.planning.dry_run.signal.signal", lambda *_: None)
+    monkeypatch.setattr("engine.planning.comparison.signal.signal", lambda *_: None)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -117,7 +118,7 @@ def test_memory_that_runs_out_is_a_line(
     def greedy(*_: object) -> None:
         raise torch.OutOfMemoryError("MPS backend out of memory (allocated: 380 GB)")
 
-    monkeypatch.setattr("engine.planning.dry_run._tried", greedy)
+    monkeypatch.setattr("engine.planning.comparison.try_run", greedy)
     place = home / "greedy"
     place.mkdir()
     freeze(config, place / "config.yaml")
@@ -131,7 +132,7 @@ def test_a_loss_that_is_not_finite_is_a_line(
     def diverges(*_: object) -> None:
         raise NonFinite(2, "step 2 of stage_a: loss nan")
 
-    monkeypatch.setattr("engine.planning.dry_run._tried", diverges)
+    monkeypatch.setattr("engine.planning.comparison.try_run", diverges)
     place = home / "diverges"
     place.mkdir()
     freeze(config, place / "config.yaml")
