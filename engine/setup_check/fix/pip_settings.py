@@ -108,7 +108,16 @@ def read_settings(command: Sequence[str], environ: Mapping[str, str]) -> PipSett
     if code != 0 and "unknown command" not in errors:  # before version 10 it has no such command
         last = " ".join(line.strip() for line in errors.strip().splitlines()[-3:]) or "it says nothing"
         found.append(Setting(_CONFIG_FILE, last, "pip.conf", False))
-    return sorted_out([*found, *_from_variables(environ)])
+    return sorted_out([*found, *from_variables(environ)])
+
+
+def from_variables(environ: Mapping[str, str]) -> list[Setting]:
+    """The settings that pip's variables hold."""
+    return [
+        Setting(_plain(name[4:]), value, name, True)
+        for name, value in environ.items()
+        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value
+    ]
 
 
 def sorted_out(found: Sequence[Setting]) -> PipSettings:
@@ -160,14 +169,6 @@ def _file_of(section: str, name: str, files: Sequence[str]) -> str:
 
 def _plain(key: str) -> str:
     return key.lower().replace("_", "-").removeprefix("--")
-
-
-def _from_variables(environ: Mapping[str, str]) -> list[Setting]:
-    return [
-        Setting(_plain(name[4:]), value, name, True)
-        for name, value in environ.items()
-        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value
-    ]
 
 
 def without_password(text: str) -> str:

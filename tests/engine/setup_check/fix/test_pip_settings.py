@@ -14,6 +14,7 @@ from engine.setup_check.fix.pip_settings import (
     PipSettings,
     Setting,
     astray_finding,
+    from_variables,
     read_settings,
     sorted_out,
 )
@@ -24,7 +25,8 @@ PIP = (sys.executable, "-I", "-m", "pip")
 
 
 def variables(**values: str) -> PipSettings:
-    return read_settings(PIP, {"PIP_CONFIG_FILE": os.devnull} | values)
+    """What variables alone come to; the files, for which pip is asked, have tests of their own."""
+    return sorted_out(from_variables(values))
 
 
 @pytest.mark.parametrize(
@@ -108,28 +110,30 @@ def wheels(environment: Any, make_wheel: Callable[..., Path], monkeypatch: pytes
     return environment
 
 
-@pytest.mark.parametrize(
-    "name", ["PIP_TARGET", "PIP_PREFIX", "PIP_DRY_RUN", "PIP_CONSTRAINT", "PIP_USER", "pip.conf"]
-)
+@pytest.mark.parametrize("way", ["variables", "pip.conf"])
 def test_a_mend_goes_where_it_belongs(
-    wheels: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wheels: Any, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each of the variables by itself would lead it elsewhere or keep it from being done."""
     elsewhere = tmp_path / "elsewhere"
     constraint = tmp_path / "constraint.txt"
     constraint.write_text("tokenizers==0.19.1\n")
-    if name == "pip.conf":
-        file = tmp_path / "pip.conf"
-        file.write_text(f"[install]\ntarget = {elsewhere}\n")
-        monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    if way == "pip.conf":
+        places = [str(tmp_path / "pip.conf")]
+        (tmp_path / "pip.conf").write_text(f"[install]\ntarget = {elsewhere}\n")
+        monkeypatch.setenv("PIP_CONFIG_FILE", places[0])
     else:
-        value = {"PIP_DRY_RUN": "1", "PIP_USER": "1", "PIP_CONSTRAINT": str(constraint)}.get(
-            name, str(elsewhere)
-        )
-        monkeypatch.setenv(name, value)
+        in_the_way = {
+            "PIP_TARGET": str(elsewhere), "PIP_PREFIX": str(elsewhere), "PIP_DRY_RUN": "1", "PIP_USER": "1",
+            "PIP_CONSTRAINT": str(constraint),
+        }  # fmt: skip
+        places = list(in_the_way)
+        for name, value in in_the_way.items():
+            monkeypatch.setenv(name, value)
     check = wheels.check()
     list(check.run())
     told = {one.id: one for one in check.findings}["pip-settings"]
-    assert told.status == "warn" and (name in told.title or str(tmp_path / "pip.conf") in told.found)
+    assert told.status == "warn" and all(place in told.found for place in places)
     assert check.plan is not None
     well, kept = carry_out(check.plan, check.facts, lambda _: None)
     again = wheels.check()
