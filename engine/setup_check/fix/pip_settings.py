@@ -1,6 +1,6 @@
-"""pip's own settings, from variables and pip.conf: what a mend needs to reach packages, and what would lead it astray.
+"""pip's own settings, from variables and pip.conf: what a fix needs to reach packages, and what would lead it astray.
 
-A mend's own calls hear the former and nothing else. A setting that is not known to be harmless is left out and named.
+A fix's own calls hear the former and nothing else. A setting that is not known to be harmless is left out and named.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class PipSettings:
-    """`kept` by name; `astray` are those that would change what a mend installs, or where."""
+    """`kept` by name; `astray` are those that would change what a fix installs, or where."""
 
     kept: Mapping[str, Setting] = field(default_factory=dict)
     astray: tuple[Setting, ...] = ()
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a mend's own call: nothing of pip's but what is kept, nothing of Python's."""
+        """The variables of a fix's own call: nothing of pip's but what is kept, nothing of Python's."""
         plain = {name: value for name, value in environ.items() if not _steers(name)}
         # PYTHONNOUSERSITE also for the Python that `pip --python` starts
         # PYTHONSAFEPATH: what lies in the working directory is no part of pip
@@ -176,7 +176,7 @@ def without_password(text: str) -> str:
 
 
 def astray_finding(settings: PipSettings) -> Finding | None:
-    """The settings that stand in the way of a mend, each by its name and place."""
+    """The settings that stand in the way of a fix, each by its name and place."""
     if not settings.astray:
         return None
     names = [one.place if one.is_variable else one.name for one in settings.astray]

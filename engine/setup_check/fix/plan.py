@@ -1,4 +1,4 @@
-"""From findings to one mend: repairs merged into one set of versions that is shown to fit together."""
+"""From findings to one fix: repairs merged into one set of versions that is shown to fit together."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Plan:
     commands: tuple[tuple[str, ...], ...]
     changes: tuple[Change, ...]
     removes: tuple[str, ...]
-    mends: frozenset[str]
+    fixes: frozenset[str]
     """Ids of the findings it is for."""
     proof: str
     moves: tuple[tuple[str, str], ...] = ()
@@ -80,7 +80,7 @@ class _Candidate:
 
 
 class Planner:
-    """Plans mends for one interpreter. `resolver` stands in for pip in tests."""
+    """Plans fixes for one interpreter. `resolver` stands in for pip in tests."""
 
     def __init__(
         self, facts: Facts, known: Knowledge, installer: Installer, resolver: Resolver | None = None
@@ -99,7 +99,7 @@ class Planner:
             self._fall_back(f"pip {installer.version} has no dry run")
 
     def plan(self, findings: Sequence[Finding]) -> Plan | None:
-        """One mend for all of them, or None if no consistent set of versions was found."""
+        """One fix for all of them, or None if no consistent set of versions was found."""
         todo = [one for one in findings if one.repairs]
         if not todo:
             return None
@@ -122,7 +122,7 @@ class Planner:
                 Change(canonical(name), None, span.removeprefix("==") or "newest") for name, span in pairs
             ),
             removes=(),
-            mends=frozenset([finding.id]),
+            fixes=frozenset([finding.id]),
             proof="a set that was tested together",
         )
 
@@ -191,8 +191,8 @@ class Planner:
                 if touched & _names_of(one.when.packages)
             ]
             new = self._new_conflicts(after, resolution)
-            # what pip does not know of may be known here: the mend of a mismatch it would make comes along
-            more = [*new, *(text for one in left if one.status == "fail" for text in one.mend[0].install)]
+            # what pip does not know of may be known here: the fix of a mismatch it would make comes along
+            more = [*new, *(text for one in left if one.status == "fail" for text in one.fix[0].install)]
             if _intersected([*install, *more]) == install:
                 break
             install = _intersected([*install, *more])
@@ -246,7 +246,7 @@ class Planner:
             commands=tuple(commands),
             changes=tuple(changes),
             removes=removes,
-            mends=frozenset(one.id for one in todo),
+            fixes=frozenset(one.id for one in todo),
             proof=self._proof if chosen.changes or found else "nothing is installed",
             moves=moves,
         )
@@ -312,15 +312,15 @@ def _why_not_here(facts: Facts, planner: Planner | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mends:
-    """Findings with their commands, the plan that mends all that fails, if there is one, and each finding's own."""
+class Fixes:
+    """Findings with their commands, the plan that fixes all that fails, if there is one, and each finding's own."""
 
     findings: list[Finding]
     plan: Plan | None
     plans: dict[str, Plan]
 
 
-def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Facts, known: Knowledge) -> Mends:
+def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Facts, known: Knowledge) -> Fixes:
     """The findings with their commands, and the plan for all that fails.
 
     Findings whose repairs were merged show the same commands: one of them alone might undo another.
@@ -332,12 +332,12 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
         why = f"a virtual environment: {reason}"
         anew = Plan(made, (), (), frozenset(one.id for one in fails), why)
         plans = {one.id: anew for one in fails if made}
-        return _mends(findings, anew if plans else None, plans)
+        return _fixes(findings, anew if plans else None, plans)
     omitted = [one for one in findings if one.status == "warn" and one.id.startswith("missing-")]
     main = (planner.plan([*fails, *omitted]) if omitted else None) or planner.plan(fails)
     plans = {}
     for one in fails:
-        mine = main if main and one.id in main.mends else planner.plan([one])
+        mine = main if main and one.id in main.fixes else planner.plan([one])
         if mine:
             plans[one.id] = mine
         elif made:
@@ -346,7 +346,7 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
     for one in findings:
         if one.status != "warn" or not one.repairs:
             continue
-        if main and (one.id in main.mends or _also_mended(one, main)):
+        if main and (one.id in main.fixes or _also_fixed(one, main)):
             plans[one.id] = main
         elif not fails:
             alone = planner.plan([one])
@@ -361,11 +361,11 @@ def with_fixes(findings: Sequence[Finding], planner: Planner | None, facts: Fact
             else one
             for one in findings
         ]
-    return _mends(findings, main, plans)
+    return _fixes(findings, main, plans)
 
 
-def _mends(findings: Sequence[Finding], main: Plan | None, plans: dict[str, Plan]) -> Mends:
-    return Mends(
+def _fixes(findings: Sequence[Finding], main: Plan | None, plans: dict[str, Plan]) -> Fixes:
+    return Fixes(
         [_with(one, plans[one.id].commands) if one.id in plans else one for one in findings], main, plans
     )
 
@@ -378,7 +378,7 @@ def as_given(finding: Finding) -> Plan:
     return Plan(finding.fix, (), tuple(removes), frozenset([finding.id]), "nothing is installed")
 
 
-def _also_mended(finding: Finding, plan: Plan) -> bool:
+def _also_fixed(finding: Finding, plan: Plan) -> bool:
     """Whether the plan brings every package of one of the finding's repairs into its range."""
     after = {change.name: change.after for change in plan.changes}
     for repair in finding.repairs:

@@ -88,7 +88,7 @@ def _as_told(facts: Facts) -> tuple[dict[str, Import], dict[str, Import]]:
 
 
 def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
-    """What a package misses that the mend of another failing finding replaces anyway is a consequence there."""
+    """What a package misses that the fix of another failing finding replaces anyway is a consequence there."""
     kept = [one for one in findings if one.id not in importers]
     for one in findings:
         if one.id not in importers:
@@ -103,7 +103,7 @@ def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
 
 
 def replaces(one: Finding, package: str) -> bool:
-    """Whether the preferred mend of a failing finding installs another release of the package."""
+    """Whether the preferred fix of a failing finding installs another release of the package."""
     wanted = [requirement(text) for text in one.repairs[0].install] if one.repairs else []
     return one.status == "fail" and any(text and canonical(text.name) == package for text in wanted)
 
@@ -197,7 +197,7 @@ def _explained(
     if by_variables:
         return by_variables
     finding = _inside(fault, facts, known, world, suspects, conflicts, done)
-    # what fails only as it is run is not mended in the environment
+    # what fails only as it is run is not fixed in the environment
     return replace(finding, repairs=()) if one.isolated and one.isolated.ok else finding
 
 

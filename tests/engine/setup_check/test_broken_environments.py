@@ -587,7 +587,7 @@ def test_a_back_end_is_replaced_or_removed(environment: Any) -> None:
     assert [one.install or one.uninstall for one in fail.repairs] == [("hqq>0.2.0",), ("hqq",)]
 
 
-def test_what_the_mend_of_another_failure_replaces_is_a_consequence(environment: Any) -> None:
+def test_what_the_fix_of_another_failure_replaces_is_a_consequence(environment: Any) -> None:
     accelerate_without_clear_device_cache(environment)
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
     assert "transformers 4.57.6 cannot train with accelerate 0.30.1" in fail.consequences
@@ -816,7 +816,7 @@ def test_what_works_only_with_pythonpath_is_no_failure_and_is_said(
     assert str(environment.work / "modules") in findings["needs-what-is-outside"].found
 
 
-def test_a_mend_is_held_without_what_lies_outside(
+def test_a_fix_is_held_without_what_lies_outside(
     environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
 ) -> None:
     """As it is run all works, with the peft of PYTHONPATH; the environment's own has been broken meanwhile."""

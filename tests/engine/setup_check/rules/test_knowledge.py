@@ -51,11 +51,11 @@ def test_symptoms_match_their_own_pattern() -> None:
             assert re.search(entry.match, entry.symptom), entry.id
 
 
-def test_a_mend_of_packages_leads_out_of_the_entry() -> None:
-    """The lower bound of what a mend installs is not itself what the entry warns of."""
+def test_a_fix_of_packages_leads_out_of_the_entry() -> None:
+    """The lower bound of what a fix installs is not itself what the entry warns of."""
     for entry in knowledge().entries:
-        for mend in entry.mend:
-            for text in mend.install:
+        for fix in entry.fix:
+            for text in fix.install:
                 name, _, bounds = text.partition(">=")
                 wanted = entry.when.packages.get(name)
                 if bounds and wanted and wanted not in ("any", "absent") and len(entry.when.packages) == 1:
@@ -172,7 +172,7 @@ def test_a_table_without_torch_says_so() -> None:
 def entry(**changes: Any) -> dict[str, Any]:
     good = {
         "id": "one", "title": "One {peft}", "status": "warn", "when": {"packages": {"peft": ">=1"}},
-        "symptom": "it breaks", "cause": "because", "works": "peft <1", "mend": [{"install": ["peft<1"]}],
+        "symptom": "it breaks", "cause": "because", "works": "peft <1", "fix": [{"install": ["peft<1"]}],
         "basis": "cited", "source": ["somewhere"],
     }  # fmt: skip
     return good | changes
@@ -184,7 +184,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         ({}, None),
         ({"when": {"packages": {"peft": "newer"}}}, "no range of versions"),
         ({"match": "(unclosed"}, "no regular expression"),
-        ({"mend": [{"install": ["peft >< 1"]}]}, "no requirement"),
+        ({"fix": [{"install": ["peft >< 1"]}]}, "no requirement"),
         ({"basis": "heard"}, "basis"),
         ({"colour": "red"}, "colour"),
         ({"id": "Not This"}, "id"),
