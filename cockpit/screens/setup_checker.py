@@ -173,7 +173,7 @@ def _outcome(well: bool, fails: int, worse: bool) -> str:
 
 def _given(check: Check) -> dict[str, Plan]:
     """Plans of the findings that come with their commands."""
-    from engine.setup_check.fix.plan import as_given
+    from engine.setup_check.fix.fixes import as_given
 
     return {one.id: as_given(one) for one in check.findings if one.fix and one.id not in check.plans}
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from engine.config import RunConfig
 from engine.setup_check.finding import Finding, worst_first
+from engine.setup_check.fix.fixes import with_fixes
 from engine.setup_check.fix.installer import Resolver, find_installer
 from engine.setup_check.fix.pip_settings import astray_finding
-from engine.setup_check.fix.plan import Plan, Planner, with_fixes
+from engine.setup_check.fix.plan import Plan
+from engine.setup_check.fix.planner import Planner
 from engine.setup_check.probe.device_trial import RESTS_ON, Part, not_tried, try_device
 from engine.setup_check.probe.facts import Facts
 from engine.setup_check.probe.target import IMPORT_SECONDS, Target, ask

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from engine.setup_check.finding import Finding, Repair, worst_first
+from engine.setup_check.finding import Finding, Repair
 from engine.setup_check.probe.facts import Facts, Import
 from engine.setup_check.probe.stack import PACKAGES, WELL, title
 from engine.setup_check.probe.trace import Shadow, distribution_for, telling_line
 from engine.setup_check.rules import metadata
-from engine.setup_check.rules.causes import shadowed
 from engine.setup_check.rules.failures import Diagnosis, diagnose_imports, folded, replaces
-from engine.setup_check.rules.interpreter import interpreter_findings
 from engine.setup_check.rules.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.rules.metadata import SEEN, Suspect, Unmet
+from engine.setup_check.rules.shadows import shadowed
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
 
@@ -22,20 +21,12 @@ COCKPIT_PACKAGE = "cxr-cockpit"
 MAIN_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
-def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
-    """Every finding about the interpreter and its packages, worst first.
+def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
+    """What is wrong with the packages, each cause once.
 
     `cockpit_requires` are the requirements of cxr-cockpit itself: in its own interpreter an unmet one is a
     `fail`, elsewhere a note. Trials that the facts do not have are judged from versions alone.
     """
-    findings = list(interpreter_findings(facts))
-    findings += [working(one, facts) for one in facts.imports.values() if one.ok]
-    findings += package_findings(facts, known, cockpit_requires)
-    return worst_first(findings)
-
-
-def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
-    """What is wrong with the packages, each cause once."""
     world = World.of(facts)
     suspects = list(metadata.suspects(facts.alone()))
     conflicts = metadata.unmet_here(facts)

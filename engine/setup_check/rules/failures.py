@@ -13,6 +13,7 @@ from engine.setup_check.probe.stack import STACK, title
 from engine.setup_check.rules import causes, metadata
 from engine.setup_check.rules.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.rules.metadata import Suspect, Unmet
+from engine.setup_check.rules.shadows import shadowed
 from engine.setup_check.versions import canonical, requirement
 
 _AFTER = {trial.id: trial.after for trial in STACK}
@@ -191,7 +192,7 @@ def _explained(
     if shadow:
         done.shadows.add(shadow.place(facts))
         outside = _entry(fault, known, World.of(facts.as_run()))
-        finding = causes.shadowed(shadow, one, facts)
+        finding = shadowed(shadow, one, facts)
         return replace(finding, why=f"{finding.why} {outside.cause}") if outside else finding
     by_variables = causes.variables(one, facts)
     if by_variables:

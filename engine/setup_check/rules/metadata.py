@@ -22,7 +22,6 @@ from engine.setup_check.versions import (
 
 SEEN = "seen here"
 CHECKOUT = "checkout-differs"
-DAMAGE = ("half-removed", "metadata-lies", "two-versions", "broken-metadata", "no-metadata")
 _DEPTH = 12
 
 

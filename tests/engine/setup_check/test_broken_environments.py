@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.diagnose import package_findings
 from engine.setup_check.rules.knowledge import knowledge
 
 Break = Callable[[Any], None]
@@ -552,7 +552,7 @@ def test_what_the_cockpit_asks_of_the_same_package_is_no_second_cause(environmen
     facts = environment.facts()
     facts.own = True
     asked = ["tokenizers>=0.22", "regex>=2099"]
-    fails = {one.id: one for one in diagnose(facts, knowledge(), asked) if one.status == "fail"}
+    fails = {one.id: one for one in package_findings(facts, knowledge(), asked) if one.status == "fail"}
     assert set(fails) == {"tokenizers-for-457-515", "requires-cxr-cockpit-regex"}
     assert "cxr-cockpit needs tokenizers>=0.22" in fails["tokenizers-for-457-515"].consequences[-1]
 

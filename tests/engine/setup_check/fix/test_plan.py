@@ -6,6 +6,7 @@ import pytest
 
 from engine.setup_check.finding import Finding, Repair
 from engine.setup_check.fix import installer as installer_module
+from engine.setup_check.fix.fixes import with_fixes
 from engine.setup_check.fix.installer import (
     Impossible,
     Installer,
@@ -15,7 +16,8 @@ from engine.setup_check.fix.installer import (
     Unreachable,
     find_installer,
 )
-from engine.setup_check.fix.plan import Change, Planner, with_fixes
+from engine.setup_check.fix.plan import Change
+from engine.setup_check.fix.planner import Planner
 from engine.setup_check.probe.facts import Distribution, Facts
 from engine.setup_check.rules.knowledge import knowledge
 

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from engine.errors import UserError
+from engine.setup_check.finding import worst_first
 from engine.setup_check.probe.facts import Distribution, Facts
 from engine.setup_check.probe.stack import STACK
-from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.diagnose import package_findings
 from engine.setup_check.rules.knowledge import (
     FILE,
     World,
@@ -154,7 +155,7 @@ def test_the_users_mac_from_its_table_of_versions_alone() -> None:
         torch="2.8.0", transformers="4.41.0", peft="0.17.1", accelerate="1.10.1", bitsandbytes="0.42.0",
         tokenizers="0.19.1", numpy="2.0.2",
     )  # fmt: skip
-    findings = diagnose(facts, knowledge(), ["transformers>=5.23,<5.24"])
+    findings = worst_first(package_findings(facts, knowledge(), ["transformers>=5.23,<5.24"]))
     (fail,) = [one for one in findings if one.status == "fail"]
     assert fail.id == "peft-016-017-old-transformers"
     assert "peft 0.17.1" in fail.title and "transformers 4.41.0" in fail.title
@@ -166,7 +167,7 @@ def test_the_users_mac_from_its_table_of_versions_alone() -> None:
 
 def test_a_table_without_torch_says_so() -> None:
     facts = mac(transformers="4.57.6", peft="0.17.1", accelerate="1.10.1")
-    assert "missing-torch" in {one.id for one in diagnose(facts, knowledge()) if one.status == "fail"}
+    assert "missing-torch" in {one.id for one in package_findings(facts, knowledge()) if one.status == "fail"}
 
 
 def entry(**changes: Any) -> dict[str, Any]:
