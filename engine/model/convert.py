@@ -19,10 +19,10 @@ from engine.errors import UserError
 from engine.files.new_directory import new_directory, refuse_existing
 from engine.files.temporary import holder
 from engine.model import checkpoint_files
+from engine.model.companion_files import FILES, TOKENIZER_FILES, copy_files
 from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
-from engine.model.rest import FILES, TOKENIZER_FILES, copy_files
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
 
 #: Output shards stay below this, so that no more than one is in memory at a time.

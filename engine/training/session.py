@@ -18,12 +18,12 @@ from engine.model.loading import Base
 from engine.model.lora import trainable
 from engine.planning.brief import planned_stages, told_before
 from engine.runs.checkpoints import behind_the_record
-from engine.runs.held import Gone, HeldPaths
+from engine.runs.directory_watch import DirectoryWatch
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, TakenOver
-from engine.runs.store.opening import RunReader, RunWriter, Story, open_reader, open_writer
+from engine.runs.pinned_paths import PinnedPaths, RunRemoved
+from engine.runs.store.opening import RunReader, RunWriter, TrainingLog, open_reader, open_writer
 from engine.runs.store.rows import Command
-from engine.runs.upkeep import Upkeep
 from engine.training import audit
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -57,13 +57,13 @@ TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) -> int:
     """Live as the run's engine until it ends; returns the exit code: 0 when every asked stage is finished."""
     with (
-        closing(HeldPaths(paths.root)) as paths,
+        closing(PinnedPaths(paths.root)) as paths,
         EngineLock.acquire(paths) as lock,
-        open_writer(paths, story=Story()) as writer,
+        open_writer(paths, training_log=TrainingLog()) as writer,
         open_reader(paths) as reader,
     ):
-        upkeep = Upkeep(paths, lock, partial(writer.event, "alert", level="warn"))
-        control = Control(writer, signals, upkeep.look)
+        watch = DirectoryWatch(paths, lock, partial(writer.event, "alert", level="warn"))
+        control = Control(writer, signals, watch.look)
         try:
             session = _Session(paths, writer, reader, control)
             with session.gauges:
@@ -74,7 +74,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
         except TakenOver as error:
             log.error("%s: this engine ends", error)
             return 1
-        except Gone as gone:
+        except RunRemoved as gone:
             control.refuse_all(_gone_words(gone))
             writer.state("failed", _gone_words(gone))
             log.error("%s", _gone_words(gone))
@@ -92,7 +92,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) 
             return 1
 
 
-def _gone_words(gone: Gone) -> str:
+def _gone_words(gone: RunRemoved) -> str:
     return f"{gone.filename} was removed: nothing can be kept any more, the engine ends"
 
 
@@ -372,7 +372,7 @@ class _Session:
                 refusal = f"not {state}, training goes on: {where}"
                 self.writer.finish_command(interrupt.command.id, refusal, ok=False)
                 return False
-        except Gone as gone:
+        except RunRemoved as gone:
             if interrupt.command:
                 self.writer.finish_command(
                     interrupt.command.id, f"not {state}: {_gone_words(gone)}", ok=False
@@ -387,7 +387,7 @@ class _Session:
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
     """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns what to print."""
     with (
-        closing(HeldPaths(paths.root)) as paths,
+        closing(PinnedPaths(paths.root)) as paths,
         EngineLock.acquire(paths, purpose="evaluate"),
         open_writer(paths) as writer,
     ):

@@ -1,4 +1,4 @@
-"""The writer's connection to run.db: patient where the disk is full, and at work again where the file is damaged."""
+"""The writer's connection to run.db: tries again where the disk is full, recovers a damaged file."""
 
 import logging
 import sqlite3
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.layout import RunPaths
+from engine.runs.pinned_paths import RunRemoved
 from engine.runs.store.damage import finish_interrupted, recover
-from engine.runs.store.displaced import identity, put_back
+from engine.runs.store.database_files import identity, put_back
 from engine.runs.store.insert import Ids
+from engine.runs.store.pending_writes import PendingWrites, Write
 from engine.runs.store.schema import (
     BROKEN,
     Damaged,
@@ -24,7 +25,6 @@ from engine.runs.store.schema import (
     is_damage,
     is_passing,
 )
-from engine.runs.store.waiting import Waiting, Write
 
 log = logging.getLogger("engine")
 
@@ -41,7 +41,7 @@ class _CannotNow(Exception):
     """The write was not done and left nothing; later it may be."""
 
 
-class PatientDatabase:
+class RetryingDatabase:
     """Carries out writes in order. One that finds no room waits in memory, and later ones behind it.
 
     ids: a cache of the caller's that is true only for what was committed; kept so on failure.
@@ -57,7 +57,7 @@ class PatientDatabase:
         self._alert, self._mended = alert, mended
         self.mutex = threading.RLock()
         self.ids: Ids = {}
-        self._waiting = Waiting()
+        self._waiting = PendingWrites()
         self._retry_at = 0.0
         self._mends_left = MENDS
         self._looked_at = time.monotonic()
@@ -154,7 +154,7 @@ class PatientDatabase:
             told = put_back(self.connection, self._paths.db, self._own)
             self._reconnect()
             self._alert(told).work(self.connection)
-        except Gone:
+        except RunRemoved:
             return False
         except (sqlite3.Error, UserError, OSError) as error:
             if str(error) != self._displaced:

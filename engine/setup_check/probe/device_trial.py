@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.child import SILENCE, lines
 from engine.setup_check.finding import Finding, Group
-from engine.setup_check.probe.marked import answer, marked
+from engine.setup_check.probe.framing import answer, framed
 
 ID = "device-trial"
 
@@ -80,8 +80,8 @@ def not_tried() -> Finding:
 def as_line(said: Finding | Part) -> str:
     """One marked line of JSON for `said_by`."""
     if isinstance(said, Finding):
-        return marked(json.dumps({"finding": said.as_json()}))
-    return marked(json.dumps({"part": [said.text, said.number, said.total]}))
+        return framed(json.dumps({"finding": said.as_json()}))
+    return framed(json.dumps({"part": [said.text, said.number, said.total]}))
 
 
 def said_by(line: str) -> Finding | Part | None:
