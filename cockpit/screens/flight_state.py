@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from cockpit.widgets.curves import StageCurve
 from engine.runs.aftermath import Aftermath
+from engine.runs.store.rows import LIVE_STATES
 
-LIVE = frozenset({"preparing", "starting", "loading", "training", "evaluating", "holding", "stopping"})
+LIVE = frozenset(LIVE_STATES)
 """States in which an engine lives."""
 NEEDS_A_HAND = frozenset({"crashed", "failed"})
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.files.free_space import free_space
 from engine.setup_check.probe.facts import Facts
 from engine.setup_check.versions import canonical
 
@@ -292,7 +293,7 @@ def _digest(file: str) -> str:
 
 def _refuse_if_full(home: Path, files: list[str]) -> None:
     need = sum(os.lstat(file).st_size for file in files)
-    free = shutil.disk_usage(home).free
+    free = free_space(home)
     if need * 1.05 + (64 << 20) > free:
         raise UserError(
             f"{home}: {need >> 20} MB are needed to keep what would change, {free >> 20} MB are free; "

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.config import RunConfig
+from engine.files.free_space import free_space, nearest_existing
 from engine.files.json_file import read_json
 from engine.setup_check.finding import Finding
 from engine.setup_check.probe.facts import Facts
@@ -81,10 +82,8 @@ def _memory_needed(config: RunConfig | None) -> float | None:
 
 
 def _disk(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
-    place = runs.absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    place = nearest_existing(runs)
+    free = free_space(place)
     need = _checkpoint_bytes(config) if config else None
     enough = free > (need or 0) + SPARE_DISK
     yield Finding(
