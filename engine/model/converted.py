@@ -6,10 +6,10 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import LlavaConfig
 
 from engine.errors import UserError
-from engine.model.checkpoint_files import Audit, hold_against, in_memory_shapes, legacy_name, tensors_of
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import refuse_absurd_sizes
 from engine.model.special_files import refuse_special_files
+from engine.model.weight_files import Audit, hold_against, in_memory_shapes, legacy_name, tensors_of
 
 
 def read_converted_config(directory: Path) -> LlavaConfig:
