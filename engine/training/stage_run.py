@@ -342,7 +342,7 @@ class StageRun:
         try:
             return query()
         except UserError as error:
-            self.writer.mend(error)
+            self.writer.recover(error)
             return query()
 
     def _store(self, rows: list[Row]) -> None:

@@ -31,7 +31,7 @@ log = logging.getLogger("engine")
 #: So often writes that wait are tried again, at most.
 RETRY_SECONDS = 1.0
 #: A disk that goes on damaging the file is not to be filled with copies of it.
-MENDS = 3
+MOST_RECOVERIES = 3
 #: So often it is looked whether the file is still the one that was opened, at most.
 LOOK_SECONDS = 1.0
 _BATCH = 200
@@ -46,20 +46,20 @@ class RetryingDatabase:
 
     ids: a cache of the caller's that is true only for what was committed; kept so on failure.
     alert: makes, of a message, the write that tells it in the database.
-    mended: what must be there again after a damaged file was replaced.
+    after_recovery: what must be there again after a damaged file was replaced.
     May be used from several threads.
     """
 
     def __init__(
-        self, paths: RunPaths, alert: Callable[[str], Write], mended: Write, thorough: bool = False
+        self, paths: RunPaths, alert: Callable[[str], Write], after_recovery: Write, thorough: bool = False
     ) -> None:
         self._paths = paths
-        self._alert, self._mended = alert, mended
+        self._alert, self._after_recovery = alert, after_recovery
         self.mutex = threading.RLock()
         self.ids: Ids = {}
         self._waiting = PendingWrites()
         self._retry_at = 0.0
-        self._mends_left = MENDS
+        self._recoveries_left = MOST_RECOVERIES
         self._looked_at = time.monotonic()
         self._displaced = ""
         finish_interrupted(paths.db)
@@ -107,16 +107,16 @@ class RetryingDatabase:
             except BROKEN as error:
                 if is_damage(error):
                     with suppress(_CannotNow):
-                        self._mend_or_wait(error)
+                        self._recover_or_wait(error)
                 elif not is_passing(error):
                     raise
                 return []
 
-    def mend(self, error: UserError) -> None:
+    def recover(self, error: UserError) -> None:
         """Put the file back, or recover it from damage that no write has met: a reader could not read it."""
         with self.mutex, suppress(_CannotNow):
             if not self._put_back() and isinstance(error, Damaged):
-                self._mend_or_wait(error)
+                self._recover_or_wait(error)
 
     @property
     def waiting(self) -> int:
@@ -201,7 +201,7 @@ class RetryingDatabase:
             self._attempt(writes)
         except BROKEN as error:
             if is_damage(error):
-                self._mend_or_wait(error)
+                self._recover_or_wait(error)
                 self._transact(writes)
             elif is_passing(error):
                 raise _CannotNow(str(error)) from error
@@ -230,10 +230,10 @@ class RetryingDatabase:
                 with suppress(sqlite3.Error):
                     self.connection.execute("PRAGMA synchronous = NORMAL")
 
-    def _mend_or_wait(self, error: Exception) -> None:
+    def _recover_or_wait(self, error: Exception) -> None:
         if self._put_back():
             return
-        if not self._mends_left:
+        if not self._recoveries_left:
             raise _CannotNow(str(error)) from error
         self.connection.close()
         try:
@@ -246,11 +246,11 @@ class RetryingDatabase:
     def _recovered(self, error: Exception) -> sqlite3.Connection:
         """A connection to what could be recovered, the damaged file kept aside."""
         log.error("run.db is damaged (%s): recovering what can be read", error)
-        self._mends_left -= 1
+        self._recoveries_left -= 1
         recovered = recover(self._paths.db)
         connection = connect_writer(self._paths.db)
         with connection:
-            self._mended.work(connection)
+            self._after_recovery.work(connection)
             self._alert(recovered.line()).work(connection)
         self.ids.clear()
         return connection

@@ -76,9 +76,9 @@ class RunWriter:
         """Writes that wait for room on the disk."""
         return self._database.waiting
 
-    def mend(self, error: UserError) -> None:
+    def recover(self, error: UserError) -> None:
         """Put back or recover the file, which a reader could not read."""
-        self._database.mend(error)
+        self._database.recover(error)
 
     # --- attempts and the route -------------------------------------------------------------------------
 
