@@ -17,6 +17,8 @@ GROUPS: tuple[Group, ...] = (
     "project",
     "device",
 )
+SEEN = "seen here"
+"""The source of what rests on this look at this machine, and on nothing that was written elsewhere."""
 WORST_FIRST: tuple[Status, ...] = ("fail", "warn", "info", "ok")
 
 

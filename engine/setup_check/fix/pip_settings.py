@@ -14,8 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.setup_check.finding import Finding
-from engine.setup_check.rules.metadata import SEEN
+from engine.setup_check.finding import SEEN, Finding
 
 SECONDS = 30
 # How packages are reached, and what changes neither which nor where.

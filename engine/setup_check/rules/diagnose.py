@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from engine.setup_check.finding import Finding, Repair
+from engine.setup_check.finding import SEEN, Finding, Repair
 from engine.setup_check.probe.facts import Facts, Import
+from engine.setup_check.probe.import_failure import Shadow, distribution_for, telling_line
 from engine.setup_check.probe.stack import PACKAGES, WELL, title
-from engine.setup_check.probe.trace import Shadow, distribution_for, telling_line
 from engine.setup_check.rules import metadata
 from engine.setup_check.rules.failures import Diagnosis, diagnose_imports, folded, replaces
 from engine.setup_check.rules.knowledge import Entry, Knowledge, World, applies, described
-from engine.setup_check.rules.metadata import SEEN, Suspect, Unmet
+from engine.setup_check.rules.metadata import Suspect, Unmet
 from engine.setup_check.rules.shadows import shadowed
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies

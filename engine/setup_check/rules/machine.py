@@ -12,9 +12,8 @@ from pathlib import Path
 from engine.config import RunConfig
 from engine.files.free_space import free_space, nearest_existing
 from engine.files.json_file import read_json
-from engine.setup_check.finding import Finding
+from engine.setup_check.finding import SEEN, Finding
 from engine.setup_check.probe.facts import Facts
-from engine.setup_check.rules.metadata import SEEN
 from engine.setup_check.rules.model_files import weight_bytes
 from engine.words.sizes import GIB, MIB, in_memory, on_disk
 

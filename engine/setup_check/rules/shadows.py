@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from engine.setup_check.finding import Finding, Repair, Status
-from engine.setup_check.probe import trace
+from engine.setup_check.finding import SEEN, Finding, Repair, Status
+from engine.setup_check.probe import import_failure
 from engine.setup_check.probe.facts import Facts, Import
-from engine.setup_check.probe.trace import Shadow
-from engine.setup_check.rules.metadata import SEEN, closure
+from engine.setup_check.probe.import_failure import Shadow
+from engine.setup_check.rules.metadata import closure
 
 
 def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail") -> Finding:
@@ -18,8 +18,9 @@ def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail")
     own = shadow.folder == facts.folder.get("path")
     others = [] if own else sorted(_modules_from(shadow.folder, facts) - {shadow.module})
     brought = (
-        trace.distribution_for(shadow.module) in {other.key for other in facts.distributions if other.foreign}
-        and trace.distribution_for(shadow.module) not in facts.installed()
+        import_failure.distribution_for(shadow.module)
+        in {other.key for other in facts.distributions if other.foreign}
+        and import_failure.distribution_for(shadow.module) not in facts.installed()
     )
     return Finding(
         id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
@@ -45,7 +46,7 @@ def _modules_from(folder: str, facts: Facts) -> set[str]:
         module
         for one in facts.imports.values()
         for module, file in one.outside.items()
-        if Shadow(module, file).folder == folder and trace.distribution_for(module) in matter
+        if Shadow(module, file).folder == folder and import_failure.distribution_for(module) in matter
     }
 
 
