@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from engine.setup_check.probe.stack import COCKPIT, STACK
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -85,7 +87,7 @@ def test_it_starts_with_modules_on_pythonpath_that_break_it(
         assert found["pythonpath-set"]["found"] == breaking and "cockpit-packages" not in found
 
 
-def test_started_by_python_itself_it_starts_again(tmp_path: Path) -> None:
+def test_started_by_python_itself_it_starts_again(bare: Path, tmp_path: Path) -> None:
     """A PYTHONHOME with the plain half of a library: Python starts, and ends at the first compiled module."""
     library = Path(os.__file__).parent
     half = tmp_path / "half" / "lib" / library.name
@@ -94,5 +96,18 @@ def test_started_by_python_itself_it_starts_again(tmp_path: Path) -> None:
     for file in library.iterdir():
         if file.name != "lib-dynload" and file.name != "site-packages":
             (half / file.name).symlink_to(file)
-    found = checked([sys.executable, "-m", "cockpit.cli"], tmp_path, PYTHONHOME=str(tmp_path / "half"))
-    assert any(one["status"] == "fail" and "PYTHONHOME" in one["title"] for one in found.values()), found
+    site = next(bare.parent.parent.glob("lib/python*/site-packages"))
+    (site / "numpy.py").write_text(
+        "import _struct\ndef ones(count): return 1\ndef dot(one, other): return 2\n"
+    )
+    found = checked([sys.executable, "-m", "cockpit.cli"], tmp_path, bare, PYTHONHOME=str(tmp_path / "half"))
+    (site / "numpy.py").unlink()
+    (told,) = [one for one in found.values() if one["status"] == "fail" and "PYTHONHOME" in one["title"]]
+    assert told["id"] == "environment-pythonhome" and "unset PYTHONHOME" in told["why"]
+
+
+def test_all_that_its_own_python_needs_works(tmp_path: Path) -> None:
+    """For real: torch, the training of a small model, and what the cockpit itself rests on."""
+    found = checked([sys.executable, "-m", "cockpit.cli"], tmp_path)
+    assert [one for one in found.values() if one["status"] == "fail"] == []
+    assert [one.id for one in (*STACK, *COCKPIT) if found[f"import-{one.id}"]["status"] != "ok"] == []
