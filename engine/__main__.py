@@ -17,7 +17,7 @@ from engine.programs import leave_out_working_directory
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
-from engine.runs.patient_log import OneLine, be_patient
+from engine.runs.retrying_stream import OneLine, outlast_full_disk
 from engine.standard_streams import open_missing, printable_streams
 from engine.training.device.environment import prepare_environment
 from engine.words.printable import message, printable
@@ -90,7 +90,7 @@ def main() -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if options.verb == "run":
-        be_patient()
+        outlast_full_disk()
     with printable_streams():
         return _carried_out(options)
 

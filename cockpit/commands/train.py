@@ -10,7 +10,7 @@ from cockpit.commands.common.arguments import add_auto_resume, add_headless, add
 from cockpit.commands.common.show_run import show_run
 from cockpit.launch.start import free_name, parse_origin, start_run
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.store.opening import status_of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
+from engine.runs.store.rows import LIVE_STATES
 
-LIVE = frozenset({"preparing", "starting", "loading", "training", "evaluating", "holding", "stopping"})
+LIVE = frozenset(LIVE_STATES)
 """States in which an engine lives."""
 NEEDS_A_HAND = frozenset({"crashed", "failed"})
 

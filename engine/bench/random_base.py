@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from engine.config import BUNDLED_BASE
 from engine.errors import UserError
-from engine.model.checkpoint_files import expected_shapes
 from engine.model.llava_mistral import read_config
+from engine.model.weight_files import expected_shapes
 
 SHARDS = 3
 VOCABULARY = 4096

@@ -6,19 +6,18 @@ and the parts of files that are not whole yet. Whatever lies in DIR itself under
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import UserError
+from engine.files.file_lock import lock_within, try_lock
 from engine.files.json_file import read_json
 from engine.files.plain_file import open_descriptor
 
@@ -189,16 +188,10 @@ def take_lock(directory: Path) -> int | None:
         raise UserError(
             f"{directory}: cannot be written: {error.strerror}; choose another place with --to"
         ) from None
-    deadline = time.monotonic() + LOOK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(lock)
-                return None
-            time.sleep(0.02)
+    if not lock_within(lock, LOOK_SECONDS):
+        os.close(lock)
+        return None
+    return lock
 
 
 def _held(directory: Path) -> bool:
@@ -207,12 +200,9 @@ def _held(directory: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(lock, shared=True)
     finally:
         os.close(lock)
-    return False
 
 
 def _from_json(raw: dict[str, Any], directory: Path) -> Download:

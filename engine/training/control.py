@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.lock import TakenOver
+from engine.runs.pinned_paths import RunRemoved
 from engine.runs.store.opening import RunWriter
 from engine.runs.store.rows import Command
 from engine.training.at_once import AtOnce
@@ -155,7 +155,7 @@ class Control:
                 self._carry_out(ending)
             while self._waiting and self._waiting[0].verb != "hold":
                 self._carry_out(self._waiting.popleft())
-        except (Interrupt, Gone, TakenOver) as ended:
+        except (Interrupt, RunRemoved, TakenOver) as ended:
             return ended
         return None
 

@@ -7,9 +7,8 @@ from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.config import RunConfig, freeze, load_config
-from engine.model.activations import checkpoint_activations
 from engine.model.loading import Base, load_base
-from engine.model.lora import add_adapter, load_adapter
+from engine.model.lora import add_adapter, checkpoint_activations, load_adapter
 from engine.runs.layout import RunPaths
 from engine.seeds import seed_for
 from engine.training.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ import torch
 
 from engine.config import RunConfig
 from engine.errors import UserError
-from engine.model import checkpoint_files
+from engine.model import weight_files
 from engine.model.lora import trainable
 from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.words.sizes import in_memory
@@ -84,7 +84,7 @@ def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
 
 def _weights(base: Path, precision: str) -> str:
     try:
-        shapes = [shape for shape, _, _ in checkpoint_files.headers(base).values()]
+        shapes = [shape for shape, _, _ in weight_files.headers(base).values()]
     except UserError:
         return "an unknown amount"
     return in_memory(sum(map(math.prod, shapes)) * _BYTES[precision])

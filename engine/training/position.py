@@ -91,7 +91,7 @@ def read_or_mend(writer: RunWriter, query: Callable[[], Answer]) -> Answer:
     try:
         return query()
     except UserError as error:
-        writer.mend(error)
+        writer.recover(error)
         return query()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from engine.config import STAGES, RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
-from engine.runs.held import HeldPaths
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
+from engine.runs.pinned_paths import PinnedPaths
 from engine.runs.store.opening import RunWriter, open_writer
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
@@ -26,7 +26,7 @@ log = logging.getLogger("engine")
 def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int | None) -> dict[str, Any]:
     """`evaluate` without a living engine: takes the lock, scores, stores the samples, returns what to print."""
     with (
-        closing(HeldPaths(paths.root)) as paths,
+        closing(PinnedPaths(paths.root)) as paths,
         EngineLock.acquire(paths, purpose="evaluate"),
         open_writer(paths) as writer,
     ):

@@ -16,11 +16,11 @@ from engine.config import STAGES, RunConfig, left_to_defaults
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import Ended, behind_the_record
-from engine.runs.held import Gone, HeldPaths
+from engine.runs.directory_watch import DirectoryWatch
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, TakenOver
-from engine.runs.store.opening import RunReader, RunWriter, Story, open_reader, open_writer
-from engine.runs.upkeep import Upkeep
+from engine.runs.pinned_paths import PinnedPaths, RunRemoved
+from engine.runs.store.opening import RunReader, RunWriter, TrainingLog, open_reader, open_writer
 from engine.training import audit
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -60,13 +60,13 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals, 
     plan_stages: what the run is going to be held against.
     """
     with (
-        closing(HeldPaths(paths.root)) as paths,
+        closing(PinnedPaths(paths.root)) as paths,
         EngineLock.acquire(paths) as lock,
-        open_writer(paths, story=Story()) as writer,
+        open_writer(paths, training_log=TrainingLog()) as writer,
         open_reader(paths) as reader,
     ):
-        upkeep = Upkeep(paths, lock, partial(writer.event, "alert", level="warn"))
-        control = Control(writer, signals, upkeep.look)
+        watch = DirectoryWatch(paths, lock, partial(writer.event, "alert", level="warn"))
+        control = Control(writer, signals, watch.look)
         try:
             config = frozen_config(paths)
             place = device.choose_device(config.model.device)
@@ -92,7 +92,7 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals, 
         except TakenOver as error:
             log.error("%s: this engine ends", error)
             return 1
-        except Gone as gone:
+        except RunRemoved as gone:
             control.refuse_all(_gone_words(gone))
             writer.state("failed", _gone_words(gone))
             log.error("%s", _gone_words(gone))
@@ -359,7 +359,7 @@ def rest(session: Session, stage: Stage, interrupt: Interrupt) -> bool:
             refusal = f"not {state}, training goes on: {where}"
             session.writer.finish_command(interrupt.command.id, refusal, ok=False)
             return False
-    except Gone as gone:
+    except RunRemoved as gone:
         if interrupt.command:
             refusal = f"not {state}: {_gone_words(gone)}"
             session.writer.finish_command(interrupt.command.id, refusal, ok=False)
@@ -383,5 +383,5 @@ def out_of_memory(session: Session, stage: Stage, error: Exception) -> OutOfMemo
     )
 
 
-def _gone_words(gone: Gone) -> str:
+def _gone_words(gone: RunRemoved) -> str:
     return f"{gone.filename} was removed: nothing can be kept any more, the engine ends"

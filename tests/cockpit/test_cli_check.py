@@ -164,7 +164,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeCheck]:
     return made
 
 
-def test_text_shows_what_mends_and_obeys_nothing(
+def test_text_shows_what_fixes_and_obeys_nothing(
     fake: type[FakeCheck], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call() == 1
@@ -178,10 +178,10 @@ def test_nothing_is_changed_without_a_yes(fake: type[FakeCheck], capsys: pytest.
     printed = capsys.readouterr()
     assert "peft 0.17.1 → 0.21.2" in printed.out and "a dry run" in printed.out
     assert "without a yes" in printed.err
-    assert not list(snapshot.mends_folder("/env").glob("*"))
+    assert not list(snapshot.snapshots_folder("/env").glob("*"))
 
 
-def test_mend_checks_again_and_says_how_to_undo(
+def test_fix_checks_again_and_says_how_to_undo(
     fake: type[FakeCheck], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("--fix", "--yes") == 0
@@ -191,7 +191,7 @@ def test_mend_checks_again_and_says_how_to_undo(
 
 def test_getting_worse_is_told(fake: type[FakeCheck], capsys: pytest.CaptureFixture[str]) -> None:
     fake.worse = True
-    assert call("--mend", "--yes") == 1
+    assert call("--fix", "--yes") == 1
     assert "worse than before: two" in capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_writer
 from engine.setup_check.finding import Finding
-from engine.setup_check.fix import mend
+from engine.setup_check.fix import apply as mend
 from engine.setup_check.fix.plan import Change, Plan
 
 FAILED = "2026-11-23 02:14:07 ERROR   the engine failed\nRuntimeError: out of memory\n"
@@ -123,12 +123,12 @@ class GivenCheck:
 def broken_setup(patch: pytest.MonkeyPatch, directory: Path) -> Callable[[object, object], Any]:
     """Checks of a setup that no mend mends; mends and undos are told of and not done."""
 
-    def carry_out(_plan: Plan, _facts: object, say: Callable[[str], None]) -> Any:
+    def apply_plan(_plan: Plan, _facts: object, say: Callable[[str], None]) -> Any:
         say("Collecting peft")
         return True, SimpleNamespace(prefix="/env", kept=[])
 
     patch.chdir(directory)
-    patch.setattr(mend, "carry_out", carry_out)
+    patch.setattr(mend, "apply_plan", apply_plan)
     patch.setattr(mend, "undo_last", lambda _prefix: (SimpleNamespace(), 7))
     patch.setattr(setup_checker, "_undoable", lambda _facts: ("peft",))
     asked: list[object] = []

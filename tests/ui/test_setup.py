@@ -29,7 +29,7 @@ from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.views.setup_state import SetupState
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Repair, worst_first
-from engine.setup_check.fix import mend
+from engine.setup_check.fix import apply as mend
 from engine.setup_check.fix.plan import Change, Plan
 from engine.setup_check.probe.device_trial import Part
 from engine.setup_check.probe.facts import Facts
@@ -223,12 +223,12 @@ def carried(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """Mends are noted instead of carried out."""
     plans: list[Plan] = []
 
-    def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> Any:
+    def apply_plan(plan: Plan, facts: Facts, say: Callable[[str], None]) -> Any:
         plans.append(plan)
         say("Collecting \x1b[2Jtransformers")
         return True, SimpleNamespace(prefix="/env", kept=[])
 
-    monkeypatch.setattr(mend, "carry_out", carry_out)
+    monkeypatch.setattr(mend, "apply_plan", apply_plan)
     return plans
 
 

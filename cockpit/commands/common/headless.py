@@ -18,13 +18,13 @@ from cockpit.commands.control import WHO
 from engine.errors import UserError
 from engine.runs.aftermath import Aftermath, aftermath
 from engine.runs.checkpoints import newest_checkpoint
-from engine.runs.held import HeldPaths
+from engine.runs.directory_watch import LOOK_SECONDS
 from engine.runs.layout import RunPaths
+from engine.runs.pinned_paths import PinnedPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import NO_NOTICE, Status
 from engine.runs.store.opening import NoEngine, RunReader, open_reader
 from engine.runs.store.rows import Event
-from engine.runs.upkeep import LOOK_SECONDS
 from engine.words.printable import one_line
 
 POLL_SECONDS = 0.2
@@ -66,7 +66,7 @@ def follow(paths: RunPaths, counter: Interrupts, engine_began: bool = False, res
     attempt has told is told, else what comes from now on. An engine that crashed is started again, at most
     `restarts` times, and only if there is a new checkpoint since it began. Raises UserError if the input was wrong.
     """
-    with closing(HeldPaths(paths.root)) as held:
+    with closing(PinnedPaths(paths.root)) as held:
         return _follow_all(held, counter, engine_began, restarts)
 
 

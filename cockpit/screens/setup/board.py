@@ -211,7 +211,7 @@ def plan_frame(view: SetupView, width: int, glyphs: Glyphs) -> Frame:
     plan = view.plan
     if plan is None:
         return []
-    titles = [one.title for one in view.state.findings if one.id in plan.mends]
+    titles = [one.title for one in view.state.findings if one.id in plan.fixes]
     frame: Frame = []
     for title in titles[:4]:
         frame.append([(cut(clean(title), width, glyphs.ellipsis), "text")])

@@ -132,14 +132,14 @@ class Checker(threading.Thread):
         )
 
     def _mend(self, plan: Plan) -> None:
-        from engine.setup_check.fix.mend import carry_out
+        from engine.setup_check.fix.apply import apply_plan
 
         if self._facts is None:
             return
         before = {one.id for one in self._state.fails}
         alone_before = self._facts.broken_alone()
         self._set(doing="fixing", output=(), news="", worse=())
-        well, _ = carry_out(plan, self._facts, self._say)
+        well, _ = apply_plan(plan, self._facts, self._say)
         self._check(self._config, None, both=True)
         worse = tuple(one.title for one in self._state.fails if one.id not in before)
         alone = self._facts.broken_alone() - alone_before if not worse else set()
@@ -147,7 +147,7 @@ class Checker(threading.Thread):
         self._set(news=_outcome(well, len(self._state.fails), bool(worse)), worse=worse)
 
     def _undo(self) -> None:
-        from engine.setup_check.fix.mend import undo_last
+        from engine.setup_check.fix.apply import undo_last
 
         if self._facts is None:
             return
@@ -173,7 +173,7 @@ def _outcome(well: bool, fails: int, worse: bool) -> str:
 
 def _given(check: Check) -> dict[str, Plan]:
     """Plans of the findings that come with their commands."""
-    from engine.setup_check.fix.plan import as_given
+    from engine.setup_check.fix.fixes import as_given
 
     return {one.id: as_given(one) for one in check.findings if one.fix and one.id not in check.plans}
 

@@ -9,10 +9,10 @@ from contextlib import closing, contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
-from engine.runs.status import Status, read_status, status_without_database
+from engine.runs.pinned_paths import RunRemoved
+from engine.runs.status import Status, status_without_database
 from engine.runs.store.rows import (
     VERBS,
     Bucket,
@@ -29,6 +29,7 @@ from engine.runs.store.rows import (
 )
 from engine.runs.store.schema import Damaged, NotReady, connect_reader, database_errors
 from engine.runs.store.series import read_columns
+from engine.runs.store.status_query import read_status
 
 _SCALARS = """
 SELECT stage.name AS stage, step, tag.name AS tag, value, wall_time, attempt
@@ -380,7 +381,7 @@ def _refuse_if_gone(paths: RunPaths) -> None:
         if paths.root.exists():
             return
         where = str(paths.root)
-    except Gone as gone:
+    except RunRemoved as gone:
         where = str(gone.filename)
     raise UserError(f"{where} is gone: the run's directory was moved or removed")
 

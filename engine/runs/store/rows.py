@@ -6,9 +6,10 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from engine.files.json_file import without_nan
+
 LIVE_STATES = ("preparing", "starting", "loading", "training", "evaluating", "holding", "stopping")
 END_STATES = ("parked", "stopped", "finished", "failed")  # an engine's last word; `crashed` is never written
-STATES = (*LIVE_STATES, *END_STATES, "crashed")
 
 VERBS = ("hold", "continue", "park", "stop", "save", "sample", "evaluate")
 
@@ -104,17 +105,7 @@ def text_from_db(stored: Any) -> Any:
 
 def json_to_db(value: Any) -> str:
     """ASCII JSON, so that no text in it can fail to be stored. Non-finite numbers become null."""
-    return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+    return json.dumps(without_nan(value))
 
 
 def json_from_db(stored: Any) -> Any:

@@ -1,4 +1,4 @@
-"""pip, as far as mending needs it: which one reaches the interpreter, what it would do, what command does it."""
+"""pip, as far as fixing needs it: which one reaches the interpreter, what it would do, what command does it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The knowledge file: known mismatches, each with its conditions, its cause, its mend and what it rests on."""
+"""The knowledge file: known mismatches, each with its conditions, its cause, its fix and what it rests on."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class When(_Strict):
     reports: dict[str, bool] = {}
 
 
-class Mend(_Strict):
-    """One way to mend: requirements to install, names to uninstall, or words where no installer helps."""
+class Fix(_Strict):
+    """One way to fix: requirements to install, names to uninstall, or words where no installer helps."""
 
     install: list[RequirementText] = []
     uninstall: list[str] = []
@@ -141,7 +141,7 @@ class Entry(_Strict):
     symptom: Words
     cause: Words
     works: Words
-    mend: list[Mend] = Field(min_length=1)
+    fix: list[Fix] = Field(min_length=1)
     basis: Basis
     tried: Tried | None = None
     source: list[Words] = Field(min_length=1)
@@ -286,7 +286,7 @@ def applies(entry: Entry, world: World) -> bool:
 
 def described(entry: Entry, world: World) -> Finding:
     """The entry as a finding, with the versions that were found in its words."""
-    ways = [one for one in entry.mend if one.python is None or in_range(world.python, one.python)]
+    ways = [one for one in entry.fix if one.python is None or in_range(world.python, one.python)]
     advice = "; ".join(one.advice for one in ways if one.advice)
     words = {name.replace("-", "_"): version for name, version in world.versions.items()}
     words |= {"python": world.python, "macos": world.macos}

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from engine.errors import UserError
-from engine.model import checkpoint_files
+from engine.model import weight_files
 from engine.model.convert import convert
 from engine.model.image_processor import ImageProcessor
 from engine.model.inspect import inspect_model
@@ -58,7 +58,7 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
 
     original = read_config(FIXTURE)
     expected = np.load(FIXTURE / "expected.npz")
-    tensors = dict(checkpoint_files.renamed_tensors(original, torch.float32))
+    tensors = dict(weight_files.renamed_tensors(original, torch.float32))
     model = _from_pretrained(None, config=original.llava, state_dict=tensors, dtype=torch.float32)
     patches, image = original.llava.image_seq_length, original.llava.image_token_id
     ids, labels = [], []

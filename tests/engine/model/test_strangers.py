@@ -14,10 +14,10 @@ import torch
 
 from engine.config import BUNDLED_BASE as BUNDLED
 from engine.errors import UserError
-from engine.model.checkpoint_files import headers
 from engine.model.inspect import inspect_model
 from engine.model.loading import load_base
 from engine.model.tokenizer import load_tokenizer
+from engine.model.weight_files import headers
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "llava_mistral_tiny"
 

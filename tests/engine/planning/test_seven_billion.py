@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, load_config
-from engine.model.checkpoint_files import expected_shapes
 from engine.model.inspect import inspect_model
 from engine.model.llava_mistral import read_config
+from engine.model.weight_files import expected_shapes
 from engine.planning.plan import make_plan
 from engine.planning.printing import describe
 from engine.planning.skeleton import KNOWN

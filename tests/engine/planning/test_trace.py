@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from engine.config import BUNDLED_BASE, LoraSection, demo_config_path, load_config
-from engine.model.activations import checkpoint_activations
 from engine.model.loading import load_base
-from engine.model.lora import add_adapter
+from engine.model.lora import add_adapter, checkpoint_activations
 from engine.planning.kernels import kernels_of
 from engine.planning.miniature import miniatures, with_layers
 from engine.planning.plan import flops_of

@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from engine.runs import status as status_module
 from engine.runs.layout import RunPaths
-from engine.runs.lock import EngineLock
+from engine.runs.lock import EngineLock, Holder
 from engine.runs.store.opening import RunReader, RunWriter, status_of
 
 KEYS = [
@@ -197,6 +196,6 @@ def test_lock_taken_between_two_looks_is_no_crash(
     writer: RunWriter, reader: RunReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.state("starting")
-    looks = iter([None, status_module.Holder(4711)])
+    looks = iter([None, Holder(4711)])
     monkeypatch.setattr("engine.runs.store.reader.lock_holder", lambda _: next(looks))
     assert reader.status().state == "starting"

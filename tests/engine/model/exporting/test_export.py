@@ -23,6 +23,7 @@ from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
 from engine.data.mimic.build import PROMPT_A
 from engine.errors import UserError
+from engine.model.companion_files import copy_files
 from engine.model.convert import convert
 from engine.model.exporting import export as exporting
 from engine.model.exporting.card import Checked, model_card
@@ -30,7 +31,6 @@ from engine.model.exporting.card_facts import read_facts
 from engine.model.exporting.export import export
 from engine.model.loading import load_base
 from engine.model.lora import add_adapter
-from engine.model.rest import copy_files
 from engine.model.trained import choose_checkpoint, load_trained
 from engine.runs.checkpoints import CheckpointMeta, digest
 from engine.runs.layout import RunPaths, create_run

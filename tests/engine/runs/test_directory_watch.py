@@ -5,17 +5,17 @@ import sys
 
 import pytest
 
-from engine.runs.held import Gone, HeldPaths
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, TakenOver
+from engine.runs.pinned_paths import PinnedPaths, RunRemoved
 
 ENGINE = """
-from engine.runs import upkeep
+from engine.runs import directory_watch
 from engine.runs.lock import EngineLock
-upkeep.LOOK_SECONDS = 0.0
+directory_watch.LOOK_SECONDS = 0.0
 told = []
 with EngineLock.take(paths) as lock:
-    keeping = upkeep.Upkeep(paths, lock, told.append)
+    keeping = directory_watch.DirectoryWatch(paths, lock, told.append)
     for line in sys.stdin:
         keeping.look()
         print("said", line.strip(), told, file=sys.stderr, flush=True)
@@ -78,7 +78,7 @@ def test_a_lock_taken_by_another_under_the_same_name_is_not_fought_for(
 
 
 def test_a_held_directory_is_found_wherever_it_is_moved(paths: RunPaths) -> None:
-    held = HeldPaths(paths.root)
+    held = PinnedPaths(paths.root)
     assert held == paths and held.db == paths.db
     moved = paths.root.with_name("moved (deleted)")
     paths.root.rename(moved)
@@ -87,9 +87,9 @@ def test_a_held_directory_is_found_wherever_it_is_moved(paths: RunPaths) -> None
     assert held.root == paths.root
     paths.checkpoints.rmdir()
     paths.root.rmdir()
-    with pytest.raises(Gone, match="was removed"):
+    with pytest.raises(RunRemoved, match="was removed"):
         _ = held.root
     paths.root.mkdir()
-    with pytest.raises(Gone):
+    with pytest.raises(RunRemoved):
         _ = held.lock
     held.close()

@@ -1,4 +1,4 @@
-"""Mending for real: pip installs small wheels offline, and undoing restores every byte."""
+"""Fixing for real: pip installs small wheels offline, and undoing restores every byte."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.setup_check.fix import snapshot
-from engine.setup_check.fix.mend import carry_out, undo_last
+from engine.setup_check.fix.apply import apply_plan, undo_last
 from engine.setup_check.fix.plan import Change, Plan
 
 
@@ -34,7 +34,7 @@ def folders(root: Path) -> set[str]:
 
 @pytest.fixture
 def broken(environment: Any, make_wheel: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """transformers lacks what peft imports; wheels that mend it lie ready, and no network is needed."""
+    """transformers lacks what peft imports; wheels that fix it lie ready, and no network is needed."""
     environment.install("tokenizers", "0.19.1")
     environment.install("transformers", "4.41.0")
     init = environment.site / "transformers" / "__init__.py"
@@ -60,7 +60,7 @@ def test_from_finding_to_green_and_back(broken: Any) -> None:
     assert check.plan is not None and check.plan.proof == "pip's dry run against the index"
     before, folders_before = tree(broken.root), folders(broken.root)
     said: list[str] = []
-    well, kept = carry_out(check.plan, check.facts, said.append)
+    well, kept = apply_plan(check.plan, check.facts, said.append)
     assert well and any("Successfully installed" in line for line in said)
     again = broken.check()
     list(again.run())
@@ -72,7 +72,7 @@ def test_from_finding_to_green_and_back(broken: Any) -> None:
     assert folders(broken.root) == folders_before
 
 
-def test_the_printed_command_mends_by_itself(broken: Any) -> None:
+def test_the_printed_command_fixes_by_itself(broken: Any) -> None:
     check = broken.check()
     list(check.run())
     (fail,) = [one for one in check.findings if one.status == "fail"]
@@ -93,7 +93,7 @@ def test_a_file_in_the_way_is_moved_aside_and_back(environment: Any, place: str,
     list(check.run())
     assert check.plan is not None
     assert check.plan.commands == (("mv", "-n", "--", str(path), f"{path}.aside"),)
-    well, kept = carry_out(check.plan, check.facts, lambda _: None)
+    well, kept = apply_plan(check.plan, check.facts, lambda _: None)
     again = environment.check()
     list(again.run())
     assert well and again.ok and not path.exists()
@@ -108,7 +108,7 @@ def test_what_was_moved_aside_replaces_nothing_when_it_returns(environment: Any)
     check = environment.check()
     list(check.run())
     assert check.plan is not None
-    _, kept = carry_out(check.plan, check.facts, lambda _: None)
+    _, kept = apply_plan(check.plan, check.facts, lambda _: None)
     path.write_text("another\n")
     with pytest.raises(UserError, match="there is one again"):
         snapshot.undo(kept)
@@ -119,7 +119,7 @@ def plan(*commands: tuple[str, ...], changes: tuple[Change, ...]) -> Plan:
     return Plan(commands, changes, (), frozenset(), "nothing")
 
 
-def test_a_mend_cut_off_in_the_middle_can_be_undone(environment: Any) -> None:
+def test_a_fix_cut_off_in_the_middle_can_be_undone(environment: Any) -> None:
     facts = environment.facts()
     before = tree(environment.root)
     kept = snapshot.take(facts, ["tokenizers"], [], [])
@@ -135,7 +135,7 @@ def test_a_mend_cut_off_in_the_middle_can_be_undone(environment: Any) -> None:
 def test_a_failing_command_stops_the_plan_and_is_told(environment: Any) -> None:
     facts = environment.facts()
     mark = environment.work / "mark"
-    well, kept = carry_out(
+    well, kept = apply_plan(
         plan(("false",), ("touch", str(mark)), changes=(Change("numpy", "2.4.6", "3"),)),
         facts,
         lambda _: None,
@@ -148,7 +148,7 @@ def test_undo_refuses_after_other_hands(broken: Any) -> None:
     check = broken.check()
     list(check.run())
     assert check.plan is not None
-    _, kept = carry_out(check.plan, check.facts, lambda _: None)
+    _, kept = apply_plan(check.plan, check.facts, lambda _: None)
     broken.install("tokenizers", "0.23.3")
     before = tree(broken.root)
     with pytest.raises(UserError, match="changed again"):
@@ -176,7 +176,7 @@ def test_what_is_kept_is_private_and_links_return_as_links(environment: Any) -> 
     assert os.readlink(environment.site / "numpy" / "link.py") == "__init__.py"
 
 
-def test_no_room_no_mend(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_no_fix(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(snapshot.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="make room"):
@@ -200,7 +200,7 @@ def test_nothing_to_undo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_output_comes_line_by_line_and_is_kept(environment: Any) -> None:
     said: list[str] = []
     command = ("sh", "-c", "echo one; printf 'tw\\303\\266'")
-    _, kept = carry_out(
+    _, kept = apply_plan(
         plan(command, changes=(Change("numpy", "2.4.6", "3"),)), environment.facts(), said.append
     )
     assert said == ["one", "twö"]
@@ -208,12 +208,12 @@ def test_output_comes_line_by_line_and_is_kept(environment: Any) -> None:
     assert log.read_text(encoding="utf-8") == "one\ntwö" and stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_a_mend_comes_to_its_end_though_nobody_listens_any_more(environment: Any) -> None:
+def test_a_fix_comes_to_its_end_though_nobody_listens_any_more(environment: Any) -> None:
     """The app may be cut off in the middle; half an installation is the one thing that must not stay."""
     mark, gate = environment.work / "mark", environment.work / "gate"
     os.mkfifo(gate)
     code = (
-        "import sys, os\nfrom pathlib import Path\nfrom engine.setup_check.fix.mend import _run\n"
+        "import sys, os\nfrom pathlib import Path\nfrom engine.setup_check.fix.apply import _run\n"
         "_run(('sh', '-c', 'echo begun; read x < \"$0\"; echo more; touch \"$1\"', sys.argv[1], sys.argv[2]),\n"
         "     lambda line: os._exit(9), Path('log'))"
     )
@@ -229,7 +229,7 @@ def test_a_mend_comes_to_its_end_though_nobody_listens_any_more(environment: Any
 
 
 def test_what_nobody_foresaw_is_taken_back_too(environment: Any, make_wheel: Callable[..., Path]) -> None:
-    """A mend without a dry run brings what its packages rest on; undoing takes that along."""
+    """A fix without a dry run brings what its packages rest on; undoing takes that along."""
     before, folders_before = tree(environment.root), folders(environment.root)
     facts = environment.facts()
     kept = snapshot.take(facts, ["numpy"], [], [])
@@ -241,11 +241,11 @@ def test_what_nobody_foresaw_is_taken_back_too(environment: Any, make_wheel: Cal
     assert tree(environment.root) == before and folders(environment.root) == folders_before
 
 
-def test_undoing_a_mend_that_changed_nothing_writes_nothing(
+def test_undoing_a_fix_that_changed_nothing_writes_nothing(
     environment: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk may be one that nobody can write."""
-    _, kept = carry_out(
+    _, kept = apply_plan(
         plan(("false",), changes=(Change("numpy", "2.4.6", "3"),)), environment.facts(), lambda _: None
     )
 

@@ -31,7 +31,7 @@ class Write:
     """Only the last of these is worth storing."""
 
 
-class Waiting:
+class PendingWrites:
     """The writes that wait. Past the bound the oldest that is not vital is given up, and counted."""
 
     def __init__(self) -> None:

@@ -1,14 +1,34 @@
-"""A run.db that was removed or replaced under its writer, and put back from the connection that is still open."""
+"""The database as files: kept aside under another name, told from others, put back from a connection still open."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from engine.runs.store.aside import companions, keep_aside
-from engine.runs.store.schema import make_file
+from engine.runs.store.schema import COMPANIONS, make_file
 
 #: Device and inode of the database, its log and its index; None for one that is not there.
 Identity = tuple[tuple[int, int] | None, ...]
+
+
+def companions(path: Path) -> list[Path]:
+    """Where SQLite keeps the log, the index and the journal of the database at `path`."""
+    return [path.with_name(path.name + suffix) for suffix in COMPANIONS]
+
+
+def keep_aside(path: Path, word: str) -> Path:
+    """Rename the database to the first free `NAME.WORD-1`, `-2` …, the files beside it along with it; returns where.
+
+    The database last: until then it is found under its name. Raises OSError.
+    """
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.{word}-{number}")):
+        number += 1
+    for file, going in zip(companions(path), companions(aside), strict=True):
+        if os.path.lexists(file):
+            file.rename(going)
+    path.rename(aside)
+    return aside
 
 
 def identity(path: Path) -> Identity:

@@ -12,14 +12,14 @@ _DARWIN_GETPATH = 50  # F_GETPATH of fcntl.h, which the Python module does not n
 _LONGEST_PATH = 1024
 
 
-class Gone(FileNotFoundError):
+class RunRemoved(FileNotFoundError):
     """The run's directory was removed: nothing can be kept in it any more."""
 
 
-class HeldPaths(RunPaths):
+class PinnedPaths(RunPaths):
     """The files of a run in the very directory that was there at first, wherever it is moved.
 
-    Every path raises Gone once the directory is removed, even if another one bears its name by then.
+    Every path raises RunRemoved once the directory is removed, even if another one bears its name by then.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,7 +36,7 @@ class HeldPaths(RunPaths):
         if found is not None and self._is_at(found):
             self._root = found
         elif os.fstat(self._descriptor).st_nlink == 0 or os.path.lexists(self._root):
-            raise Gone(errno.ENOENT, "the run's directory was removed", str(self._root))
+            raise RunRemoved(errno.ENOENT, "the run's directory was removed", str(self._root))
         return self._root  # out of reach, as on a disk that was unmounted: it may come back
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 MARK = "\x1e"
 
 
-def marked(text: str) -> str:
+def framed(text: str) -> str:
     """One line, without its end, that `answer` finds."""
     return MARK + text
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from engine.errors import UserError
-from engine.files.plain_file import odd_entry
+from engine.files.plain_file import special_entry
 
 
-def refuse_odd_files(directory: Path) -> None:
+def refuse_special_files(directory: Path) -> None:
     """transformers opens by name whatever it knows of, and at a pipe it waits for ever. Raises `UserError`."""
     try:
-        odd = odd_entry(directory)
+        odd = special_entry(directory)
     except OSError as error:
         raise UserError(f"{directory}: cannot be read: {error.strerror}") from None
     if odd:

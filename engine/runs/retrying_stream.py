@@ -13,7 +13,7 @@ from engine.words.printable import one_line, printable
 BOUND = 1_000_000
 
 
-class PatientStream(io.TextIOBase):
+class RetryingStream(io.TextIOBase):
     """Text for a descriptor. What finds no room waits, in order, until it does; nothing is raised."""
 
     encoding = "utf-8"
@@ -78,10 +78,10 @@ class OneLine(logging.Formatter):
         return "\n".join(f"  {line}" for line in super().formatException(ei).split("\n"))
 
 
-def be_patient() -> None:
+def outlast_full_disk() -> None:
     """Let this process's standard output and error wait where the disk is full."""
     sys.stdout.flush()
     sys.stderr.flush()
-    stream = PatientStream(sys.stderr.fileno())
+    stream = RetryingStream(sys.stderr.fileno())
     sys.stderr = stream
-    sys.stdout = PatientStream(sys.stdout.fileno())
+    sys.stdout = RetryingStream(sys.stdout.fileno())

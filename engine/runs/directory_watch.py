@@ -12,7 +12,7 @@ LOOK_SECONDS = 1.0
 _STANDARD_STREAMS = (1, 2)
 
 
-class Upkeep:
+class DirectoryWatch:
     """Looks once a second, when called between two pieces of work; what it had to do is told to `alert`.
 
     run.db is looked after by its writer.
@@ -26,7 +26,7 @@ class Upkeep:
         self._looked_at = time.monotonic()
 
     def look(self) -> None:
-        """Raises Gone where the directory was removed, TakenOver where another engine has the run by now."""
+        """Raises RunRemoved where the directory was removed, TakenOver where another engine has the run by now."""
         if time.monotonic() < self._looked_at + LOOK_SECONDS:
             return
         root = self._paths.root

@@ -5,14 +5,14 @@ import logging
 import pytest
 
 from engine.runs.layout import RunPaths
-from engine.runs.store.opening import Story, open_writer
-from engine.runs.story import STEP_SECONDS
+from engine.runs.store.opening import TrainingLog, open_writer
+from engine.runs.training_log import STEP_SECONDS
 
 
 def test_a_run_tells_its_story(paths: RunPaths, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 100.0
-    with open_writer(paths, story=Story(lambda: now)) as writer:
+    with open_writer(paths, training_log=TrainingLog(lambda: now)) as writer:
         writer.open_attempt()
         writer.begin_attempt("stage_a", 0, {})
         writer.state("training")
@@ -40,7 +40,7 @@ def test_a_failure_is_left_to_who_has_its_traceback(
     paths: RunPaths, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with open_writer(paths, story=Story()) as writer:
+    with open_writer(paths, training_log=TrainingLog()) as writer:
         writer.event("error", "RuntimeError: out", level="error", traceback="...")
         writer.state("failed", "RuntimeError: out")
     assert caplog.records == []

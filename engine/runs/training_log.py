@@ -13,7 +13,7 @@ STEP_SECONDS = 10.0
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
 
-class Story:
+class TrainingLog:
     """Lines for the log of the process; only an engine's own ends in training.log."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

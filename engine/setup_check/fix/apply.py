@@ -20,7 +20,7 @@ from engine.setup_check.probe.facts import Facts
 LOOK_SECONDS = 0.05
 
 
-def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[bool, Snapshot]:
+def apply_plan(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[bool, Snapshot]:
     """Run the plan's commands, every line of their output to `say`; stops at the first that fails.
 
     Returns whether all went well, and the snapshot to undo it with.
@@ -46,7 +46,7 @@ def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> tuple[boo
 
 
 def undo_last(prefix: str) -> tuple[Snapshot, int]:
-    """Take the last mend of an environment back. UserError if there is none."""
+    """Take the last fix of an environment back. UserError if there is none."""
     last = snapshot.newest(prefix)
     if last is None:
         raise UserError(f"{prefix}: no fix of this environment to undo")
@@ -54,7 +54,7 @@ def undo_last(prefix: str) -> tuple[Snapshot, int]:
 
 
 def _environment(plan: Plan, facts: Facts) -> dict[str, str]:
-    """Variables that lead nothing of the mend elsewhere; what pip needs to reach packages stays."""
+    """Variables that lead nothing of the fix elsewhere; what pip needs to reach packages stays."""
     installer = find_installer(facts) if any("pip" in command for command in plan.commands) else None
     settings = installer.heard(os.environ).settings if installer else PipSettings()
     return settings.environment(os.environ)
