@@ -75,6 +75,12 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         default=0.35,
         help="share of stage A (default: 0.35)",
     )
+    parser.add_argument(
+        "--sections",
+        choices=("own", "official"),
+        default="own",
+        help="how reports are read; official: to the letter as MIMIC-CXR's section parser (default: own)",
+    )
     for tree, name in (
         ("jpg", "MIMIC-CXR-JPG"),
         ("reports", "MIMIC-CXR"),
@@ -96,6 +102,7 @@ def _build(options: argparse.Namespace) -> int:
             seed=options.seed,
             stage_a_fraction=options.stage_a_fraction,
             limit=options.limit,
+            sections=options.sections,
             progress=progress,
             jpg_root=options.jpg_root,
             reports_root=options.reports_root,

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.data.curriculum import SPLITS, Sample, write_curriculum
 from engine.data.mimic.build_report import BuildReport, coverage
 from engine.data.mimic.reasoning import reasoning
-from engine.data.mimic.studies import Progress, Study, chance, read_studies
+from engine.data.mimic.studies import Progress, Sections, Study, chance, read_studies
 from engine.data.mimic.tree import find_roots, open_tables
 from engine.data.targets import icd_line, label_line
 from engine.errors import UserError
@@ -25,6 +25,7 @@ def build_curriculum(
     seed: int = 0,
     stage_a_fraction: float = 0.35,
     limit: int | None = None,
+    sections: Sections = "own",
     progress: Progress | None = None,
     jpg_root: Path | None = None,
     reports_root: Path | None = None,
@@ -35,6 +36,7 @@ def build_curriculum(
 
     seed: decides which studies are stage A samples too, and which `limit` studies are taken.
     stage_a_fraction: stage A's share of each split's samples. limit: at most so many studies.
+    sections: how the reports are read, see `docs/sections.md`.
     Raises UserError if a tree or a table is missing or cannot be read.
     """
     if not 0 <= stage_a_fraction <= 1:
@@ -45,9 +47,10 @@ def build_curriculum(
     roots = find_roots(source, jpg=jpg_root, reports=reports_root, hosp=hosp_root, ed=ed_root)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     dropped: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     # Scratch is as private as the curriculum: it may hold rows of the tables.
     with holder(out) as scratch, open_tables(scratch.path / "tables") as tables:
-        studies = read_studies(roots, tables, seed, limit, dropped, say)
+        studies = read_studies(roots, tables, seed, limit, sections, dropped, counts, say)
     samples = _samples(studies, seed, stage_a_fraction)
     if not samples:
         raise UserError(
@@ -57,9 +60,11 @@ def build_curriculum(
         roots=roots,
         seed=seed,
         stage_a_fraction=stage_a_fraction,
+        sections=sections,
         samples=samples,
         coverage=coverage(studies),
         dropped=dict(sorted(dropped.items())),
+        counts=dict(sorted(counts.items())),
     )
     write_curriculum(out / "curriculum.jsonl", samples)
     write_private(out / "build.json", [json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"])

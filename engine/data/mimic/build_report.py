@@ -6,21 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.curriculum import SPLITS, STAGES, Sample
-from engine.data.mimic.studies import Study
+from engine.data.mimic.studies import Sections, Study
 from engine.data.mimic.tree import MimicRoots
 from engine.words.plural import counted
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """coverage: studies by what is known of them. dropped: studies left out, by reason."""
+    """coverage: studies by what is known of them. dropped: studies left out, by reason.
+
+    counts: what was odd about those that were read, by reason; a study may have several.
+    """
 
     roots: MimicRoots
     seed: int
     stage_a_fraction: float
+    sections: Sections
     samples: Sequence[Sample]
     coverage: Mapping[str, int]
     dropped: Mapping[str, int]
+    counts: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the samples themselves; no word of a report is in it."""
@@ -36,6 +41,8 @@ class BuildReport:
             "patient_overlap": patient_overlap(self.samples),
             "coverage": dict(self.coverage),
             "dropped": dict(self.dropped),
+            "sections": self.sections,
+            "counts": dict(self.counts),
         }
 
     def lines(self) -> list[str]:
@@ -55,6 +62,7 @@ class BuildReport:
             for what, number in self.coverage.items()
         ]
         lines += [f"{number:>7,} left out: {why}" for why, number in self.dropped.items()]
+        lines += [f"{number:>7,} {what}" for what, number in self.counts.items()]
         return lines
 
 
@@ -96,6 +104,7 @@ def coverage(studies: Sequence[Study]) -> dict[str, int]:
         "text from the impression": sections["impression"],
         "text from the findings": sections["findings"],
         "text from the last paragraph": sections["last_paragraph"],
+        "text from the comparison": sections["comparison"],
         "no CheXpert label at all (no stage A sample)": sum(not study.labelled for study in studies),
         "no hospital or emergency stay": sum(study.record.encounter is None for study in studies),
         "no discharge code (no stage B sample)": sum(not study.record.diagnoses for study in studies),
