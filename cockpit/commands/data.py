@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from cockpit.commands import data_import
 from cockpit.commands.common.arguments import real_number, seed_number, whole_number
 from cockpit.commands.common.console import print_json
 from engine.progress import Progress
@@ -116,32 +117,10 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _configure_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="JSON, JSON lines or CSV")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
-    parser.add_argument("--map", metavar="YAML", type=Path, help="`fields:` (ours: theirs), `constants:`")
-    parser.add_argument(
-        "--image-root", metavar="DIR", type=Path, help="where the images lie; they are looked for"
-    )
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
-    parser.epilog = "example:\n  cxr-cockpit data import train.json --out mine --image-root films"
-
-
-def _import(options: argparse.Namespace) -> int:
-    from engine.data.importing.importer import import_curriculum
-
-    report = import_curriculum(options.files, options.out, mapping=options.map, image_root=options.image_root)
-    if options.json:
-        print_json(report.to_json())
-    else:
-        print("\n".join(map(printable, report.lines())))
-    return 0
-
-
 _Kind = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
 
 _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
-    "import": ("turn processed files into a curriculum", _configure_import, _import),
+    "import": ("turn processed files into a curriculum", data_import.configure, data_import.run),
 }

@@ -81,16 +81,32 @@ def blank_like(image: Image.Image) -> Image.Image:
     return Image.new(image.mode, image.size)
 
 
+def outside(root: Path, relative: str) -> str | None:
+    """Why a film must not be read: a symbolic link leads out of the root. None if it stays within.
+
+    A curriculum may come from a stranger; where the films are linked on purpose, the root is where they lie.
+    """
+    path = root / relative
+    try:
+        resolved = path.resolve()
+        if resolved.is_relative_to(root.resolve()):
+            return None
+    except (OSError, RuntimeError) as error:
+        return f"path cannot be followed: {error}"
+    ends = Path(relative).parts
+    if resolved.parts[-len(ends) :] == ends:
+        there = f"give {Path(*resolved.parts[: -len(ends)])} as the image root"
+    else:
+        there = f"copy it there, or make a directory that holds {resolved.parent} the image root"
+    return f"leads outside the image root through a symbolic link; {there}"
+
+
 def _inside(root: Path, relative: str) -> Path:
     if problem := image_path_problem(relative):
         raise UserError(f"image path {relative!r} {problem}")
     path = root / relative
-    try:
-        inside = path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"{path}: cannot follow the path: {error}") from error
-    if not inside:
-        raise UserError(f"{path}: leads outside the image root through a symbolic link")
+    if (problem := outside(root, relative)) is not None:
+        raise UserError(f"{path}: {problem}")
     return path
 
 

@@ -221,7 +221,7 @@ def test_longer_conversations_and_odd_values_are_told(tmp_path: Path) -> None:
         conversation(conversations=turns[1:2]),
         conversation(stage="third"),
         conversation(split="fold 3"),
-        conversation(ehr={"x": float("nan"), "text": "Fever."}),
+        conversation(ehr={"x": float("inf"), "text": "Fever."}),
         conversation(icd="nonsense; J90 Effusion"),
     ]
     samples, report = imported(tmp_path, records)
@@ -300,11 +300,15 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         ('["J90"]', [("10:J90", "")], []),
         ({"J90": "Effusion"}, [("10:J90", "Effusion")], []),
         ([{"code": "J90", "title": "Effusion"}], [("10:J90", "Effusion")], []),
-        (["effusion", 5], [], ["effusion", "5"]),
+        (["effusion", 5], [], ["effusion", "5: a number has lost the zeros of its code"]),
+        ([{"icd_code": "E8859", "icd_version": 9.0}], [("9:E8859", "")], []),
+        ([{"icd_code": "J81", "icd_version": "x"}], [], ["J81 of version x"]),
+        ([250.0, "nan", None], [], ["250.0: a number has lost the zeros of its code"]),
     ],
 )
 def test_icd_of(value: Any, codes: list[tuple[str, str]], unknown: list[str]) -> None:
-    assert icd_of(value) == (codes, unknown)
+    found = icd_of(value)
+    assert (found.diagnoses, found.unknown) == (codes, unknown)
 
 
 def test_words_for_labels_stages_and_splits() -> None:
