@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cockpit.screens.setup.download import BaseModel
 from cockpit.views.setup_state import SetupState
 from engine.setup_check.finding import Finding
-from engine.setup_check.fix.plan import Plan
+
+if TYPE_CHECKING:
+    from engine.setup_check.fix.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
