@@ -68,6 +68,7 @@ class Download:
 
     @property
     def live(self) -> bool:
+        """Whether its process was at work when this was written."""
         return self.state in ("asking", "checking", "fetching", "waiting")
 
     @property
@@ -77,10 +78,12 @@ class Download:
 
     @property
     def done(self) -> int:
+        """Bytes that are here."""
         return sum(file.done for file in self.files)
 
     @property
     def under_way(self) -> FileProgress | None:
+        """The file that is being fetched."""
         return next((file for file in self.files if file.state == "under way"), None)
 
 
@@ -90,6 +93,7 @@ def default_directory(repo: str) -> Path:
 
 
 def workplace(directory: Path) -> Path:
+    """Where a download keeps its state, its lock and its parts."""
     return directory / ".fetch"
 
 

@@ -122,6 +122,7 @@ def _base(
 
 
 def model_type_of(directory: Path) -> str | None:
+    """What config.json calls the model, None where it does not. Raises `UserError` where there is no such file."""
     path = directory / "config.json"
     try:
         model_type: str | None = read_object(path).get("model_type")

@@ -90,7 +90,7 @@ def expected_shapes(original: OriginalConfig) -> dict[str, Shape]:
     for name, shape in in_memory_shapes(original.llava, original.directory).items():
         if name.endswith(("embed_tokens.weight", "lm_head.weight")):
             shape = (original.vocabulary, *shape[1:])
-        shapes[_original_name(name)] = shape
+        shapes[original_name(name)] = shape
     return shapes
 
 
@@ -173,13 +173,13 @@ def renamed_tensors(
 
 def legacy_name(parameter: str) -> str | None:
     """The name that every transformers release reads from disk, of a parameter of the in-memory model; else None."""
-    return target_name(_original_name(parameter))
+    return target_name(original_name(parameter))
 
 
 _BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "I64": 8, "I32": 4, "U8": 1}
 
 
-def _original_name(name: str) -> str:
+def original_name(name: str) -> str:
     """The original name of a parameter of transformers' in-memory model."""
     if name.startswith("model.vision_tower."):
         rest = name.removeprefix("model.vision_tower.").removeprefix("vision_model.")

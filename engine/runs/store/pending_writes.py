@@ -53,6 +53,7 @@ class PendingWrites:
         self.lost.clear()
 
     def put(self, write: Write) -> None:
+        """Add a write behind the others; past the bound the oldest that may be lost are dropped and counted."""
         if write.replaces:
             self._latest = write
             return

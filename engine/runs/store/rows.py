@@ -86,6 +86,7 @@ class Outcome(NamedTuple):
 
 
 def value_from_db(value: float | None) -> float:
+    """NULL stands for NaN."""
     return math.nan if value is None else value
 
 

@@ -292,6 +292,7 @@ class RunWriter:
         self._database.soon(Write("command", put, 200 + len(outcome), vital=True))
 
     def close(self) -> None:
+        """Let go of the database. What still waits for room gets a last chance, else it is lost and logged."""
         self._database.close()
 
     def __enter__(self) -> Self:

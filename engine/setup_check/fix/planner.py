@@ -86,7 +86,7 @@ class Planner:
         wanted = finding.repairs[0].install
         pairs = [(one.name, str(one.specifier)) for text in wanted if (one := requirement(text))]
         return Plan(
-            commands=(*self.installer.prepare, self.installer.install(wanted)),
+            commands=(*self.installer.prepare, self.installer.install_command(wanted)),
             changes=tuple(
                 Change(canonical(name), None, span.removeprefix("==") or "newest") for name, span in pairs
             ),
@@ -200,16 +200,16 @@ class Planner:
             commands += self.installer.prepare
         gone = [change.name for change in chosen.changes if change.after is None]
         if gone:
-            commands.append(self.installer.uninstall(gone))
+            commands.append(self.installer.uninstall_command(gone))
         pins = [f"{one.name}=={one.after}" for one in chosen.changes if one.after is not None]
         if pins:
-            commands.append(self.installer.install(pins))
+            commands.append(self.installer.install_command(pins))
         found = self._available(_reinstalls(repairs, chosen))
         if found is None:
             return None
         changes = list(chosen.changes)
         if found:
-            commands.append(self.installer.reinstall(found))
+            commands.append(self.installer.reinstall_command(found))
             changes += [_reinstalled(pin) for pin in found]
         return Plan(
             commands=tuple(commands),

@@ -63,6 +63,7 @@ class Snapshot:
         return [*self.names, *(name for name in files if not name.startswith("-"))]
 
     def save(self) -> None:
+        """Write the manifest, whole or not at all, and onto the platter."""
         target = Path(self.folder) / "manifest.json"
         part = target.with_suffix(".part")
         part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")

@@ -130,6 +130,8 @@ class Tried(_Strict):
 
 
 class Entry(_Strict):
+    """One known mismatch; what each key means stands at the head of knowledge.yaml."""
+
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Words
     status: Literal["fail", "warn", "info"]
@@ -173,16 +175,22 @@ class Symbol(_Strict):
 
 
 class Release(_Strict):
+    """What a release asks for, for a plan without an index."""
+
     python: Range
     requires: list[RequirementText]
 
 
 class TestedSet(_Strict):
+    """Releases that were tested together, and the Pythons that it was on."""
+
     python: Range
     install: list[RequirementText]
 
 
 class Knowledge(_Strict):
+    """The whole file. releases: by package and version."""
+
     version: Literal[1] = Field(alias="schema")
     entries: list[Entry]
     symbols: list[Symbol]
@@ -194,6 +202,7 @@ class Knowledge(_Strict):
         return [entry for entry in self.entries if applies(entry, world)]
 
     def symbol(self, module: str, name: str) -> Symbol | None:
+        """What is known of a name in a module, None where nothing is."""
         return next((one for one in self.symbols if (one.module, one.name) == (module, name)), None)
 
     def tested_set(self, python: str) -> list[str]:
@@ -217,6 +226,7 @@ class World:
 
     @staticmethod
     def of(facts: Facts) -> World:
+        """What an interpreter is to the conditions; `reports` is what the torch trial noted."""
         torch = facts.imports.get("torch")
         return World(
             versions=facts.versions(),
