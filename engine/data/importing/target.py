@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.data.importing.unusable import Unusable
-from engine.data.sections import main_text
+from engine.data.sections.main_text import MainText, main_text
 from engine.data.targets import LABEL_PREFIX, one_line
 
 _IMAGE_TOKEN = re.compile(
@@ -37,9 +37,11 @@ def target_text(value: Any, name: str, note: Callable[[str], None]) -> str:
     if text.strip() != value.strip():
         note("image token in the target left out")
     body, label_line = _cut_label_line(text)
-    if section := _of_whole_report(body, name):
-        kind, body = section
-        note(f"whole report in {name}: its {kind.replace('_', ' ')} taken")
+    if found := _of_whole_report(body, name):
+        body = found.text
+        note(f"whole report in {name}: its {found.section.replace('_', ' ')} taken")
+        for reason in found.reasons:
+            note(f"report in {name}: {reason}")
     target = lines_of("\n".join((body, label_line)))
     if not target:
         raise Unusable("no target (answer, impression, report …)")
@@ -51,16 +53,16 @@ def lines_of(text: str) -> str:
     return "\n".join(line for line in map(one_line, text.splitlines()) if line)
 
 
-def _of_whole_report(text: str, name: str) -> tuple[str, str] | None:
-    """Section and text, if the text is a whole report. Raises Unusable where that says nothing."""
+def _of_whole_report(text: str, name: str) -> MainText | None:
+    """What it says in the end, if the text is a whole report. Raises Unusable where that says nothing."""
     came = _AS_IT_CAME.search(text) is not None
     if not came and name.casefold() not in _REPORT_FIELDS:
         return None
     found = main_text(text)
-    if came and found is None:
+    if came and not found.section:
         raise Unusable("whole report without impression, findings or other text")
     # Without any header the last paragraph is only a part of what was given.
-    return found if found and (came or found[0] in ("impression", "findings")) else None
+    return found if found.section and (came or found.section in ("impression", "findings")) else None
 
 
 def _cut_label_line(text: str) -> tuple[str, str]:
