@@ -13,6 +13,7 @@ from cockpit.commands.numbers import whole_number
 from cockpit.commands.opening import add_run, run_of
 from engine.errors import UserError
 from engine.runs.store.opening import NotReady, open_reader
+from engine.stages import STAGE_NAMES
 from engine.words.nearest import did_you_mean
 from engine.words.printable import one_line, printable
 
@@ -25,7 +26,7 @@ PURPOSES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("--stage", metavar="S", choices=["stage_a", "stage_b"], help="stage_a or stage_b")
+    parser.add_argument("--stage", metavar="S", choices=STAGE_NAMES, help=" or ".join(STAGE_NAMES))
     parser.add_argument("--step", metavar="N", type=whole_number(0))
     parser.add_argument("--purpose", metavar="P", help="case, evaluation or baseline:NAME")
     parser.add_argument("--format", choices=["jsonl", "text"], default="jsonl")

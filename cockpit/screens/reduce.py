@@ -9,9 +9,9 @@ from typing import Any
 
 from cockpit.screens.flight_state import CaseView, EventView, Memory, Pace
 from cockpit.widgets.curves import stage_letter
+from engine.data.answers import prose
 from engine.data.icd import dotted
 from engine.data.labels import LABELS
-from engine.metrics.parse import prose
 from engine.runs.layout import parse_checkpoint_name
 from engine.runs.status import Status
 from engine.runs.store.rows import Event, Scalar

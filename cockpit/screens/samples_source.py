@@ -13,8 +13,8 @@ from cockpit.screens.image_root import image_root_of
 from cockpit.screens.opening import open_film
 from cockpit.screens.reduce import positives
 from cockpit.screens.samples_state import SampleBook, SampleCase, Weights, Written, writers_of
+from engine.data.answers import prose
 from engine.data.icd import dotted
-from engine.metrics.parse import prose
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
 

@@ -10,6 +10,7 @@ from cockpit.widgets.figures import count
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.label_table import POLICY, POLICY_SHORT, code_lines, label_marks, label_table, titles_of
 from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, wrap
+from engine.stages import reads_record
 
 SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
 GUTTER = 7
@@ -63,7 +64,7 @@ def case_texts(
 
 def _record(shown: Listed, width: int, height: int, glyphs: Glyphs) -> Frame:
     """What was known of the patient and asked, where it has no place of its own."""
-    name = "record" if shown.case.stage == "stage_b" else "asked"
+    name = "record" if reads_record(shown.case.stage) else "asked"
     lines = wrap(shown.case.prompt, width - GUTTER, height, glyphs.ellipsis)
     return [
         [(f"{name if index == 0 else '':<{GUTTER}}", "dim"), (line, "dim")]

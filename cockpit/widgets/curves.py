@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from cockpit.widgets.axes import nice_step
 from engine.runs.store.rows import Bucket
+from engine.stages import find_stage
 
 SMOOTHINGS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
 """Weights of the past in the mean, from none to smoothest."""
@@ -253,5 +254,6 @@ def x_ends(curves: Sequence[StageCurve], first: float, last: float) -> list[tupl
 
 
 def stage_letter(stage: str) -> str:
-    """`A` for `stage_a`."""
-    return stage.removeprefix("stage_").upper()
+    """`A` for `stage_a`; of a stage that is not known, what its name says."""
+    known = find_stage(stage)
+    return known.letter if known else stage.removeprefix("stage_").upper()

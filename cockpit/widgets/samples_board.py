@@ -19,6 +19,7 @@ from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
 from cockpit.widgets.glyphs import Glyphs
 from cockpit.widgets.lines import Frame, Line, clean, columns, in_role, trouble_lines, width_of, wrap
 from cockpit.widgets.xray import fitted, picture_frame
+from engine.stages import reads_record
 
 WIDE = 110
 NARROW_LIST = 25
@@ -93,7 +94,7 @@ def _film_and_record(view: SamplesView, width: int, height: int, glyphs: Glyphs)
         return frame
     room = height - len(frame) - 2
     prompt = wrap(view.shown.case.prompt, width, room, glyphs.ellipsis)
-    name = "record and question" if view.shown.case.stage == "stage_b" else "question"
+    name = "record and question" if reads_record(view.shown.case.stage) else "question"
     return [*frame, [], [(name, "dim")], *in_role(prompt, "dim")]
 
 

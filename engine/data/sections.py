@@ -8,7 +8,7 @@ digits, headers at the start of a line, and a header directly behind an empty on
 import re
 from dataclasses import dataclass
 
-from engine.data.targets import one_line
+from engine.words.printable import clean_line
 
 _BOUNDARY = re.compile(r"^[ \t]*(?:_{10,}|FINAL REPORT|FINAL ADDENDUM)[ \t]*$", re.MULTILINE)
 # Any header in capitals at the start of a line; usual ones in any case; those that matter within a line too.
@@ -65,7 +65,7 @@ def main_text(report: str) -> tuple[str, str] | None:
     for kind in ("impression", "findings"):
         texts = [section.text for section in sections if _kind(section.name) == kind]
         if texts:
-            return kind, one_line(texts[-1])
+            return kind, clean_line(texts[-1])
     return _last_paragraph(sections)
 
 
@@ -75,14 +75,14 @@ def _last_paragraph(sections: list[Section]) -> tuple[str, str] | None:
         return None
     last = candidates[-1]
     _, *paragraphs = _BLANK_LINE.split(last.text.strip(" \t").lstrip("\n"))
-    text = one_line(" ".join(paragraphs))
+    text = clean_line(" ".join(paragraphs))
     if not text and not last.name:
-        text = one_line(last.text)
+        text = clean_line(last.text)
     return ("last_paragraph", text) if text else None
 
 
 def _name(match: re.Match[str]) -> str:
-    return one_line(next(group for group in match.groups() if group)).upper()
+    return clean_line(next(group for group in match.groups() if group)).upper()
 
 
 def _kind(name: str) -> str:

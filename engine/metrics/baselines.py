@@ -5,10 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from engine.data.answers import read_answer
 from engine.data.curriculum import Sample
-from engine.metrics.f1 import positives
-from engine.metrics.parse import parse_icd, parse_labels
+from engine.data.labels import positives
 from engine.metrics.scores import Row, sample_scores
+from engine.stages import stage_of
 
 
 def constant_rows(train_samples: Sequence[Sample], rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -72,7 +73,9 @@ def _constant(samples: Iterable[Sample], stage: str) -> str:
 
 
 def _machine_part(sample: Sample) -> str:
-    return ";".join(sorted(positives(sample.labels) if sample.stage == "stage_a" else sample.icd))
+    return ";".join(
+        sorted(positives(sample.labels) if stage_of(sample.stage).line == "labels" else sample.icd)
+    )
 
 
 def _most_frequent(texts: Iterable[str]) -> tuple[str, int]:
@@ -81,12 +84,6 @@ def _most_frequent(texts: Iterable[str]) -> tuple[str, int]:
 
 def _answered(row: Row, generated: str, purpose: str) -> dict[str, Any]:
     """The row with another generated text and all that follows from it."""
-    stage_a = row["stage"] == "stage_a"
-    answered = {
-        **row,
-        "purpose": purpose,
-        "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated, row["icd_reference"]).icd,
-    }
+    said = read_answer(generated, stage_of(row["stage"]).line, row["icd_reference"] or ())
+    answered = {**row, "purpose": purpose, "generated": generated, "labels": said.labels, "icd": said.icd}
     return {**answered, "scores": sample_scores(answered)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.icd import category
-from engine.data.labels import LABELS, LABELS_5
+from engine.data.labels import LABELS, LABELS_5, positives
 
 Labels = Mapping[str, int | None]
 
@@ -21,29 +21,24 @@ POLICY = (
 class Counts:
     """True positives, false positives and false negatives."""
 
-    hits: int = 0
-    extra: int = 0
-    missed: int = 0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.hits + other.hits, self.extra + other.extra, self.missed + other.missed)
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
 
     @property
     def f1(self) -> float:
-        return _ratio(2 * self.hits, 2 * self.hits + self.extra + self.missed)
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def precision(self) -> float:
-        return _ratio(self.hits, self.hits + self.extra)
+        return _ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
-        return _ratio(self.hits, self.hits + self.missed)
-
-
-def positives(labels: Labels | None) -> frozenset[str]:
-    """The names that count as positive under POLICY; None, an unreadable line, has none."""
-    return frozenset() if labels is None else frozenset(name for name in LABELS if labels.get(name) == 1)
+        return _ratio(self.tp, self.tp + self.fn)
 
 
 def count(reference: Collection[str], generated: Collection[str]) -> Counts:
@@ -55,7 +50,8 @@ def count(reference: Collection[str], generated: Collection[str]) -> Counts:
 def chexpert_f1(references: Sequence[Labels | None], generated: Sequence[Labels | None]) -> dict[str, Any]:
     """Micro and macro F1 over 14 and 5 labels, and each label on its own, by POLICY."""
     pairs = [
-        (positives(wanted), positives(given)) for wanted, given in zip(references, generated, strict=True)
+        (frozenset(positives(wanted)), frozenset(positives(given)))
+        for wanted, given in zip(references, generated, strict=True)
     ]
     counts = {
         name: _total(count(wanted & {name}, given & {name}) for wanted, given in pairs) for name in LABELS
@@ -67,7 +63,7 @@ def chexpert_f1(references: Sequence[Labels | None], generated: Sequence[Labels 
         "micro_f1_5": _total(counts[name] for name in LABELS_5).f1,
         "macro_f1_5": sum(counts[name].f1 for name in LABELS_5) / len(LABELS_5),
         "per_label": {
-            name: {"f1": c.f1, "precision": c.precision, "recall": c.recall, "support": c.hits + c.missed}
+            name: {"f1": c.f1, "precision": c.precision, "recall": c.recall, "support": c.tp + c.fn}
             for name, c in counts.items()
         },
     }

@@ -6,8 +6,9 @@ A row is a generated sample as `cxr-cockpit samples --format jsonl` writes it.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.metrics.f1 import chexpert_f1, icd_f1, positives, sample_f1
-from engine.metrics.parse import prose
+from engine.data.answers import prose
+from engine.data.labels import positives
+from engine.metrics.f1 import chexpert_f1, icd_f1, sample_f1
 from engine.metrics.text import corpus_bleu, mean_rouge_l, rouge_l, sentence_bleu4
 
 Row = Mapping[str, Any]
@@ -30,7 +31,7 @@ def scores_a(rows: Sequence[Row], loss: float | None) -> dict[str, Any]:
         "chexpert": chexpert_f1([row["labels_reference"] for row in rows], [row["labels"] for row in rows]),
         "labeler": None,
         "distinct_outputs": _distinct(rows),
-        "normal_fraction": sum(positives(row["labels"]) in _NORMAL for row in rows) / len(rows),
+        "normal_fraction": sum(set(positives(row["labels"])) in _NORMAL for row in rows) / len(rows),
         "format_errors": sum(row["labels"] is None for row in rows),
     }
 

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config import STAGES
 from engine.runs.checkpoints import checkpoint_names, digest
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.store.opening import open_reader
+from engine.stages import STAGE_NAMES
 
 #: Tags that are compared, besides all that begin with `val/`; times and memory belong to the attempt.
 EXACT_TAGS = ("train/loss", "train/lr", "train/grad_norm", "train/supervised_tokens", "train/padding")
@@ -28,7 +28,7 @@ class Evidence:
     doubled: tuple[Key, ...]
 
 
-def evidence(paths: RunPaths, stages: Collection[str] = STAGES) -> Evidence:
+def evidence(paths: RunPaths, stages: Collection[str] = STAGE_NAMES) -> Evidence:
     """Scalars as `repr`, samples as JSON, and the blake2b of every file of the checkpoints."""
     with open_reader(paths) as reader:
         scalars: list[tuple[Key, str]] = [

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
+from engine.data.answers import read_answer
 from engine.data.curriculum import Sample, without_ehr
 from engine.data.images import blank_like
 from engine.metrics.baselines import constant_rows, shuffled_rows
-from engine.metrics.parse import parse_icd, parse_labels
 from engine.metrics.scores import sample_scores, scores_a, scores_b
 from engine.model.loading import Base
+from engine.stages import STAGE_NAMES, stage_of
 from engine.training.batches import Collator, encode_all
 from engine.training.randomness import seed_for
 from engine.training.sampling import Done, Poll, generate, validation_loss
@@ -84,7 +85,7 @@ class Evaluator:
         )
 
 
-def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+def subset(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
     """At most `limit` of the samples, always the same ones for a seed."""
     if limit is None or limit >= len(samples):
         return list(samples)
@@ -95,7 +96,8 @@ def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Samp
 
 def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: int) -> Row:
     """A generated sample in the form of `cxr-cockpit samples`, without its attempt."""
-    stage_a = sample.stage == "stage_a"
+    line = stage_of(sample.stage).line
+    said = read_answer(generated, line, sample.icd)
     row: Row = {
         "stage": sample.stage,
         "step": step,
@@ -107,10 +109,10 @@ def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: 
         "prompt": sample.prompt,
         "reference": sample.target,
         "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "labels_reference": sample.labels if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated, sample.icd).icd,
-        "icd_reference": None if stage_a else list(sample.icd),
+        "labels": said.labels,
+        "labels_reference": sample.labels if line == "labels" else None,
+        "icd": said.icd,
+        "icd_reference": list(sample.icd) if line == "icd" else None,
     }
     return {**row, "scores": sample_scores(row)}
 
@@ -135,7 +137,7 @@ def evaluate(
 ) -> tuple[dict[str, Any], list[Row]]:
     """Score `samples` and every baseline. Returns `stages` and `baselines` of `evaluate --json`, and all rows."""
     conditions = ("evaluation", "blank_image", "blank_ehr", "base_model", "constant", "shuffled")
-    by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGES}
+    by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGE_NAMES}
     by_stage = {stage: own for stage, own in by_stage.items() if own}
 
     def judged(

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import torch
 
-from engine.config import STAGES, RunConfig, left_to_defaults
+from engine.config import RunConfig, left_to_defaults
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.loading import Base
@@ -24,6 +24,7 @@ from engine.runs.lock import EngineLock, TakenOver
 from engine.runs.store.opening import RunReader, RunWriter, Story, open_reader, open_writer
 from engine.runs.store.rows import Command
 from engine.runs.upkeep import Upkeep
+from engine.stages import STAGE_NAMES, stage_of
 from engine.training import audit
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -32,7 +33,7 @@ from engine.training.control import Control, Interrupt, Signals, ended_early
 from engine.training.device import device
 from engine.training.device.faults import known_faults, largest_tensors
 from engine.training.device.samplers import Gauges
-from engine.training.evaluation import Evaluator, chosen, evaluate
+from engine.training.evaluation import Evaluator, evaluate, subset
 from engine.training.loaded import Loaded, frozen_config, load
 from engine.training.loop import StageTrainer
 from engine.training.out_of_memory import OutOfMemory, is_out_of_memory, loading_words, training_words
@@ -50,8 +51,6 @@ from engine.training.schedule import StageSchedule
 from engine.training.stage_run import StageRun
 
 log = logging.getLogger("engine")
-
-TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 
 
 def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals) -> int:
@@ -240,8 +239,8 @@ class _Session:
         """What the command line asks for, else what the attempt before was asked for, else all."""
         if asked is None:
             planned = [str(stage["stage"]) for stage in self.reader.stages_plan()]
-            return planned or list(STAGES)
-        return list(STAGES) if asked == "all" else [asked]
+            return planned or list(STAGE_NAMES)
+        return list(STAGE_NAMES) if asked == "all" else [asked]
 
     def _device(self) -> torch.device:
         return device.choose_device(self.config.model.device)
@@ -249,7 +248,7 @@ class _Session:
     def _refuse_too_large(self, base: Base, encoded: Sequence[Encoded]) -> None:
         """Refuse batches that hold a tensor the device cannot compute with, before the first step."""
         text = base.model.config.text_config
-        of_stages = [[one for one in encoded if one.sample.stage == name] for name in STAGES]
+        of_stages = [[one for one in encoded if one.sample.stage == name] for name in STAGE_NAMES]
         tensors = largest_tensors(self.config, text.num_attention_heads, text.vocab_size, of_stages)
         device.device_of(self._device()).refuse_too_large(tensors)
 
@@ -281,7 +280,7 @@ class _Session:
             [
                 {
                     "stage": name,
-                    "title": TITLES[name],
+                    "title": stage_of(name).title,
                     "steps": self._schedule(name, train)[0].steps,
                     "epochs": self.config.stage(name).epochs,
                     "bar": self.config.stage(name).bar,
@@ -293,7 +292,7 @@ class _Session:
 
     def _schedule(self, name: str, train: list[Encoded]) -> tuple[StageSchedule, list[Encoded]]:
         """A stage's schedule and its pool: its own samples, then those of earlier stages that may be replayed."""
-        earlier = STAGES[: STAGES.index(name)]
+        earlier = STAGE_NAMES[: STAGE_NAMES.index(name)]
         own = [one for one in train if one.sample.stage == name]
         pool = own + [one for one in train if one.sample.stage in earlier]
         section = self.config.stage(name)
@@ -337,7 +336,7 @@ class _Session:
             self.config,
             trainer,
             Evaluator(loaded.model, loaded.base, self.config, self.control.poll),
-            chosen(validation, self.config.evaluation.validation_limit, self.config.seed),
+            subset(validation, self.config.evaluation.validation_limit, self.config.seed),
             self.control,
             self.writer,
             self.reader,
@@ -415,8 +414,8 @@ def score_checkpoint(
         raise UserError(f"--split {split}: the curriculum has no such samples")
     judged = [
         sample
-        for stage in STAGES
-        for sample in chosen([one for one in of_split if one.stage == stage], limit, config.seed)
+        for stage in STAGE_NAMES
+        for sample in subset([one for one in of_split if one.stage == stage], limit, config.seed)
     ]
     result, rows = evaluate(
         Evaluator(loaded.model, loaded.base, config, poll),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.data.curriculum import SPLITS, Sample
-from engine.data.mimic.build_report import patient_overlap, sample_counts
+from engine.data.mimic.build_report import by_stage, patient_overlap, sample_counts
 from engine.words.plural import counted
 
 _SHOWN = 12
@@ -55,10 +55,7 @@ class ImportReport:
         for split in SPLITS:
             own = counts["splits"][split]
             if own["samples"]:
-                lines.append(
-                    f"{split:<5} {own['stage_a']:>7,} stage A  {own['stage_b']:>7,} stage B  "
-                    f"{own['patients']:>7,} patients"
-                )
+                lines.append(f"{split:<5} {by_stage(own)}  {own['patients']:>7,} patients")
         lines.append(f"patients in more than one split: {patient_overlap(self.samples)}")
         for title, counter in (("left out", self.dropped), ("note", self.notes)):
             for text, number in counter.most_common(_SHOWN):

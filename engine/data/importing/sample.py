@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.data.answers import has_line, icd_line, label_line, read_answer
 from engine.data.curriculum import (
+    NO_EHR,
     Sample,
     complete_labels,
     image_path_problem,
@@ -15,10 +17,9 @@ from engine.data.curriculum import (
     sample_to_json,
 )
 from engine.data.importing.fields import FieldMap, understand
-from engine.data.importing.values import ehr_of, icd_of, labels_of, split_of, stage_of
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
-from engine.data.targets import ICD_PREFIX, LABEL_PREFIX, icd_line, label_line, one_line
-from engine.metrics.parse import parse_icd, parse_labels
+from engine.data.importing.values import ehr_of, icd_of, labels_of, split_of, stage_meant
+from engine.stages import STAGE_A, STAGE_B, Stage
+from engine.words.printable import clean_line
 
 #: Hears a remark on what was guessed or not understood.
 Note = Callable[[str], None]
@@ -61,16 +62,16 @@ class Importer:
         patient, study = _patient_and_study(ours, image, note)
         labels = _labels(understood.columns, ours.get("labels"), note)
         diagnoses = _diagnoses(ours.get("icd"), note)
-        if stage == "stage_a":
+        if stage.line == "labels":
             target, labels = _with_label_line(target, labels, note)
         else:
             target, diagnoses = _with_icd_line(target, diagnoses, note)
         prompt, ehr = _prompt(stage, ours, note)
         sample = Sample(
-            id=one_line(str(ours.get("id", ""))) or f"{study}-{stage[-1]}",
+            id=clean_line(str(ours.get("id", ""))) or f"{study}-{stage.letter.lower()}",
             subject_id=patient,
             study_id=study,
-            stage=stage,
+            stage=stage.name,
             image=image,
             prompt=prompt,
             target=target,
@@ -125,18 +126,18 @@ def _conversation(turns: Any, note: Note) -> dict[str, str]:
     return {name: text for name, text in (("prompt", prompt), ("target", str(said[1][1]))) if text}
 
 
-def _stage(ours: Mapping[str, Any], note: Note) -> str:
+def _stage(ours: Mapping[str, Any], note: Note) -> Stage:
     if "stage" in ours:
-        stage = stage_of(ours["stage"])
+        stage = stage_meant(ours["stage"])
         if stage is None:
-            raise Unusable(f"unknown stage {one_line(str(ours['stage']))[:40]!r}")
+            raise Unusable(f"unknown stage {clean_line(str(ours['stage']))[:40]!r}")
         return stage
     evidence = [name for name in ("icd", "ehr") if name in ours]
-    if evidence or parse_icd(str(ours.get("target", ""))).icd:
-        note("stage B guessed: ICD codes or EHR context are there")
-        return "stage_b"
-    note("stage A guessed: neither ICD codes nor EHR context are there")
-    return "stage_a"
+    if evidence or read_answer(str(ours.get("target", "")), "icd").icd:
+        note(f"stage {STAGE_B.letter} guessed: ICD codes or EHR context are there")
+        return STAGE_B
+    note(f"stage {STAGE_A.letter} guessed: neither ICD codes nor EHR context are there")
+    return STAGE_A
 
 
 def _split(value: Any) -> str:
@@ -144,7 +145,7 @@ def _split(value: Any) -> str:
         return ""
     split = split_of(value)
     if split is None:
-        raise Unusable(f"unknown split {one_line(str(value))[:40]!r}")
+        raise Unusable(f"unknown split {clean_line(str(value))[:40]!r}")
     return split
 
 
@@ -160,7 +161,7 @@ def _patient_and_study(ours: Mapping[str, Any], image: str, note: Note) -> tuple
 
 
 def _identifier(value: Any) -> str:
-    text = one_line(str(value)) if value is not None else ""
+    text = clean_line(str(value)) if value is not None else ""
     # A column with gaps comes out of many tools as floating point numbers.
     return text.removesuffix(".0")
 
@@ -184,12 +185,12 @@ def _diagnoses(value: Any, note: Note) -> Diagnoses:
 
 def _with_label_line(target: str, labels: Labels, note: Note) -> tuple[str, Labels]:
     """The target with its label line, and the labels; each comes from the other where it is missing."""
-    if not target.splitlines()[-1].casefold().startswith(LABEL_PREFIX.casefold()):
+    if not has_line(target, "labels"):
         if any(value is not None for value in labels.values()):
             return f"{target}\n{label_line(labels)}", labels
         note("stage A sample without CheXpert labels: its target has no label line")
         return target, labels
-    parsed = parse_labels(target).labels
+    parsed = read_answer(target, "labels").labels
     if parsed is None:
         note("label line in the target that cannot be read")
         return target, labels
@@ -200,35 +201,37 @@ def _with_label_line(target: str, labels: Labels, note: Note) -> tuple[str, Labe
 
 def _with_icd_line(target: str, diagnoses: Diagnoses, note: Note) -> tuple[str, Diagnoses]:
     """The target with its ICD line, and the codes; each comes from the other where it is missing."""
-    if not target.splitlines()[-1].casefold().startswith(ICD_PREFIX.casefold()):
+    if not has_line(target, "icd"):
         if diagnoses:
             return f"{target}\n{icd_line(diagnoses)}", diagnoses
         note("stage B sample without ICD codes: its target has no ICD line")
         return target, diagnoses
-    parsed = parse_icd(target, [code for code, _ in diagnoses]).icd
+    parsed = read_answer(target, "icd", [code for code, _ in diagnoses]).icd
     if parsed is None:
         note("ICD line in the target that cannot be read")
         return target, diagnoses
     return target, diagnoses or [(code, "") for code in parsed]
 
 
-def _prompt(stage: str, ours: Mapping[str, Any], note: Note) -> tuple[str, dict[str, Any] | None]:
+def _prompt(stage: Stage, ours: Mapping[str, Any], note: Note) -> tuple[str, dict[str, Any] | None]:
     """The prompt, and the EHR context that stands in it word for word."""
     prompt = _lines(_IMAGE_TOKEN.sub("\n", str(ours.get("prompt", ""))))
     if "ehr" in ours:
         text, values = ehr_of(ours["ehr"])
-        if text := (_lines(text) if _lines(text) in prompt else one_line(text)):
+        if text := (_lines(text) if _lines(text) in prompt else clean_line(text)):
             ehr = {**values, "text": text}
             if not prompt:
-                return PROMPT_B.format(ehr=text), ehr
+                return STAGE_B.prompt.format(ehr=text), ehr
             return (prompt if text in prompt else f"Clinical context: {text}\n{prompt}"), ehr
     if not prompt:
-        note(f"no prompt: ours for {stage.replace('_', ' ')} taken")
-        return (PROMPT_A if stage == "stage_a" else PROMPT_B.format(ehr="not available")), None
+        note(f"no prompt: ours for {stage.name.replace('_', ' ')} taken")
+        return stage.prompt.format(ehr=NO_EHR), None
     if (match := _CONTEXT_LINE.search(prompt)) is not None:
         return prompt, {"text": match[1]}
-    if stage == "stage_b":
-        note("stage B prompt whose EHR context cannot be told apart: it cannot be blanked for comparison")
+    if stage.reads_record:
+        note(
+            f"stage {stage.letter} prompt whose EHR context cannot be told apart: it cannot be blanked for comparison"
+        )
     return prompt, None
 
 
@@ -238,10 +241,10 @@ def _refuse_unreadable(sample: Sample) -> None:
         line = sample_to_json(replace(sample, split=sample.split or "train"))
         sample_from_json(json.loads(line.encode("utf-8")))
     except (ValueError, TypeError) as error:
-        raise Unusable(f"makes no readable sample: {one_line(str(error))[:120]}") from error
+        raise Unusable(f"makes no readable sample: {clean_line(str(error))[:120]}") from error
 
 
 def _lines(value: Any) -> str:
     """The text with its line ends, every line cleaned of control characters, blank ones gone."""
-    lines = map(one_line, str(value).splitlines()) if isinstance(value, str) else ()
+    lines = map(clean_line, str(value).splitlines()) if isinstance(value, str) else ()
     return "\n".join(line for line in lines if line)

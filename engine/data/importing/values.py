@@ -7,10 +7,13 @@ from typing import Any
 
 from engine.data.icd import from_dotted, is_icd
 from engine.data.labels import LABELS
-from engine.data.targets import one_line
+from engine.stages import STAGES, Stage
+from engine.words.printable import clean_line
 
-_STAGE = re.compile(r"(?:stage)?[ _-]*([ab12])")
-_STAGES = {"a": "stage_a", "1": "stage_a", "b": "stage_b", "2": "stage_b"}
+_STAGE = re.compile(r"(?:stage)?[ _-]*(\w+)")
+_STAGES = {
+    name: stage for number, stage in enumerate(STAGES, 1) for name in (stage.letter.casefold(), str(number))
+}
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validate", "validation", "dev"), "val"),
@@ -27,10 +30,10 @@ _UNDOTTED = re.compile(r"[A-Z]\d[0-9A-Z]{1,5}|\d{3,5}")
 _UNDOTTED_9 = re.compile(r"\d{3,5}|V\d{2,4}")
 
 
-def stage_of(value: Any) -> str | None:
-    """ "stage_a" or "stage_b" from what people write ("A", "stage 1", 2); None if it is neither."""
+def stage_meant(value: Any) -> Stage | None:
+    """The stage that people mean by "A", "stage 1" or 2; None if it is none."""
     match = _STAGE.fullmatch(str(value).strip().casefold())
-    return _STAGES[match[1]] if match else None
+    return _STAGES.get(match[1]) if match else None
 
 
 def split_of(value: Any) -> str | None:
@@ -54,14 +57,14 @@ def labels_of(value: Any) -> tuple[dict[str, int | None], list[str]]:
     elif isinstance(value, list):
         pairs = ((name, 1) for name in value)
     else:
-        return {}, [one_line(str(value))]
+        return {}, [clean_line(str(value))]
     labels: dict[str, int | None] = {}
     unknown = []
     for name, state in pairs:
         known = label_name(str(name))
         word = str(state).strip().casefold()
         if known is None or word not in _LABEL_VALUES:
-            unknown.append(one_line(str(name) if known is None else f"{name}: {state}"))
+            unknown.append(clean_line(str(name) if known is None else f"{name}: {state}"))
         else:
             labels[known] = _LABEL_VALUES[word]
     return labels, unknown
@@ -84,7 +87,7 @@ def icd_of(value: Any) -> tuple[list[tuple[str, str]], list[str]]:
         if code is not None:
             codes.setdefault(code, title)
         elif str(entry).strip():
-            unknown.append(one_line(str(entry)))
+            unknown.append(clean_line(str(entry)))
     return list(codes.items()), unknown
 
 
@@ -119,9 +122,9 @@ def _entry(entry: Any) -> tuple[str | None, str]:
         title = str(entry.get("long_title", entry.get("title", "")) or "")
         version = str(entry.get("icd_version", entry.get("version", "")) or "").strip()
         versioned = f"{version}:{code}"
-        return (versioned if is_icd(versioned) else _code(code)), one_line(title)
+        return (versioned if is_icd(versioned) else _code(code)), clean_line(title)
     first, _, rest = str(entry).strip().partition(" ")
-    return _code(first.rstrip(":-")), one_line(rest.lstrip(":- "))
+    return _code(first.rstrip(":-")), clean_line(rest.lstrip(":- "))
 
 
 def _code(text: str) -> str | None:
@@ -138,4 +141,4 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{name} {_shown(item)}" for name, item in value.items() if _shown(item))
     if isinstance(value, list):
         return ", ".join(filter(None, map(_shown, value)))
-    return "" if value is None else one_line(str(value))
+    return "" if value is None else clean_line(str(value))

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from engine.config import STAGES
 from engine.model.exporting.card_facts import THIS_MODEL, Facts, Scores
+from engine.stages import STAGE_NAMES, STAGES, stage_of
 
 _BUNDLED = "the tiny one that ships with cxr-cockpit, in `engine/model/base`"
-_TITLES = {
-    "stage_a": "A: image → impression + CheXpert labels",
-    "stage_b": "B: image + EHR → reasoning + ICD",
-}
 _MEANINGS = {
     THIS_MODEL: THIS_MODEL,
     "constant": "one constant answer",
@@ -108,15 +104,21 @@ def _training(facts: Facts) -> Iterator[str]:
     yield f"- adapter: LoRA of rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}{scaling}{projector}"
     ended = {"finished": "its end", "stopped": "where it was stopped"}.get(reached.ended, "under way")
     yield f"- this checkpoint: {reached.stage}, step {reached.step:,} of {reached.steps:,} ({ended})"
-    for name in STAGES[: STAGES.index(reached.stage) + 1]:
+    for place, name in enumerate(STAGE_NAMES[: STAGE_NAMES.index(reached.stage) + 1]):
         stage = facts.stage(name)
-        replay = f", {stage.replay:.0%} of stage A mixed in" if stage.replay else ""
+        earlier = " and ".join(one.letter for one in STAGES[:place])
+        replay = f", {stage.replay:.0%} of stage {earlier} mixed in" if stage.replay else ""
         loss = f"; {_loss(facts, name)}" if name in facts.losses else ""
         yield (
-            f"- stage {_TITLES[name]}: {stage.epochs} epochs, learning rate {stage.learning_rate:g}, "
+            f"- stage {_task(name)}: {stage.epochs} epochs, learning rate {stage.learning_rate:g}, "
             f"{stage.batch_size} × {stage.accumulation} samples a step{replay}{loss}"
         )
     yield f"- seed {config.seed}; a run's order, dropout and fresh weights follow from it"
+
+
+def _task(name: str) -> str:
+    stage = stage_of(name)
+    return f"{stage.letter}: {stage.task}"
 
 
 def _loss(facts: Facts, stage: str) -> str:
@@ -233,7 +235,7 @@ def _ask(processor: str) -> str:
 def _questions(facts: Facts) -> str:
     if not facts.questions:
         return "It knows the questions of its curriculum, in their words; to others it answers worse."
-    asked = [f"- {_TITLES[stage]}: `{json.dumps(words)[1:-1]}`" for stage, words in facts.questions.items()]
+    asked = [f"- {_task(stage)}: `{json.dumps(words)[1:-1]}`" for stage, words in facts.questions.items()]
     return "\n".join(
         ["It knows these questions, in these words (`{ehr}`: what is known of the patient):", "", *asked]
     )

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config import STAGES, RunConfig, StageSection
+from engine.config import RunConfig, StageSection
 from engine.data.curriculum import NO_EHR, Sample, read_curriculum, without_ehr
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
 from engine.download.model_download import read_download
 from engine.errors import UserError
 from engine.files.json_file import read_json
@@ -16,6 +15,7 @@ from engine.metrics.scores import scores_a, scores_b
 from engine.runs.checkpoints import Standing, standing
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import RunReader, open_reader
+from engine.stages import STAGE_NAMES, STAGES
 
 #: A split's scores: by condition ("this model" or a baseline's name), then by stage, in the form of `evaluate --json`.
 Scores = dict[str, dict[str, dict[str, Any]]]
@@ -88,7 +88,11 @@ def _losses(reader: RunReader, reached: Standing) -> dict[str, float]:
     """The last loss of every stage, none from beyond the checkpoint."""
     found: dict[str, float] = {}
     for row in reader.scalars(["val/loss"]):
-        before = STAGES.index(row.stage) < STAGES.index(reached.stage) if row.stage in STAGES else False
+        before = (
+            STAGE_NAMES.index(row.stage) < STAGE_NAMES.index(reached.stage)
+            if row.stage in STAGE_NAMES
+            else False
+        )
         if before or (row.stage == reached.stage and row.step <= reached.step):
             found[row.stage] = row.value
     return found
@@ -128,10 +132,10 @@ def _samples(curriculum: Path) -> dict[tuple[str, str], list[Sample]]:
 
 def _questions(samples: Mapping[tuple[str, str], list[Sample]]) -> dict[str, str]:
     found = {}
-    for stage, prompt in (("stage_a", PROMPT_A), ("stage_b", PROMPT_B)):
-        asked = {without_ehr(one).prompt for one in samples.get((stage, "train"), ())}
-        if asked == {prompt.format(ehr=NO_EHR)}:
-            found[stage] = prompt
+    for stage in STAGES:
+        asked = {without_ehr(one).prompt for one in samples.get((stage.name, "train"), ())}
+        if asked == {stage.prompt.format(ehr=NO_EHR)}:
+            found[stage.name] = stage.prompt
     return found
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.data.answers import read_answer
 from engine.data.curriculum import Sample, complete_labels
 from engine.metrics.baselines import constant_rows, shuffled_rows
-from engine.metrics.parse import parse_icd, parse_labels
 from engine.metrics.scores import sample_scores, scores_a, scores_b
 
 NORMAL = "No acute cardiopulmonary process.\nCheXpert: No Finding"
@@ -28,16 +28,18 @@ def row(stage: str, case: str, generated: str, reference: str) -> dict[str, Any]
         "prompt": "?",
         "reference": reference,
         "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "labels_reference": complete_labels(parse_labels(reference).labels or {}) if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated).icd,
-        "icd_reference": [] if stage_a else parse_icd(reference).icd,
+        "labels": read_answer(generated, "labels").labels if stage_a else None,
+        "labels_reference": complete_labels(read_answer(reference, "labels").labels or {})
+        if stage_a
+        else None,
+        "icd": None if stage_a else read_answer(generated, "icd").icd,
+        "icd_reference": [] if stage_a else read_answer(reference, "icd").icd,
         "scores": None,
     }
 
 
 def sample(id: str, stage: str, target: str, **labels: int) -> Sample:
-    icd = tuple(parse_icd(target).icd or ())
+    icd = tuple(read_answer(target, "icd").icd or ())
     return Sample(id, id, id, stage, "a.jpg", "?", target, complete_labels(labels), None, icd, "train")
 
 

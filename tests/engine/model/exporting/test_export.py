@@ -21,7 +21,6 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, freeze, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
-from engine.data.mimic.build import PROMPT_A
 from engine.errors import UserError
 from engine.model.convert import convert
 from engine.model.exporting import export as exporting
@@ -35,6 +34,7 @@ from engine.model.trained import choose_checkpoint, load_trained
 from engine.runs.checkpoints import Standing, digest
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
+from engine.stages import STAGE_A
 from engine.training.checkpoint import write_checkpoint
 
 MakeRun = Callable[..., RunPaths]
@@ -319,7 +319,7 @@ def test_the_card_of_a_run_on_patients_names_their_terms(make_run: MakeRun, tmp_
     assert card.index("Made from patients' data") < card.index("## Base and training")
 
 
-@pytest.mark.parametrize(("asked", "told"), [(PROMPT_A, True), (f"{PROMPT_A} Mrs X, 78", False)])
+@pytest.mark.parametrize(("asked", "told"), [(STAGE_A.prompt, True), (f"{STAGE_A.prompt} Mrs X, 78", False)])
 def test_the_card_tells_questions_only_in_the_projects_own_words(
     make_run: MakeRun, tmp_path: Path, asked: str, told: bool
 ) -> None:
