@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from engine.files.json_file import without_nan
 from engine.standard_streams import beneath
 from engine.words.printable import as_line
 
@@ -19,17 +20,6 @@ SPARSE_SECONDS = 10.0  # between lines of progress where none can be redrawn
 def print_json(value: Any) -> None:
     """One line of strict JSON; non-finite numbers are null."""
     print(json.dumps(without_nan(value), allow_nan=False))
-
-
-def without_nan(value: Any) -> Any:
-    """The value with null for every number that JSON does not know."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
-    return value
 
 
 def table(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

@@ -12,7 +12,6 @@ from cockpit.widgets.label_table import POLICY, POLICY_SHORT, code_lines, label_
 from cockpit.widgets.lines import Frame, Line, clean, cut, in_role, wrap
 from engine.stages import reads_record
 
-SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
 GUTTER = 7
 ROOMY = 40
 """Columns from which nothing has to be said shortly."""
@@ -92,8 +91,7 @@ def two_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> lis
 
 def scores_line(shown: Listed, width: int, glyphs: Glyphs) -> Line:
     """This case's own scores."""
-    known = dict(shown.written.scores)
-    parts = [f"{name} {known[key]:.2f}" for key, name in SCORE_NAMES.items() if key in known]
+    parts = [f"{score.title} {score.value:.2f}" for score in shown.written.scores]
     return [(cut("   ".join(parts) or "not scored", width, glyphs.ellipsis), "dim")]
 
 

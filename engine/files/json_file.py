@@ -1,6 +1,7 @@
-"""JSON that somebody else may have written: a plain file of a bounded size."""
+"""JSON: a plain file of a bounded size that somebody else may have written, and numbers that it does not know."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,14 @@ def parsed_json(content: bytes) -> Any:
         return json.loads(content.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def without_nan(value: Any) -> Any:
+    """The value with null for every number that JSON does not know."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return value

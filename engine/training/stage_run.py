@@ -7,21 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.cadence import Cadence
 from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
+from engine.metrics.scores import scalars_of
 from engine.runs.checkpoints import Ended, Standing
 from engine.runs.layout import checkpoint_name
 from engine.runs.store.opening import RunReader, RunWriter
+from engine.runs.store.rows import GeneratedSample
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.control import Control, Interrupt
 from engine.training.device.device import device_of
 from engine.training.device.samplers import Gauges
-from engine.training.evaluation import Evaluator, Row, score
+from engine.training.evaluation import Evaluator, score
 from engine.training.loop import NonFinite, StageTrainer, StepRecord
 from engine.training.pace import DUTIES, Ahead, Pace, TimeLeft
 from engine.training.quarantine import FilmsFail, LostFilm
@@ -183,12 +185,11 @@ class StageRun:
         with self._evaluating():
             rows, _ = self._on_readable(self.validation, partial(self._rows, "evaluation", "scoring"))
             scores = score(rows, {})[self.name]
+            scalars = scalars_of(scores)
             # before the samples: where they are all there, it is taken that this has been done
-            self.writer.scalars(self.name, self.step, _score_scalars(scores))
+            self.writer.scalars(self.name, self.step, scalars)
             self._store(rows)
-            told = ", ".join(
-                f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
-            )
+            told = ", ".join(f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in scalars.items())
             self.writer.event(
                 "validation", f"{told} on {len(rows)} samples", stage=self.name, step=self.step, scores=scores
             )
@@ -228,7 +229,7 @@ class StageRun:
         steps, skipped = self.trainer.schedule.steps, self.trainer.skipped
         return Standing(self.name, self.step, steps, ended, known, skipped)
 
-    def _rows(self, purpose: str, doing: str, samples: Sequence[Sample]) -> list[Row]:
+    def _rows(self, purpose: str, doing: str, samples: Sequence[Sample]) -> list[GeneratedSample]:
         name = checkpoint_name(self.name, self.step)
         return self.evaluator.rows(samples, purpose, name, self.step, done=self._tell(doing, samples))
 
@@ -345,7 +346,7 @@ class StageRun:
             self.writer.mend(error)
             return query()
 
-    def _store(self, rows: list[Row]) -> None:
+    def _store(self, rows: list[GeneratedSample]) -> None:
         for row in rows:
             self.writer.sample(row)
 
@@ -363,10 +364,3 @@ def _times_ahead(cadence: Cadence, step: int, steps: int, seconds: float) -> flo
     if cadence.steps is not None:
         return (step + steps - 1) // cadence.steps - max(0, step - 1) // cadence.steps
     return seconds / cadence.seconds if cadence.seconds else 0.0
-
-
-def _score_scalars(scores: dict[str, Any]) -> dict[str, float]:
-    values = {"val/bleu4": scores["bleu4"], "val/rouge_l": scores["rouge_l"]}
-    if "chexpert" in scores:
-        return values | {"val/chexpert_micro_f1": scores["chexpert"]["micro_f1_14"]}
-    return values | {"val/icd_micro_f1": scores["icd"]["micro_f1"]}

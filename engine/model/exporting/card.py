@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from engine.metrics import registry
+from engine.metrics.scores import figure
 from engine.model.exporting.card_facts import THIS_MODEL, Facts, Scores
 from engine.stages import STAGE_NAMES, STAGES, stage_of
 
@@ -159,10 +161,11 @@ def _scores(facts: Facts) -> Iterator[str]:
         yield "`val` also chose among checkpoints while it trained: expect less on cases that nobody has looked at."
     policy = next(
         (
-            one["stage_a"]["chexpert"]["policy"]
-            for all_ in facts.scores.values()
-            for one in all_.values()
-            if "stage_a" in one
+            policy
+            for conditions in facts.scores.values()
+            for stages in conditions.values()
+            for one in stages.values()
+            if (policy := figure(one, "chexpert.policy"))
         ),
         "",
     )
@@ -177,16 +180,13 @@ def _scores(facts: Facts) -> Iterator[str]:
 def _table(split: str, scores: Scores) -> Iterator[str]:
     yield f"Split `{split}`:"
     yield ""
-    yield "| | stage | n | BLEU-4 | ROUGE-L | labels micro-F1 (14) | labels macro-F1 (14) | ICD micro-F1 |"
-    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    shown = [metric for metric in registry.METRICS if metric.card]
+    yield f"| | stage | n | {' | '.join(metric.card for metric in shown)} |"
+    yield f"|---|---|---:|{'---:|' * len(shown)}"
     for condition, meaning in _MEANINGS.items():
         for stage, one in sorted(scores.get(condition, {}).items()):
-            chexpert, icd = one.get("chexpert", {}), one.get("icd", {})
-            figures = (
-                one["bleu4"], one["rouge_l"],
-                chexpert.get("micro_f1_14"), chexpert.get("macro_f1_14"), icd.get("micro_f1"),
-            )  # fmt: skip
-            yield f"| {meaning} | {stage} | {one['n']:,} | {' | '.join(map(_figure, figures))} |"
+            figures = " | ".join(_figure(figure(one, metric.id)) for metric in shown)
+            yield f"| {meaning} | {stage} | {one['n']:,} | {figures} |"
 
 
 def _figure(value: Any) -> str:

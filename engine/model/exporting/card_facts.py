@@ -11,10 +11,11 @@ from engine.data.curriculum import NO_EHR, Sample, read_curriculum, without_ehr
 from engine.download.model_download import read_download
 from engine.errors import UserError
 from engine.files.json_file import read_json
-from engine.metrics.scores import scores_a, scores_b
+from engine.metrics.scores import scores_of
 from engine.runs.checkpoints import Standing, standing
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import RunReader, open_reader
+from engine.runs.store.rows import GeneratedSample
 from engine.stages import STAGE_NAMES, STAGES
 
 #: A split's scores: by condition ("this model" or a baseline's name), then by stage, in the form of `evaluate --json`.
@@ -100,15 +101,14 @@ def _losses(reader: RunReader, reached: Standing) -> dict[str, float]:
 
 def _scores(reader: RunReader, checkpoint: str) -> dict[str, Scores]:
     """Scores of the samples that were generated with this very checkpoint, those generated last for each case."""
-    kept: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    kept: dict[tuple[str, str, str], dict[str, GeneratedSample]] = defaultdict(dict)
     for row in reader.samples():
-        condition = _condition(row["purpose"])
-        if condition and row["checkpoint"] == checkpoint:
-            kept[row["split"], condition, row["stage"]][row["case"]] = row
+        condition = _condition(row.purpose)
+        if condition and row.checkpoint == checkpoint:
+            kept[row.split or "", condition, row.stage][row.case] = row
     scores: dict[str, Scores] = {}
     for (split, condition, stage), rows in kept.items():
-        scorer = scores_a if stage == "stage_a" else scores_b
-        scores.setdefault(split, {}).setdefault(condition, {})[stage] = scorer(list(rows.values()), None)
+        scores.setdefault(split, {}).setdefault(condition, {})[stage] = scores_of(list(rows.values()), None)
     return scores
 
 

@@ -34,6 +34,7 @@ from engine.model.trained import choose_checkpoint, load_trained
 from engine.runs.checkpoints import Standing, digest
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 from engine.stages import STAGE_A
 from engine.training.checkpoint import write_checkpoint
 
@@ -79,24 +80,24 @@ def demo(home: Path, settings: dict[str, Any]) -> RunConfig:
     return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in chosen.items()])
 
 
-def row(purpose: str) -> dict[str, Any]:
-    return {
-        "stage": "stage_b",
-        "step": 9,
-        "checkpoint": "stage_b-000009",
-        "split": "val",
-        "purpose": purpose,
-        "case": "case-1",
-        "image": "a.png",
-        "prompt": "Secret question about Mrs X",
-        "reference": "Secret reference.\nICD: J90 Pleural effusion",
-        "generated": "Secret answer.\nICD: J90 Pleural effusion" if purpose == "evaluation" else "None.",
-        "labels": None,
-        "labels_reference": None,
-        "icd": ["10:J90"] if purpose == "evaluation" else None,
-        "icd_reference": ["10:J90"],
-        "scores": {},
-    }
+def row(purpose: str) -> GeneratedSample:
+    return GeneratedSample(
+        stage="stage_b",
+        step=9,
+        checkpoint="stage_b-000009",
+        split="val",
+        purpose=purpose,
+        case="case-1",
+        image="a.png",
+        prompt="Secret question about Mrs X",
+        reference="Secret reference.\nICD: J90 Pleural effusion",
+        generated="Secret answer.\nICD: J90 Pleural effusion" if purpose == "evaluation" else "None.",
+        labels=None,
+        labels_reference=None,
+        icd=["10:J90"] if purpose == "evaluation" else None,
+        icd_reference=["10:J90"],
+        scores={},
+    )
 
 
 def answer(model: Any, directory: Path) -> tuple[torch.Tensor, list[int]]:

@@ -19,12 +19,13 @@ from engine.runs.layout import RunPaths, create_run
 from engine.runs.patient_log import OneLine, PatientStream
 from engine.runs.store import database, waiting
 from engine.runs.store.opening import RunWriter, open_reader, open_writer
+from engine.runs.store.rows import GeneratedSample
 
-SAMPLE = {
-    "stage": "stage_a", "step": 2, "checkpoint": None, "split": "val", "purpose": "case", "case": "s1",
-    "image": "a.jpg", "prompt": "Describe.", "reference": "Clear.", "generated": "Edema.", "labels": None,
-    "labels_reference": None, "icd": None, "icd_reference": None, "scores": {},
-}  # fmt: skip
+SAMPLE = GeneratedSample(
+    stage="stage_a", step=2, checkpoint=None, split="val", purpose="case", case="s1",
+    image="a.jpg", prompt="Describe.", reference="Clear.", generated="Edema.", labels=None,
+    labels_reference=None, icd=None, icd_reference=None, scores={},
+)  # fmt: skip
 
 
 class Disk:
@@ -179,7 +180,7 @@ def test_a_mistake_is_no_full_disk(tmp_path: Path, disk: Disk) -> None:
 REAL = """
 import resource, sqlite3, sys
 from pathlib import Path
-from engine.runs import database
+from engine.runs.store import database
 from engine.runs.layout import create_run
 from engine.runs.store.opening import open_reader, open_writer
 database.RETRY_SECONDS = 0.0
