@@ -18,6 +18,7 @@ from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
 from engine.runs.retrying_stream import OneLine, outlast_full_disk
+from engine.stages import STAGE_NAMES
 from engine.standard_streams import open_missing, printable_streams
 from engine.training.device.environment import prepare_environment
 from engine.words.printable import message, printable
@@ -29,7 +30,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="be the engine of a run directory")
     run.add_argument("run", type=Path)
-    run.add_argument("--stage", choices=("stage_a", "stage_b", "all"))
+    run.add_argument("--stage", choices=(*STAGE_NAMES, "all"))
     run.add_argument("--same-stage", action="store_true")
     evaluate = verbs.add_parser("evaluate", help="score a checkpoint")
     evaluate.add_argument("run", type=Path)
@@ -67,7 +68,7 @@ def main() -> int:
     plan = verbs.add_parser("plan", help="memory and time of a run, before anything is loaded")
     plan.add_argument("config", type=Path)
     plan.add_argument("--what-if", action="append", default=[])
-    plan.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    plan.add_argument("--stage", choices=(*STAGE_NAMES, "all"), default="all")
     plan.add_argument("--memory", type=float)
     plan.add_argument("--runs", type=Path, required=True)
     plan.add_argument("--json", action="store_true")
@@ -75,7 +76,7 @@ def main() -> int:
         "dry-run", help="three steps of each stage at the longest shapes, leaving nothing"
     )
     dry_run.add_argument("place", type=Path)
-    dry_run.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    dry_run.add_argument("--stage", choices=(*STAGE_NAMES, "all"), default="all")
     dry_run.add_argument("--runs", type=Path, required=True)
     dry_run.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -211,9 +212,8 @@ def _dry_run(options: argparse.Namespace) -> int:
 
 
 def _stages(asked: str) -> tuple[str, ...]:
-    from engine.config import STAGES
 
-    return STAGES if asked == "all" else (asked,)
+    return STAGE_NAMES if asked == "all" else (asked,)
 
 
 _VERBS = {

@@ -7,7 +7,7 @@ directory; from then on the run follows that file, whatever becomes of the one i
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -29,11 +29,9 @@ from engine.files import yaml_file
 from engine.files.temporary import write_private
 from engine.paths import expanded
 from engine.pattern import refuse_unreadable
+from engine.stages import STAGES
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line
-
-StageName = Literal["stage_a", "stage_b"]
-STAGES: tuple[StageName, ...] = get_args(StageName)
 
 
 def _readable_cadence(words: str) -> str:
@@ -202,8 +200,11 @@ class RunConfig(Section):
     def _nothing_contradicts(self) -> "RunConfig":
         """Each complaint begins with the key it is about."""
         data = self.data
-        if self.stages.stage_a.replay:
-            raise ValueError("stages.stage_a.replay: stage A is the first, there is nothing to replay")
+        first = STAGES[0]
+        if self.stage(first.name).replay:
+            raise ValueError(
+                f"stages.{first.name}.replay: stage {first.letter} is the first, there is nothing to replay"
+            )
         if data.length_multiple > data.max_length:
             raise ValueError(
                 f"data.length_multiple: {data.length_multiple} is more than data.max_length, {data.max_length}"
@@ -211,7 +212,8 @@ class RunConfig(Section):
         return self
 
     def stage(self, name: str) -> StageSection:
-        return self.stages.stage_a if name == "stage_a" else self.stages.stage_b
+        section: StageSection = getattr(self.stages, name)
+        return section
 
     @property
     def base_directory(self) -> Path:

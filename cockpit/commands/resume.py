@@ -18,6 +18,7 @@ from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, open_reader, status_of
 from engine.runs.store.schema import Damaged
+from engine.stages import STAGES, find_stage
 from engine.words.printable import message
 
 
@@ -93,9 +94,13 @@ def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
 
 def _finished_words(paths: RunPaths) -> str:
     planned = _planned(paths)
-    if planned and planned[-1] == "stage_a":
-        words = ["train", str(paths.config), "--stage", "stage_b", "--run", paths.name]
-        return f"stage A is done; stage B: `{command_line(*words, runs=paths.root.parent)}`"
+    done = find_stage(planned[-1]) if planned else None
+    following = STAGES[STAGES.index(done) + 1 :] if done else ()
+    if done and following:
+        after = following[0]
+        words = ["train", str(paths.config), "--stage", after.name, "--run", paths.name]
+        command = command_line(*words, runs=paths.root.parent)
+        return f"stage {done.letter} is done; stage {after.letter}: `{command}`"
     return "all requested stages are done"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+from engine.stages import find_stage
 from engine.words.durations import duration
 from engine.words.sizes import GIB
 
@@ -131,5 +132,6 @@ def size_words(size: int) -> str:
 
 
 def stage_letter(stage: str) -> str:
-    """`A` for `stage_a`."""
-    return stage.removeprefix("stage_").upper()
+    """`A` for `stage_a`; of a stage that is not known, what its name says."""
+    known = find_stage(stage)
+    return known.letter if known else stage.removeprefix("stage_").upper()

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from engine.data.labels import LABELS
+from collections.abc import Sequence
 
 Marks = tuple[tuple[str, str], ...]
 """(mark, name) with the mark "hit", "missed" or "invented", in this order."""
-
-
-def positives(labels: Mapping[str, int | None] | None) -> tuple[str, ...]:
-    """The labels that are there, in their fixed order."""
-    return tuple(name for name in LABELS if labels and labels.get(name) == 1)
 
 
 def marks(found: Sequence[str], wanted: Sequence[str]) -> Marks:

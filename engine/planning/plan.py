@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.errors import UserError
 from engine.planning import memory
 from engine.planning.hours import SecondsOf, StageTime, quadratic, stage_time
@@ -19,6 +19,7 @@ from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape, Traced
 from engine.planning.trace import Operator
 from engine.planning.workload import Lengths, Workload, lengths_of, read_workload, workload_of
+from engine.stages import STAGE_NAMES
 from engine.training.batches import Encoded
 from engine.training.device.device import choose_device, device_of
 
@@ -58,7 +59,7 @@ class Plan:
 def make_plan(
     config: RunConfig,
     runs: Path,
-    stages: Sequence[str] = STAGES,
+    stages: Sequence[str] = STAGE_NAMES,
     *,
     limit: int | None = None,
     compare: bool = True,
@@ -249,7 +250,7 @@ def _models(config: RunConfig, shapes: Shapes, device: str, precision: str, chec
 
 def _accumulated(config: RunConfig) -> bool:
     """Whether a micro-batch finds gradients of the one before it."""
-    return any(config.stage(name).accumulation > 1 for name in STAGES)
+    return any(config.stage(name).accumulation > 1 for name in STAGE_NAMES)
 
 
 def flops_of(operators: Mapping[Operator, int]) -> float:

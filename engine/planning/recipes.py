@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from engine.stages import STAGE_NAMES
 from engine.words.sizes import in_memory
 
 
@@ -39,7 +40,7 @@ class Recipe:
         """The same as `--set` wants it."""
         words = [f"model.precision={self.precision}"]
         words.append(f"model.activation_checkpointing={str(self.activation_checkpointing).lower()}")
-        for stage in ("stage_a", "stage_b"):
+        for stage in STAGE_NAMES:
             words.append(f"stages.{stage}.batch_size={self.micro_batch}")
             words.append(f"stages.{stage}.accumulation={self.accumulation}")
         return words

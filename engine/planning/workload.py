@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from engine.cadence import Cadence
-from engine.config import BUNDLED_BASE, STAGES, RunConfig
+from engine.config import BUNDLED_BASE, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
@@ -18,18 +18,15 @@ from engine.files.plain_file import open_plain
 from engine.model.tokenizer import load_tokenizer
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape
+from engine.stages import STAGE_NAMES, STAGES
 from engine.training.batches import Encoded
 from engine.training.schedule import StageSchedule
 
 #: Lengths by (stage, split).
 Lengths = dict[tuple[str, str], list["Length"]]
 
-#: Text tokens of prompt and answer taken where there is no curriculum yet: rounded up from phantom curricula.
-ASSUMED = {"stage_a": (60, 120), "stage_b": (450, 220)}
 #: Width and height of MIMIC's films in pixels, and how many of one's own are looked at.
 FILM, FILMS_LOOKED_AT = (2544, 3056), 16
-#: Share of the samples that are stage A's where only their number is known.
-STAGE_A_SHARE = 0.35
 #: Samples that the curriculum of one phantom patient has, in train and in val.
 PER_PHANTOM = {"train": 1.5, "val": 0.23}
 
@@ -96,7 +93,7 @@ class Workload:
         )
 
 
-def read_workload(config: RunConfig, shapes: Shapes, stages: Sequence[str] = STAGES) -> Workload:
+def read_workload(config: RunConfig, shapes: Shapes, stages: Sequence[str] = STAGE_NAMES) -> Workload:
     """The run's micro-batches, by its own schedule. Raises `UserError` on samples that would be refused."""
     if config.data.curriculum.is_file():
         lengths, note = _measured(config, shapes, read_curriculum(config.data.curriculum))
@@ -180,17 +177,22 @@ def _assumed(config: RunConfig, shapes: Shapes) -> Lengths:
         counts = {"train": data.expected.train or 10_000, "val": data.expected.validation or 1_000}
     lengths: Lengths = {}
     for split, count in counts.items():
-        first = max(1, round(count * STAGE_A_SHARE))
-        for stage, number in (("stage_a", first), ("stage_b", max(1, count - first))):
-            prompt, answer = ASSUMED[stage]
+        share, given = 0.0, 0
+        for stage in STAGES:
+            share += stage.share
+            number = max(1, round(count * share) - given)
+            given += number
+            prompt, answer = stage.lengths
             tokens = min(data.max_length, shapes.image_tokens + prompt + answer)
-            lengths[stage, split] = [Length(tokens, answer)] * number
+            lengths[stage.name, split] = [Length(tokens, answer)] * number
     return lengths
 
 
 def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
     own = lengths.get((name, "train"), [])
-    earlier = [one for stage in STAGES[: STAGES.index(name)] for one in lengths.get((stage, "train"), [])]
+    earlier = [
+        one for stage in STAGE_NAMES[: STAGE_NAMES.index(name)] for one in lengths.get((stage, "train"), [])
+    ]
     section, pool, multiple = config.stage(name), own + earlier, config.data.length_multiple
     if not own:
         raise UserError(f"{config.data.curriculum}: no train sample of {name}")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import flaw, named_checkpoint
 from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.runs.store.opening import RunReader, RunWriter
+from engine.stages import STAGE_NAMES
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.quarantine import Loss
@@ -44,7 +44,7 @@ def where_to_go_on(
                 f"{meta.stage} stands at step {meta.step} of {meta.steps}: `resume` it first, or stop it"
             )
         return Position(meta.stage, meta.step, newest), left
-    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(meta.stage)]
+    following = [stage for stage in stages if STAGE_NAMES.index(stage) > STAGE_NAMES.index(meta.stage)]
     if following:
         return Position(following[0], 0, newest), left
     if meta.ended == "finished":

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.config import STAGES, PhantomSection, RunConfig
+from engine.config import PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
 from engine.files.file_lock import try_lock
 from engine.files.plain_file import open_plain
 from engine.files.temporary import holder
+from engine.stages import STAGE_NAMES
 
 #: Called with a line about what is under way.
 Note = Callable[[str], None]
@@ -72,7 +73,7 @@ def _alone(home: Path, poll: Callable[[], None]) -> Iterator[None]:
 
 def _hold_against_expected(config: RunConfig, samples: Sequence[Sample]) -> None:
     """Refuse a curriculum that lacks a stage or a split, or lets a patient be on both sides."""
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         for split in ("train", "val"):
             if not any(sample.stage == stage and sample.split == split for sample in samples):
                 raise UserError(

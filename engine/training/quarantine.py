@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.seeds import seed_for
+from engine.stages import STAGE_NAMES
 
 #: Other films looked for before a missing one is blamed, and not the disk that all of them lie on.
 WITNESSES = 20
@@ -40,7 +40,7 @@ class Loss:
 
     @property
     def place(self) -> tuple[int, int]:
-        return STAGES.index(self.stage), self.step
+        return STAGE_NAMES.index(self.stage), self.step
 
 
 @dataclass

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.pinned_paths import PinnedPaths
 from engine.runs.store.opening import RunWriter, open_writer
+from engine.stages import STAGE_NAMES
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.device import device
@@ -54,7 +55,7 @@ def score_checkpoint(
         raise UserError(f"--split {split}: the curriculum has no such samples")
     judged = [
         sample
-        for stage in STAGES
+        for stage in STAGE_NAMES
         for sample in subset([one for one in of_split if one.stage == stage], limit, config.seed)
     ]
     result, rows = evaluate(

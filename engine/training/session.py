@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import torch
 
-from engine.config import STAGES, RunConfig, left_to_defaults
+from engine.config import RunConfig, left_to_defaults
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import Ended, behind_the_record
@@ -21,6 +21,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, TakenOver
 from engine.runs.pinned_paths import PinnedPaths, RunRemoved
 from engine.runs.store.opening import RunReader, RunWriter, TrainingLog, open_reader, open_writer
+from engine.stages import STAGE_NAMES, stage_of
 from engine.training import audit
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded, encode_all
@@ -50,8 +51,6 @@ log = logging.getLogger("engine")
 Planner = Callable[
     [RunConfig, Path, Sequence[str], dict[str, list[Encoded]], int], dict[str, dict[str, float]]
 ]
-
-TITLES = {"stage_a": "impression + labels", "stage_b": "reasoning + ICD"}
 
 
 def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals, plan_stages: Planner) -> int:
@@ -183,8 +182,8 @@ def asked_stages(session: Session, asked: str | None) -> list[str]:
     """What the command line asks for, else what the attempt before was asked for, else all."""
     if asked is None:
         planned = [str(stage["stage"]) for stage in session.reader.stages_plan()]
-        return planned or list(STAGES)
-    return list(STAGES) if asked == "all" else [asked]
+        return planned or list(STAGE_NAMES)
+    return list(STAGE_NAMES) if asked == "all" else [asked]
 
 
 def begin_attempt(session: Session, asked: str | None, stages: list[str], same_stage: bool) -> Position:
@@ -280,7 +279,7 @@ def audit_first_batch(session: Session, prepared: Prepared) -> None:
     )
     session.tell(line)
     text = base.model.config.text_config
-    of_stages = [[one for one in every if one.sample.stage == name] for name in STAGES]
+    of_stages = [[one for one in every if one.sample.stage == name] for name in STAGE_NAMES]
     tensors = largest_tensors(session.config, text.num_attention_heads, text.vocab_size, of_stages)
     device.device_of(session.place).refuse_too_large(tensors)
 
@@ -293,7 +292,7 @@ def write_route(session: Session, stages: list[str], prepared: Prepared) -> None
         [
             {
                 "stage": name,
-                "title": TITLES[name],
+                "title": stage_of(name).title,
                 "steps": schedule_stage(config, name, prepared.encoded["train"])[0].steps,
                 "epochs": config.stage(name).epochs,
                 "bar": config.stage(name).target_val_loss,

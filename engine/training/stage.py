@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.model.lora import trainable
@@ -15,6 +15,7 @@ from engine.runs.checkpoints import Ended
 from engine.runs.store.opening import RunReader, RunWriter
 from engine.runs.store.rows import Command
 from engine.seeds import seed_for
+from engine.stages import STAGE_NAMES
 from engine.training import checkpoint as checkpoints
 from engine.training.batches import Collator, Encoded
 from engine.training.checkpoint import Checkpoint
@@ -126,7 +127,7 @@ def schedule_stage(
     config: RunConfig, name: str, train: Sequence[Encoded]
 ) -> tuple[StageSchedule, list[Encoded]]:
     """A stage's schedule and its pool: its own samples, then those of earlier stages that may be replayed."""
-    earlier = STAGES[: STAGES.index(name)]
+    earlier = STAGE_NAMES[: STAGE_NAMES.index(name)]
     own = [one for one in train if one.sample.stage == name]
     pool = own + [one for one in train if one.sample.stage in earlier]
     return StageSchedule(

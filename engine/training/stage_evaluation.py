@@ -4,14 +4,16 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.data.curriculum import Sample
+from engine.metrics.scores import scalars_of
 from engine.runs.layout import checkpoint_name
 from engine.runs.store.opening import RunReader, RunWriter
+from engine.runs.store.rows import GeneratedSample
 from engine.training import checkpoint as checkpoints
 from engine.training.control import Control
-from engine.training.evaluation import Evaluator, Row, score
+from engine.training.evaluation import Evaluator, score
 from engine.training.position import read_or_mend
 from engine.training.progress import StageProgress
 from engine.training.quarantine import FilmsFail, LostFilm, Quarantine
@@ -90,17 +92,16 @@ class StageEvaluation:
                 self.validation, lambda samples: self._rows("evaluation", "scoring", samples)
             )
             scores = score(rows, {})[stage]
+            scalars = scalars_of(scores)
             # before the samples: where they are all there, it is taken that this has been done
-            self.writer.scalars(stage, step, _score_scalars(scores))
+            self.writer.scalars(stage, step, scalars)
             self._store(rows)
-            told = ", ".join(
-                f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in _score_scalars(scores).items()
-            )
+            told = ", ".join(f"{tag.removeprefix('val/')} {value:.3f}" for tag, value in scalars.items())
             self.writer.event(
                 "validation", f"{told} on {len(rows)} samples", stage=stage, step=step, scores=scores
             )
 
-    def _rows(self, purpose: str, doing: str, samples: Sequence[Sample]) -> list[Row]:
+    def _rows(self, purpose: str, doing: str, samples: Sequence[Sample]) -> list[GeneratedSample]:
         name = checkpoint_name(self.state.stage, self.state.step)
         done = self.progress.counting(doing, len(samples))
         return self.evaluator.rows(samples, purpose, name, self.state.step, done=done)
@@ -130,7 +131,7 @@ class StageEvaluation:
         stage, step = self.state.stage, self.state.step
         return read_or_mend(self.writer, lambda: sum(1 for _ in self.reader.samples(stage, step, purpose)))
 
-    def _store(self, rows: list[Row]) -> None:
+    def _store(self, rows: list[GeneratedSample]) -> None:
         for row in rows:
             self.writer.sample(row)
 
@@ -141,10 +142,3 @@ class StageEvaluation:
         yield
         self.progress.note("")
         self.control.enter(before)
-
-
-def _score_scalars(scores: dict[str, Any]) -> dict[str, float]:
-    values = {"val/bleu4": scores["bleu4"], "val/rouge_l": scores["rouge_l"]}
-    if "chexpert" in scores:
-        return values | {"val/chexpert_micro_f1": scores["chexpert"]["micro_f1_14"]}
-    return values | {"val/icd_micro_f1": scores["icd"]["micro_f1"]}

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from cockpit.screens.runs.source import RunsSource
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import RunWriter, open_writer
-from engine.runs.store.rows import SAMPLE_KEYS
+from engine.runs.store.rows import SAMPLE_KEYS, GeneratedSample
 
 STATUS_KEYS = [
     "run", "state", "stalled", "stage", "step", "steps", "epoch", "loss", "eta_seconds", "samples_per_second",
@@ -102,10 +103,11 @@ def test_a_run_that_may_not_be_looked_into_is_listed(capsys: pytest.CaptureFixtu
     assert {row.name: "Permission denied" in row.trouble for row in rows} == {"closed": True, "open": False}
 
 
-def sample(**changes: object) -> dict[str, object]:
-    row = dict.fromkeys(SAMPLE_KEYS[:-1], None)
-    row |= {"stage": "stage_a", "step": 2, "purpose": "case", "case": "s1", "image": "a.jpg"}
-    return row | {"generated": "Clear lungs.", "reference": "Small effusion."} | changes
+def sample(**changes: Any) -> GeneratedSample:
+    row: dict[str, Any] = dict.fromkeys(SAMPLE_KEYS[:-1], None)
+    row |= {"stage": "stage_a", "step": 2, "purpose": "case", "case": "s1", "image": "a.jpg", "prompt": "?"}
+    row |= {"generated": "Clear lungs.", "reference": "Small effusion."} | changes
+    return GeneratedSample(**row)
 
 
 def read(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

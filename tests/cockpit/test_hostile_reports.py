@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cockpit.cli import main
 from engine.runs.layout import create_run
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 from engine.words.printable import one_line, printable
 
 HOSTILE = [
@@ -20,13 +21,13 @@ HOSTILE = [
 OBEYED = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
-def sample(text: str, number: int) -> dict[str, object]:
+def sample(text: str, number: int) -> GeneratedSample:
     texts = dict.fromkeys(("image", "prompt", "reference", "generated"), text)
     nothing = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference"))
-    return {
-        "stage": "stage_a", "step": 1, "checkpoint": None, "split": "val", "purpose": "case",
-        "case": f"{number} {text}", "scores": {}, **texts, **nothing,
-    }  # fmt: skip
+    return GeneratedSample(
+        stage="stage_a", step=1, checkpoint=None, split="val", purpose="case",
+        case=f"{number} {text}", scores={}, **texts, **nothing,
+    )  # fmt: skip
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -40,7 +40,7 @@ from cockpit.views.metrics import Metric
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
 from engine.runs.store.opening import open_writer
-from engine.runs.store.rows import Bucket
+from engine.runs.store.rows import Bucket, GeneratedSample
 
 GIB = 1024**3
 STEPS_A, STEPS_B = 332, 618
@@ -281,24 +281,24 @@ def record(tmp_path: Path) -> Record:
     return write
 
 
-def sample_row(image: str, case: str = "s1") -> dict[str, object]:
-    return {
-        "stage": "stage_a",
-        "step": 40,
-        "checkpoint": "stage_a-000040",
-        "split": "val",
-        "purpose": "case",
-        "case": case,
-        "image": image,
-        "prompt": "Write the impression.",
-        "reference": "Small effusion.\nCheXpert: Pleural Effusion, Edema",
-        "generated": "Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
-        "labels": {"Pleural Effusion": 1, "Fracture": 1},
-        "labels_reference": {"Pleural Effusion": 1, "Edema": 1},
-        "icd": None,
-        "icd_reference": None,
-        "scores": {},
-    }
+def sample_row(image: str, case: str = "s1") -> GeneratedSample:
+    return GeneratedSample(
+        stage="stage_a",
+        step=40,
+        checkpoint="stage_a-000040",
+        split="val",
+        purpose="case",
+        case=case,
+        image=image,
+        prompt="Write the impression.",
+        reference="Small effusion.\nCheXpert: Pleural Effusion, Edema",
+        generated="Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
+        labels={"Pleural Effusion": 1, "Fracture": 1},
+        labels_reference={"Pleural Effusion": 1, "Edema": 1},
+        icd=None,
+        icd_reference=None,
+        scores={},
+    )
 
 
 CLIPBOARDS = ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "STY", "TERM_PROGRAM")

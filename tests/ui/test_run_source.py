@@ -2,6 +2,7 @@
 
 import math
 import os
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -146,7 +147,7 @@ def test_marks_keep_their_order() -> None:
 
 
 def test_codes_are_dotted(kit: ModuleType) -> None:
-    row = kit.sample_row("one.png") | {
+    changes = {
         "stage": "stage_b",
         "labels": None,
         "labels_reference": None,
@@ -154,7 +155,7 @@ def test_codes_are_dotted(kit: ModuleType) -> None:
         "icd_reference": ["10:I509"],
         "reference": "Heart failure.\nICD: I50.9 Heart failure",
     }
-    view = summaries.case_view(row, "")
+    view = summaries.case_view(replace(kit.sample_row("one.png"), **changes), "")
     assert view.codes is None and view.codes_reference == ("I50.9",) and view.labels == ()
     assert view.reference == "Heart failure."
 

@@ -61,15 +61,15 @@ def source_on(paths: RunPaths) -> RunsSource:
 def test_every_run_is_a_row(two) -> None:
     rows = source_on(two[0]).read().rows
     first = next(row for row in rows if row.name == "first")
-    assert (first.state, first.stage, first.step, first.loss, first.f1) == (
+    assert (first.state, first.stage, first.step, first.loss, first.scores) == (
         "parked",
         "stage_b",
         50,
         1.2,
-        0.78,
+        (0.78, None),
     )
     assert next(row for row in rows if row.name == "second").state == "crashed"
-    assert first.bytes > 10_000 and first.icd_f1 is None
+    assert first.bytes > 10_000
 
 
 def test_a_run_that_did_not_change_is_not_opened_again(two, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,8 +280,7 @@ def test_the_table_fits_its_width(width: int) -> None:
             1_000_000,
             1_000_000,
             1.5,
-            0.5,
-            0.4,
+            (0.5, 0.4),
             1e6,
             10**13,
         )
@@ -300,13 +299,13 @@ def test_the_table_fits_its_width(width: int) -> None:
     [(1664, 1664, "B 1664/1664 "), (12_000, 48_000, "B 25 % "), (12, None, "B 12 "), (None, None, "- ")],
 )
 def test_a_step_is_told_whole_or_as_a_share(step: int | None, steps: int | None, narrow: str) -> None:
-    row = RunRow("night", "training", False, "stage_b", step, steps, 1.5, 0.5, 0.4, 60.0, 10**9)
+    row = RunRow("night", "training", False, "stage_b", step, steps, 1.5, (0.5, 0.4), 60.0, 10**9)
     shown = text(runs_frame(RunsView(RunsState(RunSummary("n"), (row,)), 0, ()), 80, 4, UNICODE))
     assert narrow in shown and "1.50" in shown and "1.0 GB" in shown
 
 
 def test_a_narrow_table_has_whole_columns() -> None:
-    rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, 0.45, 0.67, 7300.0, 41_000_000),)
+    rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, (0.45, 0.67), 7300.0, 41_000_000),)
     for width in range(60, 120):
         head, line = text(runs_frame(RunsView(RunsState(RunSummary("n"), rows)), width, 4, UNICODE)).split(
             "\n"

@@ -35,6 +35,7 @@ from cockpit.views.setup_state import SetupState
 from engine.data.curriculum import Sample, complete_labels
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
+from engine.runs.store.rows import GeneratedSample
 from engine.setup_check.finding import Finding
 from engine.setup_check.fix.plan import Change, Plan
 
@@ -69,37 +70,35 @@ class Told:
 
 
 def a_book() -> SampleBook:
-    def row(case: int, step: int, stage: str, purpose: str = "case") -> dict[str, Any]:
+    def row(case: int, step: int, stage: str, purpose: str = "case") -> GeneratedSample:
         stage_a = stage == "stage_a"
         report = "Moderate right pleural effusion with adjacent atelectasis. No pneumothorax."
         truth = "Moderate right pleural effusion with compressive atelectasis. Mild cardiomegaly."
         if not stage_a:
             report += "\nICD: I50.9 Heart failure, unspecified; J90 Pleural effusion"
             truth += "\nICD: I50.9 Heart failure, unspecified; N17.9 Acute kidney failure, unspecified"
-        return {
-            "stage": stage,
-            "step": step,
-            "checkpoint": f"{stage}-{step:06d}",
-            "split": "val",
-            "purpose": purpose,
-            "case": f"s5000{case:04d}",
-            "image": f"{case}.png",
-            "prompt": "Write the impression."
+        return GeneratedSample(
+            stage=stage,
+            step=step,
+            checkpoint=f"{stage}-{step:06d}",
+            split="val",
+            purpose=purpose,
+            case=f"s5000{case:04d}",
+            image=f"{case}.png",
+            prompt="Write the impression."
             if stage_a
             else "70-year-old man. Creatinine 2.4 (0.5-1.2).\nReason.",
-            "reference": truth + ("\nCheXpert: Pleural Effusion, Cardiomegaly" if stage_a else ""),
-            "generated": report + ("\nCheXpert: Pleural Effusion, Edema" if stage_a else ""),
-            "labels": {"Pleural Effusion": 1, "Edema": 1} if stage_a else None,
-            "labels_reference": complete_labels({"Pleural Effusion": 1, "Cardiomegaly": 1})
-            if stage_a
-            else None,
-            "icd": None if stage_a else ["10:I509", "10:J90"],
-            "icd_reference": None if stage_a else ["10:I509", "10:N179"],
-            "scores": {
+            reference=truth + ("\nCheXpert: Pleural Effusion, Cardiomegaly" if stage_a else ""),
+            generated=report + ("\nCheXpert: Pleural Effusion, Edema" if stage_a else ""),
+            labels={"Pleural Effusion": 1, "Edema": 1} if stage_a else None,
+            labels_reference=complete_labels({"Pleural Effusion": 1, "Cardiomegaly": 1}) if stage_a else None,
+            icd=None if stage_a else ["10:I509", "10:J90"],
+            icd_reference=None if stage_a else ["10:I509", "10:N179"],
+            scores={
                 "label_f1" if stage_a else "icd_f1": (case * 13 % 10 + step / 200) / 12,
                 "rouge_l": 0.62,
             },
-        }
+        )
 
     wanted = [(case, step, "stage_a") for case in range(1, 5) for step in (100, 200, 332)]
     wanted += [(case, step, "stage_b") for case in range(5, 20) for step in (100, 200)]
@@ -141,13 +140,26 @@ def a_curriculum() -> DataState:
 def some_runs(curves: tuple[StageCurve, ...]) -> RunsState:
     rows = (
         RunRow(
-            "night-run-3", "training", False, "stage_b", 300, 618, 0.96, 0.72, None, 3912.0, 41_000_000, 3, 0
+            "night-run-3",
+            "training",
+            False,
+            "stage_b",
+            300,
+            618,
+            0.96,
+            (0.72, None),
+            3912.0,
+            41_000_000,
+            3,
+            0,
         ),
         RunRow(
-            "rank-8", "finished", False, "stage_b", 618, 618, 0.81, 0.74, 0.42, 7300.0, 61_000_000, 2, NOON
+            "rank-8", "finished", False, "stage_b", 618, 618, 0.81, (0.74, 0.42), 7300.0, 61_000_000, 2, NOON
         ),
-        RunRow("warmup-long", "crashed", False, "stage_a", 41, 332, 2.4, None, None, 61.0, 900_000, 0, NOON),
-        RunRow("tried-once", "holding", True, "stage_a", 12, 332, 3.1, None, None, 31.0, 90_000, 0, NOON),
+        RunRow(
+            "warmup-long", "crashed", False, "stage_a", 41, 332, 2.4, (None, None), 61.0, 900_000, 0, NOON
+        ),
+        RunRow("tried-once", "holding", True, "stage_a", 12, 332, 3.1, (), 31.0, 90_000, 0, NOON),
         RunRow("from-elsewhere", trouble="run.db has version 9, this cxr-cockpit reads up to 1"),
     )
     return RunsState(BRIEF, rows, (RunCurves("night-run-3", curves),))

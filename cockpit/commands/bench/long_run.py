@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store import series
 from engine.runs.store.opening import RunWriter, open_writer
+from engine.runs.store.rows import GeneratedSample
 
 STAGE = "stage_b"
 TAGS = (
@@ -91,23 +91,23 @@ def _fill(connection: sqlite3.Connection, steps: int) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _sample(number: int, step: int) -> dict[str, Any]:
+def _sample(number: int, step: int) -> GeneratedSample:
     words: Sequence[str] = ("moderate", "right", "pleural", "effusion", "with", "adjacent", "atelectasis")
     report = " ".join(words[(number + place) % len(words)] for place in range(40))
-    return {
-        "stage": STAGE,
-        "step": step,
-        "checkpoint": checkpoint_name(STAGE, step),
-        "split": "val",
-        "purpose": "evaluation",
-        "case": f"s{50_000_000 + number}",
-        "image": f"files/s{number}.jpg",
-        "prompt": f"Record: {report} {report}",
-        "reference": f"{report}.\nICD: I50.9 Heart failure, unspecified",
-        "generated": f"{report[:-11]}.\nICD: I50.9 Heart failure, unspecified; J90 Pleural effusion",
-        "labels": None,
-        "labels_reference": None,
-        "icd": ["10:I509", "10:J90"],
-        "icd_reference": ["10:I509"],
-        "scores": {"icd_f1": number % 100 / 100, "rouge_l": number % 37 / 37},
-    }
+    return GeneratedSample(
+        stage=STAGE,
+        step=step,
+        checkpoint=checkpoint_name(STAGE, step),
+        split="val",
+        purpose="evaluation",
+        case=f"s{50_000_000 + number}",
+        image=f"files/s{number}.jpg",
+        prompt=f"Record: {report} {report}",
+        reference=f"{report}.\nICD: I50.9 Heart failure, unspecified",
+        generated=f"{report[:-11]}.\nICD: I50.9 Heart failure, unspecified; J90 Pleural effusion",
+        labels=None,
+        labels_reference=None,
+        icd=["10:I509", "10:J90"],
+        icd_reference=["10:I509"],
+        scores={"icd_f1": number % 100 / 100, "rouge_l": number % 37 / 37},
+    )

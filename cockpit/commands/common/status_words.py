@@ -8,11 +8,10 @@ from cockpit.toolkit.glyphs import UNICODE
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
+from engine.stages import find_stage
 from engine.words.durations import duration
 from engine.words.printable import one_line
 from engine.words.sizes import in_memory
-
-STAGE_NAMES = {"stage_a": "stage A", "stage_b": "stage B"}
 
 
 def state_words(status: Status) -> str:
@@ -21,7 +20,8 @@ def state_words(status: Status) -> str:
 
 
 def stage_name(stage: str) -> str:
-    return STAGE_NAMES.get(stage, stage)
+    known = find_stage(stage)
+    return f"stage {known.letter}" if known else stage
 
 
 def progress_words(status: Status) -> list[str]:

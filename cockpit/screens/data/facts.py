@@ -10,6 +10,7 @@ from typing import Any
 from cockpit.screens.data.state import Fact, Share
 from engine.data.curriculum import SPLITS, Sample
 from engine.data.labels import LABELS
+from engine.stages import STAGES
 from engine.words.plural import counted
 
 SPLIT_NAMES = {"train": "train", "val": "validation", "test": "test"}
@@ -26,10 +27,11 @@ def inventory(samples: Sequence[Sample], expected: Mapping[str, Any]) -> tuple[F
         if own or split != "test":
             facts.append(_counted(SPLIT_NAMES[split], len(own), expected.get(SPLIT_NAMES[split]), own))
     facts.append(_overlap(samples))
-    stage_a = sum(sample.stage == "stage_a" for sample in samples)
-    share = stage_a / len(samples) if samples else 0.0
-    facts.append(Fact("stage A", f"{stage_a:,}", detail=f"{share:.1%} of all"))
-    facts.append(Fact("stage B", f"{len(samples) - stage_a:,}"))
+    counts = Counter(sample.stage for sample in samples)
+    for place, stage in enumerate(STAGES):
+        share = counts[stage.name] / len(samples) if samples else 0.0
+        detail = "" if place == len(STAGES) - 1 else f"{share:.1%} of all"  # the last one has the rest
+        facts.append(Fact(f"stage {stage.letter}", f"{counts[stage.name]:,}", detail=detail))
     studies = len({sample.study_id for sample in samples})
     patients = len({sample.subject_id for sample in samples})
     facts.append(Fact("studies", f"{studies:,}", detail=counted(patients, "patient")))

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cockpit.launch.again import start_again
 from cockpit.screens.flight import series, summaries
@@ -17,10 +16,12 @@ from cockpit.toolkit.graphics.half_cells import LONG_SIDE
 from cockpit.views.films import film_or_reason, image_root_of
 from cockpit.views.run_summary import AftermathReader, place_of
 from engine.errors import UserError
+from engine.metrics import registry
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.rows import GeneratedSample
 from engine.words.sizes import GIB
 
 COLUMNS = 512
@@ -40,7 +41,7 @@ class RunSource:
         self._reader: RunReader | None = None
         self._token: tuple[tuple[int, bool], tuple[str, ...]] | None = None
         self._state: FlightState | None = None
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[GeneratedSample] = []
         self._seconds: dict[tuple[str, int], float | None] = {}
         self._pictures: dict[str, Thumbnail | str] = {}
         self._image_root: Path | None = None
@@ -185,7 +186,7 @@ class RunSource:
         cases = []
         for number, row in enumerate(self._rows, start=1):
             view = summaries.case_view(row, f"case {number} of {total}")
-            picture = self._pictures.get(row["image"])
+            picture = self._pictures.get(row.image)
             if isinstance(picture, Thumbnail):
                 view = replace(view, picture=picture)
             elif picture is not None:
@@ -199,7 +200,7 @@ class RunSource:
             return
         deadline = time.monotonic() + DECODE_SECONDS
         for row in self._rows:
-            name = row["image"]
+            name = row.image
             if name and name not in self._pictures:
                 if time.monotonic() > deadline:
                     return
@@ -214,10 +215,11 @@ class RunSource:
 
 
 def _score(reader: RunReader, stage: str) -> tuple[str, float] | None:
-    for name, tag in summaries.SCORES:
-        points = reader.recent(tag, stage, limit=1)
+    """The first that the stage has of the metrics that speak for one."""
+    for metric in registry.METRICS:
+        points = reader.recent(metric.tag, stage, limit=1) if metric.short else []
         if points:
-            return name, points[-1][1]
+            return metric.short, points[-1][1]
     return None
 
 

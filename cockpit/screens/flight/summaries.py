@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from cockpit.screens.flight.state import CaseView, EventView, Memory, Pace
 from cockpit.toolkit.figures import stage_letter
-from cockpit.views.labels import Marks, marks, positives
+from cockpit.views.labels import Marks, marks
+from engine.data.answers import prose
 from engine.data.icd import dotted
-from engine.metrics.parse import prose
+from engine.data.labels import positives
 from engine.runs.layout import parse_checkpoint_name
 from engine.runs.status import Status
-from engine.runs.store.rows import Event, Scalar
+from engine.runs.store.rows import Event, GeneratedSample, Scalar
 
 MEMORY_TAGS = {
     "process": "memory/process",
@@ -29,8 +29,6 @@ MEMORY_TAGS = {
     "wired": "memory/wired_limit",
 }
 TAGS = tuple(MEMORY_TAGS.values())
-SCORES = (("F1", "val/chexpert_micro_f1"), ("ICD F1", "val/icd_micro_f1"))
-"""The score that speaks for a stage, the first that it has."""
 LEVELS = {"info": "info", "warn": "warning", "error": "error"}
 
 
@@ -100,23 +98,22 @@ def event_text(event: Event) -> str:
     return where + first_line
 
 
-def case_view(row: Mapping[str, Any], place: str) -> CaseView:
+def case_view(row: GeneratedSample, place: str) -> CaseView:
     """A stored sample as the screen shows it. A stage that has no such line shows none."""
-    stage = str(row["stage"])
-    wanted_labels = positives(row["labels_reference"])
-    wanted_codes = tuple(dotted(code) for code in row["icd_reference"] or ())
+    wanted_labels = positives(row.labels_reference)
+    wanted_codes = tuple(dotted(code) for code in row.icd_reference or ())
     labels: Marks | None = ()
     codes: Marks | None = ()
-    if row["labels_reference"]:
-        labels = None if row["labels"] is None else marks(positives(row["labels"]), wanted_labels)
-    if row["icd_reference"]:
-        codes = None if row["icd"] is None else marks([dotted(code) for code in row["icd"]], wanted_codes)
+    if row.labels_reference:
+        labels = None if row.labels is None else marks(positives(row.labels), wanted_labels)
+    if row.icd_reference:
+        codes = None if row.icd is None else marks([dotted(code) for code in row.icd], wanted_codes)
     return CaseView(
-        case=str(row["case"]),
-        stage=stage,
-        step=int(row["step"]),
-        generated=prose(row["generated"] or "", stage),
-        reference=prose(row["reference"] or "", stage),
+        case=row.case,
+        stage=row.stage,
+        step=row.step,
+        generated=prose(row.generated, row.stage),
+        reference=prose(row.reference, row.stage),
         labels=labels,
         labels_reference=wanted_labels,
         codes=codes,

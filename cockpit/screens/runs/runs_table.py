@@ -10,6 +10,7 @@ from cockpit.toolkit.figures import size_words, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, clip, cut, first_seen, pad, trouble_lines, width_of
 from cockpit.views.run_summary import NEEDS_A_HAND
+from engine.metrics import registry
 from engine.words.durations import duration
 
 MARKS = "abcd"
@@ -20,7 +21,9 @@ STEP, STEP_ROOMY = 11, 15
 
 def runs_frame(view: RunsView, width: int, height: int, glyphs: Glyphs) -> Frame:
     """A heading, then a line a run."""
-    name_width = min(40 if width >= 160 else 26, max(16, width - (84 if width >= ROOMY else 66)))
+    scores = len(_shorts()) * (6 if width >= ROOMY else 5)
+    others = 72 if width >= ROOMY else 56
+    name_width = min(40 if width >= 160 else 26, max(16, width - others - scores))
     if view.state.summary.trouble:
         return trouble_lines(view.state.summary.trouble, width, glyphs.ellipsis)
     frame: Frame = [whole_columns(heading(name_width, width >= ROOMY), width)]
@@ -47,7 +50,7 @@ def heading(name_width: int, roomy: bool) -> Line:
         f"{'state':<12}",
         f"{'step':<{STEP_ROOMY if roomy else STEP}}",
         f"{'val':>5}",
-        f"{'F1':>4}{gap}{'ICD':>4}",
+        gap.join(f"{short:>4}" for short in _shorts()),
         f"{'took':>7}",
         f"{'size':>7}",
         "written" if roomy else "",
@@ -76,7 +79,7 @@ def row_line(view: RunsView, index: int, name_width: int, roomy: bool, glyphs: G
         (f"{cut(state, 12, ''):<12}{gap}", _state_role(row)),
         (f"{_progress(row, roomy)}{gap}", "text"),
         (f"{figures.loss(row.loss)}{gap}", "text"),
-        (f"{_share(row.f1)}{gap}{_share(row.icd_f1)}{gap}", "text"),
+        ("".join(f"{_share(score)}{gap}" for score in row.scores or [None] * len(_shorts())), "text"),
         (f"{duration(row.seconds) if row.seconds is not None else '-':>7}{gap}", "text"),
         (f"{size_words(row.bytes):>7}{gap}", "text"),
         (age_words(view.now - row.written) if roomy else "", "dim"),
@@ -102,6 +105,11 @@ def _progress(row: RunRow, roomy: bool) -> str:
     if len(words) > width and row.steps:
         words = f"{letter} {100 * row.step // row.steps} %"
     return f"{words:<{width}}"
+
+
+def _shorts() -> list[str]:
+    """The scores of the table, each in four cells."""
+    return [metric.short[:4].strip() for metric in registry.METRICS if metric.short]
 
 
 def _share(value: float | None) -> str:

@@ -12,6 +12,7 @@ from cockpit.toolkit.charts.curves import StageCurve
 from cockpit.views.metrics import LOSS, Metric
 from cockpit.views.run_summary import RunSummary
 from engine.errors import UserError
+from engine.metrics import registry
 from engine.runs.checkpoints import checkpoint_names
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import lock_holder
@@ -95,8 +96,7 @@ class RunsSource:
                     step=status.step,
                     steps=status.steps,
                     loss=_last_loss(reader),
-                    f1=_best(reader, "val/chexpert_micro_f1"),
-                    icd_f1=_best(reader, "val/icd_micro_f1"),
+                    scores=tuple(_best(reader, metric) for metric in registry.METRICS if metric.short),
                     seconds=_flown(reader, self._clock() if status.live else None),
                     bytes=size,
                     checkpoints=checkpoints,
@@ -160,11 +160,11 @@ def _last_loss(reader: RunReader) -> float | None:
     return found.value if found else None
 
 
-def _best(reader: RunReader, tag: str) -> float | None:
-    """The highest value in any stage."""
-    stages = [stage for stage, _, _ in reader.extents(tag)]
-    values = [value for stage in stages for _, value in reader.recent(tag, stage) if value == value]
-    return max(values, default=None)
+def _best(reader: RunReader, metric: registry.Metric) -> float | None:
+    """The best value in any stage."""
+    stages = [stage for stage, _, _ in reader.extents(metric.tag)]
+    values = [value for stage in stages for _, value in reader.recent(metric.tag, stage) if value == value]
+    return max(values, key=metric.goodness, default=None)
 
 
 def _curves(reader: RunReader, metric: Metric) -> tuple[StageCurve, ...]:

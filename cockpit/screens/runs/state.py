@@ -14,8 +14,8 @@ MOST_MARKED = 4
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run in the table. `loss` is its newest validation loss; `f1` and `icd_f1` are its best
-    validation scores, `written` when it last changed.
+    """A run in the table. `loss` is its newest validation loss; `scores` are its best of the metrics that speak for a
+    stage, `written` when it last changed.
 
     `linked`: the directory of runs has only a link to it. `trouble` is why it cannot be read; then only its name is
     known.
@@ -28,8 +28,7 @@ class RunRow:
     step: int | None = None
     steps: int | None = None
     loss: float | None = None
-    f1: float | None = None
-    icd_f1: float | None = None
+    scores: tuple[float | None, ...] = ()
     seconds: float | None = None
     bytes: int = 0
     checkpoints: int = 0

@@ -16,6 +16,7 @@ from cockpit.toolkit.figures import count, stage_letter
 from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, columns, in_role, trouble_lines, width_of, wrap
 from cockpit.views.film_panel import WIDE, film_columns, film_frame
+from engine.stages import reads_record
 
 NARROW_LIST = 25
 STRIP_ROWS = 2
@@ -73,7 +74,7 @@ def _film_and_record(view: SamplesView, width: int, height: int, glyphs: Glyphs)
         return frame
     room = height - len(frame) - 2
     prompt = wrap(view.shown.case.prompt, width, room, glyphs.ellipsis)
-    name = "record and question" if view.shown.case.stage == "stage_b" else "question"
+    name = "record and question" if reads_record(view.shown.case.stage) else "question"
     return [*frame, [], [(name, "dim")], *in_role(prompt, "dim")]
 
 

@@ -16,8 +16,8 @@ from cockpit.toolkit.glyphs import Glyphs
 from cockpit.toolkit.lines import Frame, Line, clean, cut, in_role, wrap
 from cockpit.views.labels import marks
 from cockpit.views.word_diff import invented_lines, missed_lines, shortened, word_difference
+from engine.stages import reads_record
 
-SCORE_NAMES = {"label_f1": "label F1", "icd_f1": "ICD F1", "rouge_l": "ROUGE-L", "bleu4": "BLEU-4"}
 GUTTER = 7
 ROOMY = 40
 """Columns from which nothing has to be said shortly."""
@@ -69,7 +69,7 @@ def case_texts(
 
 def _record(shown: Listed, width: int, height: int, glyphs: Glyphs) -> Frame:
     """What was known of the patient and asked, where it has no place of its own."""
-    name = "record" if shown.case.stage == "stage_b" else "asked"
+    name = "record" if reads_record(shown.case.stage) else "asked"
     lines = wrap(shown.case.prompt, width - GUTTER, height, glyphs.ellipsis)
     return [
         [(f"{name if index == 0 else '':<{GUTTER}}", "dim"), (line, "dim")]
@@ -97,8 +97,7 @@ def two_texts(view: SamplesView, width: int, height: int, glyphs: Glyphs) -> lis
 
 def scores_line(shown: Listed, width: int, glyphs: Glyphs) -> Line:
     """This case's own scores."""
-    known = dict(shown.written.scores)
-    parts = [f"{name} {known[key]:.2f}" for key, name in SCORE_NAMES.items() if key in known]
+    parts = [f"{score.title} {score.value:.2f}" for score in shown.written.scores]
     return [(cut("   ".join(parts) or "not scored", width, glyphs.ellipsis), "dim")]
 
 

@@ -160,8 +160,7 @@ def _fits(case: SampleCase, written: Written, choice: Choice) -> bool:
     return choice.search.casefold() in text
 
 
-def _rank(written: Written, best_first: bool) -> tuple[float, float]:
-    if written.score is None:
-        return (2.0, 0.0)
-    rouge = dict(written.scores).get("rouge_l", 0.0)
-    return (-written.score, -rouge) if best_first else (written.score, rouge)
+def _rank(written: Written, best_first: bool) -> tuple[bool, list[float]]:
+    """By the score that speaks for it and the next one; what has none comes last."""
+    ranked = [-score.goodness if best_first else score.goodness for score in written.scores[:2]]
+    return not ranked, ranked

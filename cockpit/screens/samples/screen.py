@@ -31,6 +31,7 @@ from cockpit.toolkit.modals.prompt import Prompt
 from cockpit.toolkit.modals.reading import Reading
 from cockpit.toolkit.panels import Panel
 from cockpit.views.header import header_of
+from engine.stages import STAGE_NAMES
 
 REST_SECONDS = 0.12
 """A case must be looked at so long before its film is read: who walks on does not wait for films."""
@@ -118,8 +119,8 @@ class Samples(RunScreen[SamplesSource]):
         elif action in keys.ARROWS.values():
             self._arrow(action.id.removeprefix("samples."))
         elif action is keys.STAGE:
-            order = ("", "stage_a", "stage_b")
-            self.choose(replace(view.choice, stage=order[(order.index(view.choice.stage) + 1) % 3]))
+            order = ("", *STAGE_NAMES)
+            self.choose(replace(view.choice, stage=order[(order.index(view.choice.stage) + 1) % len(order)]))
         elif action is keys.ORDER:
             order = choices.ORDERS
             following = order[(order.index(view.choice.order) + 1) % len(order)]

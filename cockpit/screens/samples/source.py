@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from cockpit.screens.samples.state import SampleBook, SampleCase, Weights, Written, writers_of
+from cockpit.screens.samples.state import SampleBook, SampleCase, Score, Weights, Written, writers_of
 from cockpit.toolkit.graphics.film import Thumbnail
 from cockpit.views.films import film_or_reason, image_root_of, open_film
-from cockpit.views.labels import positives
 from cockpit.views.run_summary import RunSummary, summary_of
+from engine.data.answers import prose
 from engine.data.icd import dotted
-from engine.metrics.parse import prose
+from engine.data.labels import positives
+from engine.metrics.registry import own_scores
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
+from engine.runs.store.rows import GeneratedSample
 
 SHOWN = ("case", "evaluation")
 BLANK = "baseline:blank_image"
 FILM_SIDE = 640
 """Pixels of a film's longer side: enough to zoom into on a large terminal."""
-SCORE_KEYS = ("label_f1", "icd_f1", "rouge_l")
 
 
 class SamplesSource:
@@ -88,26 +88,25 @@ class SamplesSource:
 
 @dataclass
 class _Gathered:
-    row: Mapping[str, Any]
+    row: GeneratedSample
     written: dict[Weights, Written] = field(default_factory=dict)
 
 
-def cases_of(rows: Iterable[Mapping[str, Any]]) -> tuple[SampleCase, ...]:
+def cases_of(rows: Iterable[GeneratedSample]) -> tuple[SampleCase, ...]:
     """Stored samples gathered by case. Where weights wrote twice about a case, the later row counts."""
     gathered: dict[tuple[str, str], _Gathered] = {}
     for row in rows:
-        key = (str(row["stage"]), str(row["case"]))
+        key = (row.stage, row.case)
         gathered.setdefault(key, _Gathered(row)).written[weights_of(row)] = _written(row)
     return tuple(_case(stage, name, entry) for (stage, name), entry in sorted(gathered.items()))
 
 
-def with_blanks(cases: tuple[SampleCase, ...], rows: Iterable[Mapping[str, Any]]) -> tuple[SampleCase, ...]:
+def with_blanks(cases: tuple[SampleCase, ...], rows: Iterable[GeneratedSample]) -> tuple[SampleCase, ...]:
     """The cases with what was written about them with the image blanked; the same ones if nothing was."""
     texts: dict[tuple[str, str], dict[Weights, str]] = {}
     for row in rows:
-        stage = str(row["stage"])
-        known = texts.setdefault((stage, str(row["case"])), {})
-        known[weights_of(row)] = prose(row["generated"] or "", stage)
+        known = texts.setdefault((row.stage, row.case), {})
+        known[weights_of(row)] = prose(row.generated, row.stage)
     if not texts:
         return cases
     return tuple(
@@ -115,37 +114,35 @@ def with_blanks(cases: tuple[SampleCase, ...], rows: Iterable[Mapping[str, Any]]
     )
 
 
-def weights_of(row: Mapping[str, Any]) -> Weights:
+def weights_of(row: GeneratedSample) -> Weights:
     """The weights that wrote the row: its checkpoint's, else those of its own stage and step."""
-    return parse_checkpoint_name(row["checkpoint"] or "") or (str(row["stage"]), int(row["step"]))
+    return parse_checkpoint_name(row.checkpoint or "") or (row.stage, row.step)
 
 
-def _written(row: Mapping[str, Any]) -> Written:
-    scores: Mapping[str, float] = row["scores"] or {}
-    text = row["generated"] or ""
+def _written(row: GeneratedSample) -> Written:
     return Written(
         weights=weights_of(row),
-        text=text,
-        prose=prose(text, str(row["stage"])),
-        labels=None if row["labels"] is None else frozenset(positives(row["labels"])),
-        codes=None if row["icd"] is None else tuple(dotted(code) for code in row["icd"]),
-        score=next((scores[key] for key in SCORE_KEYS if scores.get(key) is not None), None),
-        scores=tuple((name, value) for name, value in scores.items() if isinstance(value, int | float)),
+        text=row.generated,
+        prose=prose(row.generated, row.stage),
+        labels=None if row.labels is None else frozenset(positives(row.labels)),
+        codes=None if row.icd is None else tuple(dotted(code) for code in row.icd),
+        scores=tuple(
+            Score(own.title, value, metric.goodness(value)) for metric, own, value in own_scores(row.scores)
+        ),
     )
 
 
 def _case(stage: str, name: str, entry: _Gathered) -> SampleCase:
     row = entry.row
-    reference = row["reference"] or ""
     return SampleCase(
         case=name,
         stage=stage,
-        image=row["image"] or "",
-        prompt=row["prompt"] or "",
-        reference=prose(reference, stage),
-        reference_text=reference,
-        labels=tuple((row["labels_reference"] or {}).items()),
-        codes=tuple(dotted(code) for code in row["icd_reference"] or ()),
+        image=row.image,
+        prompt=row.prompt,
+        reference=prose(row.reference, stage),
+        reference_text=row.reference,
+        labels=tuple((row.labels_reference or {}).items()),
+        codes=tuple(dotted(code) for code in row.icd_reference or ()),
         written=tuple(entry.written[weights] for weights in sorted(entry.written)),
     )
 

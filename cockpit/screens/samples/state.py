@@ -12,10 +12,19 @@ Weights = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Score:
+    """`goodness` is the value turned so that more is better."""
+
+    title: str
+    value: float
+    goodness: float
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """One generated text. `labels` are positive names and `codes` dotted; None where the line is unreadable.
 
-    `score` is the F1 of the case's labels or codes, else its ROUGE-L; None where nothing was scored.
+    `scores` are the case's own, what tells most first.
     """
 
     weights: Weights
@@ -23,8 +32,12 @@ class Written:
     prose: str
     labels: frozenset[str] | None
     codes: tuple[str, ...] | None
-    score: float | None
-    scores: tuple[tuple[str, float], ...] = ()
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """The one that speaks for it: the F1 of its labels or codes, if there is one; None where nothing was scored."""
+        return self.scores[0].value if self.scores else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
-from engine.data.targets import one_line
+from engine.words.printable import clean_line
 
 _SCIENTIFIC = re.compile(r"\d(?:\.(?P<decimals>\d+))?e\+?(?P<exponent>\d{1,2})", re.IGNORECASE)
 _NUMBER = re.compile(r"[ps]?0*(?P<digits>\d+)(?:\.0*)?", re.IGNORECASE)
@@ -21,7 +21,7 @@ def identifier(value: Any) -> str:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"is {_kind(value)}, not a text or number")
-    text = one_line(repr(value) if isinstance(value, float) else str(value))
+    text = clean_line(repr(value) if isinstance(value, float) else str(value))
     if match := _SCIENTIFIC.fullmatch(text):
         if not isinstance(value, float) and len(match["decimals"] or "") < int(match["exponent"]):
             raise ValueError(f"{text!r} was rounded: it has lost its digits")

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.data.curriculum import SPLITS, Sample
 from engine.data.importing.overlap import Shared
-from engine.data.mimic.build_report import patient_overlap, sample_counts
+from engine.data.mimic.build_report import by_stage, patient_overlap, sample_counts
 from engine.words.plural import counted
 
 _SHOWN = 12
@@ -68,10 +68,7 @@ class ImportReport:
         for split in SPLITS:
             own = counts["splits"][split]
             if own["samples"]:
-                lines.append(
-                    f"{split:<5} {own['stage_a']:>7,} stage A  {own['stage_b']:>7,} stage B  "
-                    f"{own['patients']:>7,} patients"
-                )
+                lines.append(f"{split:<5} {by_stage(own)}  {own['patients']:>7,} patients")
         lines.append(f"patients in more than one split: {patient_overlap(self.samples)}")
         for kind, keys in self.overlap.items():
             for splits, number in sorted(Counter(keys.values()).items()):

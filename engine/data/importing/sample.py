@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.data.curriculum import Sample, complete_labels, sample_from_json, sample_to_json
+from engine.data.answers import has_line, icd_line, label_line, read_answer
+from engine.data.curriculum import NO_EHR, Sample, complete_labels, sample_from_json, sample_to_json
 from engine.data.importing.conversation import first_exchange, is_turns
 from engine.data.importing.fields import FieldMap, Understood, plain_name, understand
 from engine.data.importing.identity import identifier
@@ -15,10 +16,9 @@ from engine.data.importing.image_path import image_path
 from engine.data.importing.missing import is_missing, without_missing
 from engine.data.importing.target import lines_of, target_text, without_image_tokens
 from engine.data.importing.unusable import Unusable
-from engine.data.importing.values import decoded, ehr_of, icd_of, labels_of, split_of, stage_of, version_of
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
-from engine.data.targets import ICD_PREFIX, LABEL_PREFIX, icd_line, label_line, one_line
-from engine.metrics.parse import parse_icd, parse_labels
+from engine.data.importing.values import decoded, ehr_of, icd_of, labels_of, split_of, stage_meant, version_of
+from engine.stages import STAGE_A, STAGE_B, Stage
+from engine.words.printable import clean_line
 
 #: Hears a remark on what was guessed or not understood.
 Note = Callable[[str], None]
@@ -59,16 +59,16 @@ class Importer:
         patient, study = _patient_and_study(ours, image, note)
         labels = _labels(understood.columns, ours.get("labels"), note)
         diagnoses = _diagnoses(ours, names.get("icd", ""), note)
-        if stage == "stage_a":
+        if stage.line == "labels":
             target, labels = _with_label_line(target, labels, note)
         else:
             target, diagnoses = _with_icd_line(target, diagnoses, note)
         prompt, ehr = _prompt(stage, ours, note)
         sample = Sample(
-            id=_name(ours.get("id"), note) or f"{study}-{stage[-1]}",
+            id=_name(ours.get("id"), note) or f"{study}-{stage.letter.lower()}",
             subject_id=patient,
             study_id=study,
-            stage=stage,
+            stage=stage.name,
             image=image,
             prompt=prompt,
             target=target,
@@ -122,18 +122,18 @@ def _join_input(
         note("input put below the instruction")
 
 
-def _stage(ours: Mapping[str, Any], note: Note) -> str:
+def _stage(ours: Mapping[str, Any], note: Note) -> Stage:
     if "stage" in ours:
-        stage = stage_of(ours["stage"])
+        stage = stage_meant(ours["stage"])
         if stage is None:
-            raise Unusable(f"unknown stage {one_line(str(ours['stage']))[:40]!r}")
+            raise Unusable(f"unknown stage {clean_line(str(ours['stage']))[:40]!r}")
         return stage
     evidence = [name for name in ("icd", "ehr") if name in ours]
-    if evidence or parse_icd(str(ours.get("target", ""))).icd:
-        note("stage B guessed: ICD codes or EHR context are there")
-        return "stage_b"
-    note("stage A guessed: neither ICD codes nor EHR context are there")
-    return "stage_a"
+    if evidence or read_answer(str(ours.get("target", "")), "icd").icd:
+        note(f"stage {STAGE_B.letter} guessed: ICD codes or EHR context are there")
+        return STAGE_B
+    note(f"stage {STAGE_A.letter} guessed: neither ICD codes nor EHR context are there")
+    return STAGE_A
 
 
 def _split(value: Any, file_split: str | None, note: Note) -> str:
@@ -145,7 +145,7 @@ def _split(value: Any, file_split: str | None, note: Note) -> str:
         return file_split
     split = split_of(value)
     if split is None:
-        raise Unusable(f"unknown split {one_line(str(value))[:40]!r}")
+        raise Unusable(f"unknown split {clean_line(str(value))[:40]!r}")
     if file_split not in (None, split):
         note(f"split {split} of the record counts, not {file_split} of the file's name")
     return split
@@ -175,7 +175,7 @@ def _identifier(name: str, value: Any) -> str:
 
 def _name(value: Any, note: Note) -> str:
     if isinstance(value, str | int | float):
-        return one_line(str(value))
+        return clean_line(str(value))
     if value is not None:
         note("id is neither text nor number: ours taken")
     return ""
@@ -204,7 +204,7 @@ def _diagnoses(ours: Mapping[str, Any], name: str, note: Note) -> Diagnoses:
     if "icd_version" in ours:
         version = version_of(ours["icd_version"])
         if version is None:
-            note(f"ICD codes left out: version not understood: {one_line(str(ours['icd_version']))[:40]}")
+            note(f"ICD codes left out: version not understood: {clean_line(str(ours['icd_version']))[:40]}")
             return []
     elif plain_name(name) in ("icd9", "icd10"):
         version = plain_name(name).removeprefix("icd")
@@ -218,12 +218,12 @@ def _diagnoses(ours: Mapping[str, Any], name: str, note: Note) -> Diagnoses:
 
 def _with_label_line(target: str, labels: Labels, note: Note) -> tuple[str, Labels]:
     """The target with its label line, and the labels; each comes from the other where it is missing."""
-    if not target.splitlines()[-1].casefold().startswith(LABEL_PREFIX.casefold()):
+    if not has_line(target, "labels"):
         if any(value is not None for value in labels.values()):
             return f"{target}\n{label_line(labels)}", labels
         note("stage A sample without CheXpert labels: its target has no label line")
         return target, labels
-    parsed = parse_labels(target).labels
+    parsed = read_answer(target, "labels").labels
     if parsed is None:
         note("label line in the target that cannot be read")
         return target, labels
@@ -234,19 +234,19 @@ def _with_label_line(target: str, labels: Labels, note: Note) -> tuple[str, Labe
 
 def _with_icd_line(target: str, diagnoses: Diagnoses, note: Note) -> tuple[str, Diagnoses]:
     """The target with its ICD line, and the codes; each comes from the other where it is missing."""
-    if not target.splitlines()[-1].casefold().startswith(ICD_PREFIX.casefold()):
+    if not has_line(target, "icd"):
         if diagnoses:
             return f"{target}\n{icd_line(diagnoses)}", diagnoses
         note("stage B sample without ICD codes: its target has no ICD line")
         return target, diagnoses
-    parsed = parse_icd(target, [code for code, _ in diagnoses]).icd
+    parsed = read_answer(target, "icd", [code for code, _ in diagnoses]).icd
     if parsed is None:
         note("ICD line in the target that cannot be read")
         return target, diagnoses
     return target, diagnoses or [(code, "") for code in parsed]
 
 
-def _prompt(stage: str, ours: Mapping[str, Any], note: Note) -> tuple[str, dict[str, Any] | None]:
+def _prompt(stage: Stage, ours: Mapping[str, Any], note: Note) -> tuple[str, dict[str, Any] | None]:
     """The prompt, and the EHR context that stands in it word for word."""
     given = ours.get("prompt", "")
     if not isinstance(given, str):
@@ -257,18 +257,20 @@ def _prompt(stage: str, ours: Mapping[str, Any], note: Note) -> tuple[str, dict[
         text, values = ehr_of(without_missing(decoded(ours["ehr"]), marks))
         for mark in dict.fromkeys(marks):
             note(f"value {mark!r} in the EHR context read as missing")
-        if text := (lines_of(text) if lines_of(text) in prompt else one_line(text)):
+        if text := (lines_of(text) if lines_of(text) in prompt else clean_line(text)):
             ehr = {**values, "text": text}
             if not prompt:
-                return PROMPT_B.format(ehr=text), ehr
+                return STAGE_B.prompt.format(ehr=text), ehr
             return (prompt if text in prompt else f"Clinical context: {text}\n{prompt}"), ehr
     if not prompt:
-        note(f"no prompt: ours for {stage.replace('_', ' ')} taken")
-        return (PROMPT_A if stage == "stage_a" else PROMPT_B.format(ehr="not available")), None
+        note(f"no prompt: ours for {stage.name.replace('_', ' ')} taken")
+        return stage.prompt.format(ehr=NO_EHR), None
     if (match := _CONTEXT_LINE.search(prompt)) is not None:
         return prompt, {"text": match[1]}
-    if stage == "stage_b":
-        note("stage B prompt whose EHR context cannot be told apart: it cannot be blanked for comparison")
+    if stage.reads_record:
+        note(
+            f"stage {stage.letter} prompt whose EHR context cannot be told apart: it cannot be blanked for comparison"
+        )
     return prompt, None
 
 
@@ -278,4 +280,4 @@ def _refuse_unreadable(sample: Sample) -> None:
         line = sample_to_json(replace(sample, split=sample.split or "train"))
         sample_from_json(json.loads(line.encode("utf-8")))
     except (ValueError, TypeError) as error:
-        raise Unusable(f"makes no readable sample: {one_line(str(error))[:120]}") from error
+        raise Unusable(f"makes no readable sample: {clean_line(str(error))[:120]}") from error

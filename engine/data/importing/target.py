@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from engine.data.answers import PREFIXES
 from engine.data.importing.unusable import Unusable
 from engine.data.sections.main_text import MainText, main_text
-from engine.data.targets import LABEL_PREFIX, one_line
+from engine.words.printable import clean_line
 
 _IMAGE_TOKEN = re.compile(
     r"\s*(?:<im_start>)?(?:<image>|<\|image(?:_pad)?\|>|<image_placeholder>|<ImageHere>)(?:<im_end>)?\s*"
@@ -50,7 +51,7 @@ def target_text(value: Any, name: str, note: Callable[[str], None]) -> str:
 
 def lines_of(text: str) -> str:
     """The text with its line ends, every line cleaned of control characters, blank ones gone."""
-    return "\n".join(line for line in map(one_line, text.splitlines()) if line)
+    return "\n".join(line for line in map(clean_line, text.splitlines()) if line)
 
 
 def _of_whole_report(text: str, name: str) -> MainText | None:
@@ -67,4 +68,4 @@ def _of_whole_report(text: str, name: str) -> MainText | None:
 
 def _cut_label_line(text: str) -> tuple[str, str]:
     body, _, last = text.rstrip().rpartition("\n")
-    return (body, last) if last.lstrip().casefold().startswith(LABEL_PREFIX.casefold()) else (text, "")
+    return (body, last) if last.lstrip().casefold().startswith(PREFIXES["labels"].casefold()) else (text, "")

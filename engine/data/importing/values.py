@@ -10,10 +10,13 @@ from typing import Any
 from engine.data.icd import from_dotted, is_icd
 from engine.data.importing.missing import is_missing
 from engine.data.labels import LABELS
-from engine.data.targets import one_line
+from engine.stages import STAGES, Stage
+from engine.words.printable import clean_line
 
-_STAGE = re.compile(r"(?:stage)?[ _-]*([ab12])(?:\.0+)?")
-_STAGES = {"a": "stage_a", "1": "stage_a", "b": "stage_b", "2": "stage_b"}
+_STAGE = re.compile(r"(?:stage)?[ _-]*(\w+?)(?:\.0+)?")
+_STAGES = {
+    name: stage for number, stage in enumerate(STAGES, 1) for name in (stage.letter.casefold(), str(number))
+}
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validate", "validation", "dev"), "val"),
@@ -47,10 +50,10 @@ class Codes:
     guessed: list[str]
 
 
-def stage_of(value: Any) -> str | None:
-    """ "stage_a" or "stage_b" from what people write ("A", "stage 1", 2); None if it is neither."""
+def stage_meant(value: Any) -> Stage | None:
+    """The stage that people mean by "A", "stage 1" or 2; None if it is none."""
     match = _STAGE.fullmatch(str(value).strip().casefold())
-    return _STAGES[match[1]] if match else None
+    return _STAGES.get(match[1]) if match else None
 
 
 def split_of(value: Any) -> str | None:
@@ -74,20 +77,20 @@ def labels_of(value: Any) -> tuple[dict[str, int | None], list[str]]:
     elif isinstance(value, list):
         pairs = ((name, 1) for name in value if not is_missing(name))
     else:
-        return {}, [one_line(str(value))]
+        return {}, [clean_line(str(value))]
     labels: dict[str, int | None] = {}
     unknown = []
     for name, state in pairs:
         known = label_name(str(name))
         word = str(state).strip().casefold()
         if known is None:
-            unknown.append(one_line(str(name)))
+            unknown.append(clean_line(str(name)))
         elif is_missing(state):
             labels.setdefault(known, None)
         elif word in _LABEL_VALUES:
             labels[known] = _LABEL_VALUES[word]
         else:
-            unknown.append(one_line(f"{name}: {state}"))
+            unknown.append(clean_line(f"{name}: {state}"))
     return labels, unknown
 
 
@@ -155,24 +158,29 @@ def _entry(entry: Any, version: str | None) -> tuple[str | None, str, str, bool]
     title = ""
     if isinstance(entry, Mapping):
         text = entry.get("icd_code", entry.get("code", ""))
-        title = one_line(str(entry.get("long_title", entry.get("title")) or ""))
+        title = clean_line(str(entry.get("long_title", entry.get("title")) or ""))
         own = entry.get("icd_version", entry.get("version"))
         if not is_missing(own):
             version = version_of(own)
             if version is None:
-                return None, title, one_line(f"{text} of version {own}"), True
+                return None, title, clean_line(f"{text} of version {own}"), True
     else:
         text = entry
     if isinstance(text, bool) or not isinstance(text, str | int | float):
-        return None, title, one_line(str(entry)), False
+        return None, title, clean_line(str(entry)), False
     if not isinstance(text, str):
         return None, title, f"{text}: a number has lost the zeros of its code", False
     if not isinstance(entry, Mapping):
         first, _, rest = text.strip().partition(" ")
-        text, title = first.rstrip(":-"), one_line(rest.lstrip(":- "))
+        text, title = first.rstrip(":-"), clean_line(rest.lstrip(":- "))
         code = _code(text, version)
-        return code, title, text.upper() if code else one_line(str(entry)), version is not None or ":" in text
-    return _code(text, version), title, one_line(text).upper(), version is not None
+        return (
+            code,
+            title,
+            text.upper() if code else clean_line(str(entry)),
+            version is not None or ":" in text,
+        )
+    return _code(text, version), title, clean_line(text).upper(), version is not None
 
 
 def _code(text: str, version: str | None) -> str | None:
@@ -193,4 +201,4 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{name} {_shown(item)}" for name, item in value.items() if _shown(item))
     if isinstance(value, list):
         return ", ".join(filter(None, map(_shown, value)))
-    return "" if is_missing(value) else one_line(str(value))
+    return "" if is_missing(value) else clean_line(str(value))

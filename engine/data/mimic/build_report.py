@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.data.curriculum import SPLITS, STAGES, Sample
+from engine.data.curriculum import SPLITS, Sample
 from engine.data.mimic.studies import Sections, Study
 from engine.data.mimic.tree import MimicRoots
+from engine.stages import STAGE_A, STAGE_NAMES, STAGES
 from engine.words.plural import counted
 
 
@@ -53,7 +54,7 @@ class BuildReport:
             own = counts["splits"][split]
             if own["samples"]:
                 lines.append(
-                    f"{split:<5} {own['stage_a']:>7,} stage A  {own['stage_b']:>7,} stage B  "
+                    f"{split:<5} {by_stage(own)}  "
                     f"{own['studies']:>7,} studies  {own['patients']:>7,} patients"
                 )
         lines.append(f"patients in more than one split: {patient_overlap(self.samples)}")
@@ -66,6 +67,11 @@ class BuildReport:
         return lines
 
 
+def by_stage(counts: Mapping[str, Any]) -> str:
+    """A split's samples of each stage, in columns."""
+    return "  ".join(f"{counts[stage.name]:>7,} stage {stage.letter}" for stage in STAGES)
+
+
 def sample_counts(samples: Iterable[Sample]) -> dict[str, Any]:
     """Samples, studies and patients by split, samples by stage within it, and the share of stage A in all."""
     samples = list(samples)
@@ -75,11 +81,11 @@ def sample_counts(samples: Iterable[Sample]) -> dict[str, Any]:
         stages = Counter(sample.stage for sample in own)
         splits[split] = {
             "samples": len(own),
-            **{stage: stages[stage] for stage in STAGES},
+            **{stage: stages[stage] for stage in STAGE_NAMES},
             "studies": len({sample.study_id for sample in own}),
             "patients": len({sample.subject_id for sample in own}),
         }
-    stage_a = sum(sample.stage == "stage_a" for sample in samples)
+    stage_a = sum(sample.stage == STAGE_A.name for sample in samples)
     return {
         "total": len(samples),
         "stage_a_fraction": stage_a / len(samples) if samples else 0.0,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.data.sections.layout import MAIN, RULE, UNNAMED, Section, split_sections
 from engine.data.sections.names import is_usual
 from engine.data.sections.official import listed_text, official_text
-from engine.data.targets import one_line
+from engine.words.printable import clean_line
 
 SAYS_NOTHING = "{} that says nothing, passed over"
 SEVERAL = "several impressions: the last one counts"
@@ -77,7 +77,7 @@ def main_text(report: str, study: str | None = None) -> MainText:
     study: "s50414267"; the text of 54 studies is where the official list says, for no rule finds it.
     """
     if study is not None and (listed := listed_text(report, study)):
-        return MainText(listed[0], one_line(listed[1]), listed[2])
+        return MainText(listed[0], clean_line(listed[1]), listed[2])
     reasons: dict[str, None] = {}
     sections = split_sections(report)
     found = _chosen(sections, lambda reason: reasons.setdefault(reason))
@@ -91,7 +91,7 @@ def main_text(report: str, study: str | None = None) -> MainText:
 def official_main_text(report: str, study: str | None = None) -> MainText:
     """The same as the official parser has it, its line breaks joined."""
     kind, text, reasons = official_text(report, study)
-    return MainText(kind if text.strip() else "", one_line(text), reasons)
+    return MainText(kind if text.strip() else "", clean_line(text), reasons)
 
 
 def _chosen(sections: Sequence[Section], tell: Callable[[str], None]) -> tuple[str, str] | None:
@@ -158,14 +158,14 @@ def _below_the_header(text: str) -> list[str]:
 
 def _is_title(paragraph: str) -> bool:
     """`CHEST RADIOGRAPH`, `PA and lateral chest`: no sentence."""
-    text = one_line(paragraph)
+    text = clean_line(paragraph)
     return text == text.upper() or (not text.endswith(".") and len(text.split()) < 10)
 
 
 def _comparison(sections: Sequence[Section], tell: Callable[[str], None]) -> tuple[str, str] | None:
     """Some reports stand under COMPARISON, behind the words on what it was compared with."""
     for section in reversed(_of_kind(sections, "comparison")):
-        sentences = _SENTENCE_END.split(one_line(section.text))
+        sentences = _SENTENCE_END.split(clean_line(section.text))
         told = next((place for place, sentence in enumerate(sentences) if _FINDING.search(sentence)), None)
         if told is None:
             continue
@@ -180,7 +180,7 @@ def without_signature(text: str, tell: Callable[[str], None], whole: bool = Fals
 
     whole: even if nothing is left.
     """
-    paragraphs = [part for part in (one_line(part) for part in _BLANK_LINE.split(text)) if part]
+    paragraphs = [part for part in (clean_line(part) for part in _BLANK_LINE.split(text)) if part]
     while len(paragraphs) > (0 if whole else 1) and _SIGNED.fullmatch(paragraphs[-1]):
         if paragraphs.pop().strip(" _.,-"):
             tell(SIGNATURE)

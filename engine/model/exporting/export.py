@@ -18,7 +18,6 @@ from safetensors.torch import save_file
 from transformers import LlavaForConditionalGeneration
 
 from engine.data.curriculum import NO_EHR
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
 from engine.errors import UserError
 from engine.files.new_directory import new_directory, refuse_existing
 from engine.model.convert import copy_companion_files, write_companion_files, write_shards
@@ -30,6 +29,7 @@ from engine.model.lora import adapter_state, save_adapter_config
 from engine.model.trained import Trained, load_trained
 from engine.model.weight_files import legacy_name
 from engine.runs.layout import RunPaths
+from engine.stages import STAGES
 
 #: Largest difference between the exported model's logits and the run's, as a share of the largest logit. In float32
 #: only the order of sums differs; bfloat16 keeps 8 bits of a merged weight.
@@ -106,7 +106,7 @@ def _probes(base: Base) -> list[_Probe]:
     pixels = torch.from_numpy(base.image_processor(film))[None]
     return [
         _Probe(torch.tensor([base.encoder.training(prompt, _ANSWER)[0]]), pixels)
-        for prompt in (PROMPT_A, PROMPT_B.format(ehr=NO_EHR))
+        for prompt in (stage.prompt.format(ehr=NO_EHR) for stage in STAGES)
     ]
 
 

@@ -17,6 +17,7 @@ from engine.runs.store.rows import (
     VERBS,
     Bucket,
     Event,
+    GeneratedSample,
     Outcome,
     Scalar,
     event_from_db,
@@ -255,17 +256,17 @@ class RunReader:
 
     def samples(
         self, stage: str | None = None, step: int | None = None, purpose: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Generated samples that count, keys as in `samples --format jsonl`, by stage, step, purpose."""
+    ) -> Iterator[GeneratedSample]:
+        """Generated samples that count, by stage, step, purpose."""
         asked = {"stage.name": stage, "step": step, "purpose": purpose}
-        chosen = {column: value for column, value in asked.items() if value is not None}
-        query = _SAMPLES + "".join(f" AND {column} = ?" for column in chosen)
+        wanted = {column: value for column, value in asked.items() if value is not None}
+        query = _SAMPLES + "".join(f" AND {column} = ?" for column in wanted)
         query += ' ORDER BY stage.position, step, purpose, "case", sample.id'
-        for row in self._each(query, tuple(chosen.values())):
+        for row in self._each(query, tuple(wanted.values())):
             yield sample_from_db(row)
 
     @_anew_if_damaged
-    def last_samples(self, purpose: str = "case", stage: str | None = None) -> list[dict[str, Any]]:
+    def last_samples(self, purpose: str = "case", stage: str | None = None) -> list[GeneratedSample]:
         """The samples of the newest step that has any of that purpose, by case."""
         with self._snapshot() as connection:
             newest = connection.execute(

@@ -19,8 +19,8 @@ from engine.runs.store.rows import (
     END_STATES,
     LIVE_STATES,
     SAMPLE_JSON_KEYS,
-    SAMPLE_KEYS,
     Command,
+    GeneratedSample,
     json_from_db,
     json_to_db,
     text_from_db,
@@ -231,24 +231,17 @@ class RunWriter:
         work = self._event("checkpoint", f"checkpoint {name}", "info", name, data, stage, step)
         self._database.soon(Write("checkpoint", work, vital=True, durable=True))
 
-    def sample(self, row: Mapping[str, Any]) -> None:
-        """A generated sample, with the keys of `samples --format jsonl` but `attempt`.
-
-        Replaces the same case of the same (purpose, stage, step, checkpoint, split).
-        """
-        expected = set(SAMPLE_KEYS) - {"attempt"}
-        if set(row) != expected:
-            raise ValueError(f"a sample has the keys {sorted(expected)}, not {sorted(row)}")
-        weights = parse_checkpoint_name(row["checkpoint"] or "") or (row["stage"], row["step"])
+    def sample(self, sample: GeneratedSample) -> None:
+        """Replaces the same case of the same (purpose, stage, step, checkpoint, split)."""
+        weights = parse_checkpoint_name(sample.checkpoint or "") or (sample.stage, sample.step)
         values: dict[str, Any] = {
             key: text_to_db(value) if isinstance(value, str) else value
-            for key, value in row.items()
-            if key not in SAMPLE_JSON_KEYS
+            for key, value in sample.to_json().items()
         }
-        values |= {key: json_to_db(row[key]) for key in SAMPLE_JSON_KEYS}
+        values |= {key: json_to_db(values[key]) for key in SAMPLE_JSON_KEYS}
         values |= {"attempt": self._attempt, "wall_time": time.time(), "weights_step": weights[1]}
         work = partial(
-            put_sample, ids=self._database.ids, values=values, stage=row["stage"], weights_stage=weights[0]
+            put_sample, ids=self._database.ids, values=values, stage=sample.stage, weights_stage=weights[0]
         )
         self._database.soon(
             Write("sample", work, 1000 + 2 * sum(len(str(value)) for value in values.values()))

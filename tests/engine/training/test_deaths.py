@@ -19,6 +19,7 @@ from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import launch
 from engine.runs.store.opening import RunWriter, status_of
+from engine.runs.store.rows import GeneratedSample
 from engine.training import checkpoint as checkpoints
 from engine.training import train
 from engine.training.checkpoint import newest_valid, write_checkpoint
@@ -63,8 +64,8 @@ def counting(number: int, condition: Callable[..., bool] = lambda *_, **__: True
     return counted
 
 
-def scored(_: RunWriter, row: dict[str, Any]) -> bool:
-    return bool(row["purpose"] == "evaluation")
+def scored(_: RunWriter, sample: GeneratedSample) -> bool:
+    return sample.purpose == "evaluation"
 
 
 def measured(*tags: str) -> Callable[..., bool]:

@@ -423,7 +423,7 @@ def test_a_film_of_the_validation_samples_is_left_out_and_told(
     assert live(paths, "stage_a", {("stage_a", 1): (films / "films" / "13.png").unlink}) == 0
     with open_reader(paths) as reader:
         told = [event.message for event in reader.events(kinds=("validation",))]
-        judged = {row["case"] for row in reader.samples("stage_a") if row["purpose"] == "evaluation"}
+        judged = {row.case for row in reader.samples("stage_a") if row.purpose == "evaluation"}
     assert told[0].endswith("on 3 of 4 samples")
     assert judged == {"s12-a", "s14-a", "s15-a"}
 

@@ -55,7 +55,7 @@ def test_a_run_records_its_whole_story(unbroken: RunPaths) -> None:
         ]
         tags = set(reader.tags())
         assert {"val/bleu4", "val/chexpert_micro_f1", "val/icd_micro_f1", "memory/process"} <= tags
-        purposes = {(row["stage"], row["step"], row["purpose"]) for row in reader.samples()}
+        purposes = {(row.stage, row.step, row.purpose) for row in reader.samples()}
         assert ("stage_a", 3, "case") in purposes
         assert {("stage_a", 4, "evaluation"), ("stage_b", 3, "evaluation")} <= purposes
         assert [stage["stage"] for stage in reader.stages_plan()] == ["stage_a", "stage_b"]
@@ -206,9 +206,9 @@ def test_evaluation_agrees_with_its_own_samples(unbroken: RunPaths) -> None:
     assert result["baselines"]["constant"]["stage_a"]["loss"] is None
     assert result["baselines"]["constant"]["stage_a"]["distinct_outputs"] == 1
     with open_reader(unbroken) as reader:
-        rows = [row for row in reader.samples("stage_b") if row["purpose"] == "baseline:blank_ehr"]
+        rows = [row for row in reader.samples("stage_b") if row.purpose == "baseline:blank_ehr"]
         assert len(rows) == result["baselines"]["blank_ehr"]["stage_b"]["n"] == 4
-        assert all("not available" in row["prompt"] for row in rows)
+        assert all("not available" in row.prompt for row in rows)
         assert status_of(unbroken).state == "finished"
 
 

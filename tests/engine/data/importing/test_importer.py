@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.importing.import_report import ImportReport
 from engine.data.importing.importer import import_curriculum
-from engine.data.importing.values import icd_of, labels_of, split_of, stage_of
-from engine.data.mimic.build import PROMPT_A
+from engine.data.importing.values import icd_of, labels_of, split_of, stage_meant
 from engine.errors import UserError
+from engine.stages import STAGE_A, STAGE_B
 
 IMAGE = "files/p10/p10000032/s50414267/02aa804e.jpg"
 
@@ -107,7 +107,7 @@ def test_csv_with_label_columns(tmp_path: Path) -> None:
         "Wires.\nCheXpert: Support Devices",
     ]
     assert samples[0].labels["Lung Opacity"] == -1
-    assert samples[0].prompt == PROMPT_A
+    assert samples[0].prompt == STAGE_A.prompt
     assert report.notes["label not understood: Wires"] == 1
     assert len({sample.id for sample in samples}) == 3
 
@@ -318,8 +318,8 @@ def test_words_for_labels_stages_and_splits() -> None:
     )
     assert labels_of({"Edema": 2}) == ({}, ["Edema: 2"])
     assert labels_of(5) == ({}, ["5"])
-    assert [stage_of(value) for value in ("A", "stage_b", "Stage 1", 2, "c")] == [
-        "stage_a", "stage_b", "stage_a", "stage_b", None,
+    assert [stage_meant(value) for value in ("A", "stage_b", "Stage 1", 2, "c")] == [
+        STAGE_A, STAGE_B, STAGE_A, STAGE_B, None,
     ]  # fmt: skip
     assert [split_of(value) for value in ("Train", "dev", "validate", "test", "x")] == [
         "train",

@@ -19,12 +19,13 @@ from engine.runs.layout import RunPaths, create_run
 from engine.runs.retrying_stream import OneLine, RetryingStream
 from engine.runs.store import database, pending_writes
 from engine.runs.store.opening import RunWriter, open_reader, open_writer
+from engine.runs.store.rows import GeneratedSample
 
-SAMPLE = {
-    "stage": "stage_a", "step": 2, "checkpoint": None, "split": "val", "purpose": "case", "case": "s1",
-    "image": "a.jpg", "prompt": "Describe.", "reference": "Clear.", "generated": "Edema.", "labels": None,
-    "labels_reference": None, "icd": None, "icd_reference": None, "scores": {},
-}  # fmt: skip
+SAMPLE = GeneratedSample(
+    stage="stage_a", step=2, checkpoint=None, split="val", purpose="case", case="s1",
+    image="a.jpg", prompt="Describe.", reference="Clear.", generated="Edema.", labels=None,
+    labels_reference=None, icd=None, icd_reference=None, scores={},
+)  # fmt: skip
 
 
 class Disk:
