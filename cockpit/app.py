@@ -32,7 +32,7 @@ from cockpit.alerts.bell import ringing
 from cockpit.alerts.keeper import AlertKeeper, AlertsArrived
 from cockpit.crash import crash_note
 from cockpit.input_handling import InputHandlingApp
-from cockpit.run_title import KEEP, PUT_BACK, TitleArrived, TitleWatch, has_title, setting, title_kept
+from cockpit.run_title import TitleArrived, TitleWatch
 from cockpit.screens.runs.state import RunsChoice
 from cockpit.screens.setup.checker import Checker, MakeCheck, SetupChanged, checks_on
 from cockpit.screens.shared.base import CockpitScreen
@@ -45,6 +45,7 @@ from cockpit.terminal.clipboard import Copied, copy
 from cockpit.terminal.graphics import Graphics, choose_graphics, forget_late_answers
 from cockpit.terminal.signals import leave_on_signals
 from cockpit.terminal.streams import is_terminal, writes_unicode
+from cockpit.terminal.title import KEEP, PUT_BACK, has_title, setting, title_kept
 from cockpit.textual_internals import forgive_bytes, let_go_of_lines
 from cockpit.toolkit.background import POLL_SECONDS, Arrived, Background
 from cockpit.toolkit.glyphs import ASCII, UNICODE, Glyphs

@@ -24,7 +24,7 @@ from cockpit.toolkit.modals.palette import Palette
 from cockpit.toolkit.panels import LinesView
 from engine.runs.layout import RunPaths
 
-COUNT = Action[object]("weather.count", "w", "count clouds", "Says how many there are.", 0)
+COUNT: Action[object] = Action("weather.count", "w", "count clouds", "Says how many there are.", 0)
 
 
 class Sky:

@@ -334,6 +334,7 @@ async def test_setup_with_something_to_mend(kit: ModuleType, look: str, size: tu
     async with app.run_test(size=size) as pilot:
         await pilot.press("3")
         await kit.until(pilot, lambda: "cannot be imported" in kit.shown(app))
+        await kit.until(pilot, lambda: "b download" in kit.shown(app))  # read on a thread of its own
         await pilot.pause()
         compare(f"setup-{size[0]}x{size[1]}-{look}", app.screen._compositor.render_strips())
 

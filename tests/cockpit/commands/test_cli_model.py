@@ -12,7 +12,7 @@ from cockpit.cli import main
 from engine.config import BUNDLED_BASE
 
 pytestmark = pytest.mark.usefixtures("engine_here")
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "llava_mistral_tiny"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "llava_mistral_tiny"
 
 
 @pytest.fixture(params=["original", "converted"])

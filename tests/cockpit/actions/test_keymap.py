@@ -21,7 +21,7 @@ def keymap(path: Path) -> dict[str, str]:
     return read_keymap(path, GROUPS, list(GO.values()))
 
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture
