@@ -29,6 +29,8 @@ from engine.training.schedule import StageSchedule
 
 from .living import alerts, ask, asking, live, living, prepare, wait_for
 
+pytestmark = pytest.mark.slow
+
 STAGE_A = ("stage_a",)
 
 
