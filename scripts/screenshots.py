@@ -80,11 +80,11 @@ def is_drawn(app: CockpitApp) -> bool:
     if isinstance(screen, Samples):
         return bool(screen.view.book.cases) and bool(screen.view.film)
     if isinstance(screen, Data):
-        state = screen.view.state
-        measured = state.lengths.reason or state.lengths.measured == state.lengths.total
-        films = state.films.looked == state.films.total
+        data = screen.view.state
+        measured = data.lengths.reason or data.lengths.measured == data.lengths.total
+        films = data.films.looked == data.films.total
         shown = bool(screen.view.film) or not (screen.view.browsing or screen.view.roomy)
-        return bool(state.samples) and bool(measured) and films and shown
+        return bool(data.samples) and bool(measured) and films and shown
     if isinstance(screen, Runs):
         return bool(screen.view.state.rows) and len(screen.view.state.curves) == len(screen.view.drawn)
     if isinstance(screen, Log):

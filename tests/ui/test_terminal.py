@@ -28,6 +28,8 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
 
+pytestmark = pytest.mark.slow
+
 HANG = 60.0
 """Seconds after which something will not happen any more, however busy the machine is."""
 PROGRAM = """

@@ -12,7 +12,7 @@ from PIL import Image
 
 from cockpit.cli import main
 
-pytestmark = pytest.mark.usefixtures("engine_here")
+pytestmark = [pytest.mark.usefixtures("engine_here"), pytest.mark.slow]
 
 #: What a recipient does who has transformers and nothing of this project.
 STRANGER = """

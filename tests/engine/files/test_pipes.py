@@ -82,7 +82,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any]]] = {
         "config.yaml",
         lambda path: differences(RunPaths(path.parent), RunPaths(path.parent)),
     ),
-    "adapter": ("adapter_model.safetensors", lambda path: load_adapter(None, path.parent)),  # type: ignore[arg-type]
+    "adapter": ("adapter_model.safetensors", lambda path: load_adapter(None, path.parent)),
     "lock of a download": (".fetch/lock", lambda path: take_lock(path.parent.parent)),
 }
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ with EngineLock.take(paths) as lock:
 
 
 @pytest.mark.parametrize("harm", ["removed", "moved", "replaced by a link"])
-def test_a_log_that_is_gone_is_begun_anew(paths: RunPaths, tmp_path, harm: str) -> None:
+def test_a_log_that_is_gone_is_begun_anew(paths: RunPaths, tmp_path: Path, harm: str) -> None:
     code = f"""
 import os, sys
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +18,7 @@ KEYS = [
 
 
 @pytest.fixture
-def lock(paths: RunPaths):
+def lock(paths: RunPaths) -> Iterator[EngineLock]:
     with EngineLock.take(paths) as taken:
         taken.record(os.getpid(), "run", None)
         yield taken
@@ -107,8 +108,8 @@ def test_error_of_this_attempt_explains_the_end(writer: RunWriter, reader: RunRe
     assert reader.status().error == "out of memory"
     writer.begin_attempt("stage_a", 0, {})
     writer.state("loading")
-    assert "last state: loading" in reader.status().error
-    assert "out of memory" not in reader.status().error
+    assert "last state: loading" in (reader.status().error or "")
+    assert "out of memory" not in (reader.status().error or "")
 
 
 def test_evaluation_engine_shows_while_it_lives(writer: RunWriter, reader: RunReader) -> None:

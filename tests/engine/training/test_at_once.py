@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.config import RunConfig
@@ -191,12 +192,22 @@ AtOnce(lambda: SystemError("parked") if seen else None, tell, seen.append)(libra
 """
 
 
+def busy_in_the_call(pid: int) -> None:
+    """Between its last word and the call a child may have to wait for a core: it is in the call once it computes."""
+    child = psutil.Process(pid)
+    before, end = child.cpu_times().user, time.monotonic() + 90
+    while child.cpu_times().user < before + 0.2:
+        assert time.monotonic() < end, "it never came to the call"
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_call_that_does_not_come_back_ends_with_the_process(signals: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-P", "-c", IN_A_LIBRARY], stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None and child.stdout.readline() == "in it\n"
+        busy_in_the_call(child.pid)
         begun = time.monotonic()
         for _ in range(signals):
             child.send_signal(signal.SIGTERM)

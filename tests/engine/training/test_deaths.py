@@ -28,6 +28,8 @@ from engine.training.loaded import load
 
 from .living import alerts, asking, live, prepare, wait_for
 
+pytestmark = pytest.mark.slow
+
 STAGE_A = ("stage_a",)
 
 

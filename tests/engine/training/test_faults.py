@@ -32,6 +32,8 @@ from engine.training.state import StepRecord
 
 from .living import alerts, ask, asking, live, living, prepare, wait_for
 
+pytestmark = pytest.mark.slow
+
 STAGE_A = ("stage_a",)
 
 

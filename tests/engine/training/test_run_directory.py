@@ -19,6 +19,8 @@ from engine.runs.store.opening import open_reader, status_of
 
 from .living import alerts, asking, live, prepare
 
+pytestmark = pytest.mark.slow
+
 STAGE_A = ("stage_a",)
 
 

@@ -21,6 +21,8 @@ from engine.runs.store.opening import RunWriter, open_reader, status_of
 
 from .living import PATIENCE, ask, live, prepare, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def ended(status: Status) -> bool:
     return not status.live and status.state not in ("preparing", "starting")

@@ -11,6 +11,8 @@ from cockpit.commands.bench.figures import Figure, figures_table, print_figures
 from cockpit.commands.bench.long_run import STAGE, TAGS, record_long_run
 from engine.runs.store.opening import open_reader
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_bar_is_met_by_what_is_at_most_that() -> None:
     assert Figure("sent", 0.8, "kB/s", 0.8).met is True

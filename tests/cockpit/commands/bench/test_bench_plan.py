@@ -6,6 +6,8 @@ import pytest
 
 from cockpit.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_small_model_is_planned_and_trained(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

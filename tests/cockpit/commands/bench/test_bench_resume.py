@@ -7,6 +7,8 @@ import pytest
 
 from cockpit.commands.bench.resume import Finding, lines, measure
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_pair_of_stages_killed_three_times_ends_the_same_to_the_bit(tmp_path: Path) -> None:
     told: list[str] = []

@@ -125,9 +125,11 @@ def test_full_at_every_write_nothing_is_doubled_or_missing(tmp_path: Path, disk:
     assert expected["command"] == [(1, "save", "done", "did save")] and len(expected["scalar"]) == 8
     assert writes > 40
     for number in range(1, writes + 1):
-        paths, _ = run_story(
-            tmp_path / str(number), disk, lambda before, n=number: range(before + n, before + n + length)
-        )
+
+        def full(before: int, first: int = number) -> range:
+            return range(before + first, before + first + length)
+
+        paths, _ = run_story(tmp_path / str(number), disk, full)
         assert content(paths) == expected, f"full at write {number} for {length}"
         connection = sqlite3.connect(paths.db)
         (told,) = connection.execute("SELECT message FROM event WHERE kind = 'alert'").fetchone() or ("",)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -178,7 +179,7 @@ def test_what_is_kept_is_private_and_links_return_as_links(environment: Any) -> 
 
 def test_no_room_no_fix(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(snapshot.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match="make room"):
         snapshot.take(environment.facts(), ["torch"], [], [])
 

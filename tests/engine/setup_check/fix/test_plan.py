@@ -24,7 +24,7 @@ from engine.setup_check.rules.knowledge import knowledge
 PIP = Installer(("/env/bin/python", "-m", "pip"), "24.0")
 
 # A small index: name → version → requirements.
-INDEX = {
+INDEX: dict[str, dict[str, list[str]]] = {
     "transformers": {
         "4.44.2": ["tokenizers>=0.19,<0.20"],
         "4.57.6": ["tokenizers>=0.22,<=0.23"],
