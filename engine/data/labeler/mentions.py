@@ -54,6 +54,9 @@ _GLUE = frozenset(
     ]
 )
 _ON_A_QUANTITY = ("borderline", "enlarged", "doubtful", "normal", "as_before")
+_LIST_SIGNS = frozenset({",", "and", "or", "and_or", "nor", "/"})
+#: Words between two findings of a list, and between the last of them and what is told of all.
+_LIST_GAP = 5
 _NEAR = 6
 #: How far a doubt by a question mark reaches.
 _NEAR_QUESTION = 3
@@ -144,7 +147,7 @@ def _before(sentence: _Sentence, place: int) -> _Judged | None:
             return None, item
         if item.role("negation_before"):
             reaches = not verb and not _ends_list(sentence, left, place)
-            if reaches and not (doubt is not None and "," in sentence.words[item.end : doubt.start]):
+            if reaches and (doubt is None or _reaches_over(sentence.words[item.end : doubt.start])):
                 return NEGATIVE, item
             break
         if item.role("suggestion_before"):
@@ -166,6 +169,12 @@ def _before(sentence: _Sentence, place: int) -> _Judged | None:
         elif item.role("stop", "holds", "pseudo"):
             break
     return None if doubt is None else (UNCERTAIN, doubt)
+
+
+def _reaches_over(words: Sequence[str]) -> bool:
+    """Whether a negation goes on to what it is to suggest: over a list, and not over a comma alone."""
+    last_comma = max((place for place, word in enumerate(words) if word == ","), default=None)
+    return last_comma is None or not {"or", "nor"}.isdisjoint(words[last_comma:])
 
 
 def _is_predicate(sentence: _Sentence, item: Item) -> bool:
@@ -219,7 +228,7 @@ def _after(sentence: _Sentence, place: int) -> _Judged | None:
                 return UNCERTAIN, item
             break
         if item.role("finding", "hint"):
-            if not _joined(gap):
+            if not _joined(sentence.words[sentence.items[last_finding].end : item.start]):
                 break
             last_finding = right
         elif item.role(
@@ -243,13 +252,9 @@ def _value(item: Item) -> _Judged | None:
     return (UNCERTAIN, item) if item.role("uncertain_before", "uncertain_after") else None
 
 
-def _joined(gap: Sequence[str]) -> bool:
-    """Whether a list goes on over these words."""
-    return (
-        len(gap) <= 4
-        and (not gap or bool({",", "and", "or", "and_or", "/"} & set(gap)))
-        and _VERBS.isdisjoint(gap)
-    )
+def _joined(words: Sequence[str]) -> bool:
+    """Whether a list goes on over the words between two findings."""
+    return len(words) <= _LIST_GAP and not _LIST_SIGNS.isdisjoint(words) and _VERBS.isdisjoint(words)
 
 
 def _choice(sentence: _Sentence, place: int) -> Item | None:

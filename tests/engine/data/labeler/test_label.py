@@ -55,6 +55,10 @@ def one(text: str, name: str) -> int | None:
         ("Findings are not suggestive of edema.", {"Edema": N}),
         ("There isn't any effusion.", {"Pleural Effusion": N}),
         ("The chest tube has been removed.", {"Support Devices": N}),
+        (
+            "There is no pleural effusion, pneumothorax or consolidation worrisome for pneumonia.",
+            {"Pleural Effusion": N, "Pneumothorax": N, "Consolidation": N, "Pneumonia": N},
+        ),
         ("No new consolidation.", {"Consolidation": N}),
         ("No acute displaced rib fracture.", {"Fracture": N}),
     ],
@@ -91,6 +95,9 @@ def test_denied(text: str, expected: dict[str, int]) -> None:
         ("1. No pneumonia\n2. Small effusion", {"Pneumonia": N, "Pleural Effusion": P}),
         ("1. No pneumonia 2. Small effusion", {"Pneumonia": N, "Pleural Effusion": P}),
         ("- No pneumonia\n- Small effusion", {"Pneumonia": N, "Pleural Effusion": P}),
+        ("Pulmonary edema has nearly resolved.", {"Edema": P}),
+        ("Near complete resolution of the edema.", {"Edema": P}),
+        ("Status post lobectomy for lung cancer. Edema.", {"Edema": P}),
         ("Left lower lobe collapse.", {"Atelectasis": P}),
         ("Collapse of the right upper lobe.", {"Atelectasis": P}),
         ("Right hydropneumothorax.", {"Pneumothorax": P, "Pleural Effusion": P}),
@@ -159,6 +166,7 @@ def test_a_doubt_about_one_leaves_its_neighbour_alone() -> None:
     assert said("Cardiomegaly with possible pericardial effusion.") == {"Cardiomegaly": P}
     assert said("Possible pneumonia, small effusion.") == {"Pneumonia": U, "Pleural Effusion": P}
     assert said("Pneumonia is possible, small effusion.") == {"Pneumonia": U, "Pleural Effusion": P}
+    assert said("Opacity is new, and pneumonia is possible.") == {"Lung Opacity": P, "Pneumonia": U}
     assert said("Small effusion, possible pneumonia.") == {"Pneumonia": U, "Pleural Effusion": P}
 
 
@@ -229,6 +237,7 @@ def test_the_heart(text: str, status: int | None) -> None:
         ("Cardiomediastinal contours are unchanged.", U, U),
         ("Mediastinal contours are normal and the heart is enlarged.", P, N),
         ("The mediastinum is widened.", None, P),
+        ("Mediastinal widening may be positional.", None, U),
         ("Widening of the superior mediastinum.", None, P),
         ("Normal heart size. Stable mediastinal contours.", N, U),
         ("Normal heart size, widened mediastinum.", N, P),
