@@ -1,8 +1,10 @@
-"""`data phantom`, `data build`, `data import`: where curricula come from."""
+"""`data phantom`, `data build`, `data import`: where curricula come from; `data label`: what a report says."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -10,7 +12,8 @@ from pathlib import Path
 
 from cockpit.commands import data_import
 from cockpit.commands.common.arguments import real_number, seed_number, whole_number
-from cockpit.commands.common.console import print_json
+from cockpit.commands.common.console import print_json, table
+from engine.errors import UserError
 from engine.progress import Progress
 from engine.words.plural import counted
 from engine.words.printable import one_line, printable
@@ -114,6 +117,59 @@ def _build(options: argparse.Namespace) -> int:
         print_json(report.to_json())
     else:
         print("\n".join(map(printable, report.lines())))
+    return 0
+
+
+def _configure_label(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="CSV, TSV or JSON lines (.gz too), or .txt with one text a line",
+    )
+    parser.add_argument(
+        "--text-column",
+        metavar="C",
+        action="append",
+        default=[],
+        help="column that holds the text; given several times, they are joined",
+    )
+    parser.add_argument("--to", metavar="OUT.csv", type=Path, help="the labels as a table: 1, 0, -1 or blank")
+    parser.add_argument("--json", action="store_true", help="one line a row, rows counted from 1")
+    parser.epilog = "example:\n  cxr-cockpit data label reports.csv --text-column impression --to labels.csv"
+
+
+def _label(options: argparse.Namespace) -> int:
+    from engine.data.labeler.label import label
+    from engine.data.labeler.texts import read_texts
+    from engine.data.labels import LABELS
+    from engine.files.temporary import write_private
+
+    if options.to is not None and options.to.resolve() == options.file.resolve():
+        raise UserError(f"{options.to}: is the file with the texts; give another name")
+    texts, reasons = read_texts(options.file, options.text_column)
+    labelled = [(text.row, label(text.text)) for text in texts]
+    if options.json:
+        for row, labels in labelled:
+            print_json({"row": row, "labels": labels})
+    if options.to is not None:
+        lines = [",".join(("row", *LABELS))]
+        for row, labels in labelled:
+            lines.append(
+                ",".join((str(row), *("" if value is None else str(value) for value in labels.values())))
+            )
+        write_private(options.to, (f"{line}\n" for line in lines))
+    told = sys.stderr if options.json else sys.stdout
+    empty = sum(not text.text.strip() for text in texts)
+    print(f"{counted(len(texts), 'row')}, {empty:,} without a text", file=told)
+    for reason in reasons:
+        print(f"the file: {reason}", file=told)
+    if not options.json:
+        rows: list[tuple[str, ...]] = [("label", "positive", "uncertain", "negative", "not mentioned")]
+        for name in LABELS:
+            found = Counter(labels[name] for _, labels in labelled)
+            rows.append((name, *(f"{found[value]:,}" for value in (1, -1, 0, None))))
+        print("\n".join(table(rows, right=(1, 2, 3, 4))))
     return 0
 
 
