@@ -60,6 +60,10 @@ def main() -> int:
     report.add_argument("images", nargs="+", type=Path)
     report.add_argument("--ehr", type=Path)
     report.add_argument("--checkpoint")
+    film = verbs.add_parser("film", help="write a film as the model sees it")
+    film.add_argument("film", type=Path)
+    film.add_argument("--to", type=Path, required=True)
+    film.add_argument("--base", type=Path)
     device = verbs.add_parser("device", help="try the device; findings as lines of JSON")
     device.add_argument("--device", default="auto", choices=("auto", "cpu", "mps", "cuda"))
     device.add_argument(
@@ -182,6 +186,16 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _film(options: argparse.Namespace) -> int:
+    from engine.model.film import write_seen
+
+    said, empty = write_seen(options.film, options.to, options.base)
+    print("\n".join(map(printable, said)))
+    if empty:
+        print(f"cxr-cockpit: {message(f'{options.film}: {empty}')}", file=sys.stderr)
+    return 1 if empty else 0
+
+
 def _device(options: argparse.Namespace) -> int:
     from engine.setup_check.probe.device_trial import as_line
     from engine.training.device.device import choose_device, device_of
@@ -224,6 +238,7 @@ _VERBS = {
     "fetch": _fetch,
     "export": _export,
     "report": _report,
+    "film": _film,
     "device": _device,
     "plan": _plan,
     "dry-run": _dry_run,
