@@ -1,7 +1,8 @@
-"""Scores the labeler on Open-i's hand-labelled reports: score_labeler.py GOLD.csv REPORTS.csv [--part development|held-out|all]
+"""Score the labeler on Open-i: score_labeler.py GOLD.csv REPORTS.csv [--part development|held-out|all]
 
-GOLD.csv: NegBio's `openi_gld_std14.csv` (filename CXR<uid>, 14 names, 0/1). REPORTS.csv: `indiana_reports.csv` (uid, findings,
-impression). A random 1,200 reports (seed 0) are the development set; the phrases were only ever looked at there.
+GOLD.csv: NegBio's `openi_gld_std14.csv` (filename CXR<uid>, 14 names, 0/1). REPORTS.csv: `indiana_reports.csv`
+(uid, findings, impression). A random 1,200 reports (seed 0) are the development set; the phrases were
+only ever looked at there.
 """
 
 import argparse

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-from cockpit.cli import main
-from cockpit.commands import evaluate
 from cockpit.screens.run_source import RunSource
 from cockpit.screens.runs_source import RunsSource
 from cockpit.screens.samples_choice import ORDERS, Choice, listed
 from cockpit.screens.samples_source import SamplesSource
+
+from cockpit.cli import main
+from cockpit.commands import evaluate
 from engine.config import RunConfig
 from engine.metrics import registry
 from engine.metrics.registry import METRICS, Metric, OwnScore
