@@ -14,7 +14,7 @@ from PIL import Image
 from engine.config import RunConfig, demo_config_path, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
-from engine.planning import brief
+from engine.planning import plan as planning
 from engine.planning.plan import Plan, make_plan
 from engine.runs.device_rates import read_device_rates
 from engine.runs.layout import RunPaths
@@ -122,7 +122,7 @@ def _planned_once(plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> No
             plans[key] = make_plan(config, runs, *given, **named)  # type: ignore[arg-type]
         return plans[key]
 
-    monkeypatch.setattr(brief, "make_plan", plan_of)
+    monkeypatch.setattr(planning, "make_plan", plan_of)
 
 
 class StandInMps:
