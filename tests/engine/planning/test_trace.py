@@ -36,6 +36,14 @@ def test_a_product_is_counted_with_its_operations_and_bytes() -> None:
     assert trace.operators[0].moved == left.nbytes + right.nbytes + product.nbytes
 
 
+def test_attention_on_a_cpu_has_the_operations_that_torch_counts_on_cuda() -> None:
+    """torch's table lacks the CPU's operators: a torch that knows them, or renames them, shows here."""
+    shapes = read_shapes(BUNDLED_BASE)
+    model = skeleton(shapes, BUNDLED_BASE, LORA, torch.float32)
+    cpu, cuda = (trace_micro_batch(model, shapes, SHAPE, name) for name in ("cpu", "cuda"))
+    assert flops_of(cpu.operators) == flops_of(cuda.operators) > 0
+
+
 def test_a_view_takes_nothing_and_what_is_dropped_is_gone() -> None:
     source = torch.empty(10, 10, device="meta")
     with Trace(one_part) as trace:
