@@ -70,14 +70,14 @@ def real_batch(image_id: int, tokens: int, side: int) -> Batch:
     mask[0, -3:] = 0
     positions = torch.arange(SHAPE.length - SHAPE.answer - 4, SHAPE.length - 4).expand(SHAPE.samples, -1)
     return Batch(
-        ids,
-        mask,
-        torch.zeros(SHAPE.samples, 3, side, side),
-        positions.contiguous(),
-        torch.full((SHAPE.samples, SHAPE.answer), 9),
-        SHAPE.samples * SHAPE.answer,
-        0.0,
-        (),
+        ids=ids,
+        mask=mask,
+        pixels=torch.zeros(SHAPE.samples, 3, side, side),
+        positions=positions.contiguous(),
+        targets=torch.full((SHAPE.samples, SHAPE.answer), 9),
+        supervised=SHAPE.samples * SHAPE.answer,
+        padding=0.0,
+        samples=(),
     )
 
 
