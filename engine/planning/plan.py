@@ -22,11 +22,10 @@ from engine.planning.workload import Lengths, Workload, lengths_of, read_workloa
 from engine.stages import STAGE_NAMES
 from engine.training.batches import Encoded
 from engine.training.device.device import choose_device, device_of
+from engine.training.loaded import PRECISIONS
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What was found.
 
@@ -78,18 +77,18 @@ def make_plan(
     draft = _Draft.of(config, shapes, workload, device, speed)
     micro_batch, times = draft.times()
     return Plan(
-        config,
-        shapes,
-        device,
-        here,
-        speed,
-        workload,
-        draft.held.adapter // 4,
-        draft.phases(),
-        limit,
-        times,
-        micro_batch,
-        tuple(draft.recipes(limit)) if compare else (),
+        config=config,
+        shapes=shapes,
+        device=device,
+        here=here,
+        speed=speed,
+        workload=workload,
+        trainable=draft.held.adapter // 4,
+        phases=draft.phases(),
+        limit=limit,
+        times=times,
+        micro_batch_seconds=micro_batch,
+        recipes=tuple(draft.recipes(limit)) if compare else (),
     )
 
 
@@ -125,7 +124,7 @@ def memory_limit(device: str) -> int:
     return int(of_device.get("memory/device_limit", psutil.virtual_memory().total))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Draft:
     """What the parts of a plan share. step, validation, reading, writing: traced at their longest shapes."""
 
@@ -147,17 +146,19 @@ class _Draft:
     ) -> "_Draft":
         section = config.model
         models = _models(config, shapes, device, section.precision, section.activation_checkpointing)
+        reading, writing = models.answer(workload.longest_answered)
         return cls(
-            config,
-            shapes,
-            workload,
-            device,
-            speed,
-            models,
-            models.resident(),
-            models.step(workload.longest, _accumulated(config)),
-            models.validation(workload.longest_validated),
-            *models.answer(workload.longest_answered),
+            config=config,
+            shapes=shapes,
+            workload=workload,
+            device=device,
+            speed=speed,
+            models=models,
+            held=models.resident(),
+            step=models.step(workload.longest, _accumulated(config)),
+            validation=models.validation(workload.longest_validated),
+            reading=reading,
+            writing=writing,
         )
 
     @property

@@ -39,7 +39,7 @@ class Length:
     answer: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageWork:
     """One stage. micro_batches: how often each padded shape occurs in all epochs. validation: batches of one pass.
 
@@ -196,7 +196,9 @@ def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
     section, pool, multiple = config.stage(name), own + earlier, config.data.length_multiple
     if not own:
         raise UserError(f"{config.data.curriculum}: no train sample of {name}")
-    schedule = StageSchedule(config.seed, name, section, [one.tokens for one in pool], len(own))
+    schedule = StageSchedule(
+        seed=config.seed, stage=name, section=section, lengths=[one.tokens for one in pool], own=len(own)
+    )
     micro_batches: Counter[Shape] = Counter()
     tokens = 0
     for epoch in range(section.epochs):
@@ -209,20 +211,20 @@ def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
         judged = judged[:: max(1, len(judged) // settings.validation_limit)][: settings.validation_limit]
     cases = judged[:: max(1, len(judged) // settings.cases)][: settings.cases]
     return StageWork(
-        name,
-        schedule.steps,
-        schedule.samples_per_epoch * section.epochs,
-        tokens,
-        micro_batches,
-        Counter(_padded(group, multiple) for group in _groups(judged, settings.batch_size)),
-        Counter(
+        name=name,
+        steps=schedule.steps,
+        samples=schedule.samples_per_epoch * section.epochs,
+        tokens=tokens,
+        micro_batches=micro_batches,
+        validation=Counter(_padded(group, multiple) for group in _groups(judged, settings.batch_size)),
+        prompts=Counter(
             _asked(group, multiple, settings.max_new_tokens) for group in _groups(judged, settings.batch_size)
         ),
-        Counter(
+        cases=Counter(
             _asked(group, multiple, settings.max_new_tokens) for group in _groups(cases, settings.batch_size)
         ),
-        Cadence.parse(config.cadence.validation),
-        Cadence.parse(config.cadence.sample),
+        validations=Cadence.parse(config.cadence.validation),
+        samplings=Cadence.parse(config.cadence.sample),
     )
 
 

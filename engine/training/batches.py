@@ -30,7 +30,7 @@ class Encoded:
         return sum(label != IGNORED_LABEL for label in self.labels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """A micro-batch, right-padded.
 
@@ -116,14 +116,14 @@ class Collator:
             ]  # it predicts the token after it
             targets[row, : len(supervised)] = [one.labels[place] for place in supervised]
         return Batch(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            self.pixels([one.sample for one in samples]),
-            torch.from_numpy(positions),
-            torch.from_numpy(targets),
-            sum(one.supervised for one in samples),
-            1 - mask.mean().item(),
-            tuple(one.sample.id for one in samples),
+            ids=torch.from_numpy(ids),
+            mask=torch.from_numpy(mask),
+            pixels=self.pixels([one.sample for one in samples]),
+            positions=torch.from_numpy(positions),
+            targets=torch.from_numpy(targets),
+            supervised=sum(one.supervised for one in samples),
+            padding=1 - mask.mean().item(),
+            samples=tuple(one.sample.id for one in samples),
         )
 
     def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
@@ -136,14 +136,14 @@ class Collator:
             ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
         none = torch.zeros((len(asked), 0), dtype=torch.int64)
         return Batch(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            self.pixels(samples),
-            none,
-            none,
-            0,
-            1 - mask.mean().item(),
-            tuple(sample.id for sample in samples),
+            ids=torch.from_numpy(ids),
+            mask=torch.from_numpy(mask),
+            pixels=self.pixels(samples),
+            positions=none,
+            targets=none,
+            supervised=0,
+            padding=1 - mask.mean().item(),
+            samples=tuple(sample.id for sample in samples),
         )
 
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:

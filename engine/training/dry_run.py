@@ -116,14 +116,18 @@ def _try_stage(name: str, config: RunConfig, loaded: Loaded, train: list[Encoded
     """Three optimizer steps, every micro-batch of them the stage's longest."""
     section = config.stage(name)
     own = [one for one in train if one.sample.stage == name]
-    whole = StageSchedule(config.seed, name, section, [len(one.ids) for one in own], len(own))
+    whole = StageSchedule(
+        seed=config.seed, stage=name, section=section, lengths=[len(one.ids) for one in own], own=len(own)
+    )
     longest = longest_micro_batch(whole, own, config.data.length_multiple)
     check_images(
         config.data.image_root, [one.sample for one in longest], config.data.workers, _ignore, lambda: None
     )
     pool = longest * section.accumulation
     repeated = section.model_copy(update={"epochs": STEPS, "batch_size": len(longest), "replay": 0.0})
-    schedule = StageSchedule(config.seed, name, repeated, [len(one.ids) for one in pool], len(pool))
+    schedule = StageSchedule(
+        seed=config.seed, stage=name, section=repeated, lengths=[len(one.ids) for one in pool], own=len(pool)
+    )
     collator = Collator(
         config.data.image_root, loaded.base.image_processor, loaded.base.pad_id, config.data.length_multiple
     )

@@ -15,6 +15,9 @@ from engine.training.checkpoint import Checkpoint
 from engine.training.device import heap
 from engine.training.device.device import device_of
 
+#: Of the frozen base weights, by the configuration's `model.precision`.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -26,7 +29,10 @@ class Loaded:
 
 
 def frozen_config(paths: RunPaths) -> RunConfig:
-    """The run's configuration, its thread count settled on the first start: sums depend on it."""
+    """The run's configuration. Sets torch's threads to its count.
+
+    On the first start that count is settled and written into `config.yaml`, since sums depend on it.
+    """
     config = load_config(paths.config)
     if config.model.threads is None:
         model = config.model.model_copy(update={"threads": torch.get_num_threads()})
@@ -37,13 +43,15 @@ def frozen_config(paths: RunPaths) -> RunConfig:
 
 
 def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) -> Loaded:
-    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
-    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
+    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint.
+
+    For a large base on a CPU it changes how the process's heap gives memory back (`heap.py`), for good.
+    """
     if place.type == "cpu" and heap.gives_back(config.base_directory):
         heap.give_back_at_once()
     accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
     device_of(place).prepare()
-    base = load_base(config.base_directory, precision)
+    base = load_base(config.base_directory, PRECISIONS[config.model.precision])
     base.model.requires_grad_(False)
     adapted = add_adapter(
         base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31

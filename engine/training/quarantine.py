@@ -43,7 +43,7 @@ class Loss:
         return STAGE_NAMES.index(self.stage), self.step
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Quarantine:
     """The films a run has lost.
 
@@ -95,6 +95,7 @@ class Quarantine:
 
 def substitutes(seed: int, stage: str, epoch: int, sample: Sample, others: Sequence[Sample]) -> list[int]:
     """Indices of `others` in the order in which they are asked to take the place of `sample`."""
+    # what a draw is called is part of it: under another word, a run from before would not end with the same bytes
     draw = random.Random(seed_for(seed, stage, "stand-in", epoch, sample.id))
     return draw.sample(range(len(others)), len(others))
 

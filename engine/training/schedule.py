@@ -15,7 +15,7 @@ MicroBatch = tuple[int, ...]  # indices into the stage's pool
 Step = tuple[MicroBatch, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageSchedule:
     """The steps of one stage.
 

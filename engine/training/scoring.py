@@ -36,10 +36,20 @@ def evaluate_run(paths: RunPaths, checkpoint: str | None, split: str, limit: int
         wanted = find_checkpoint(paths, checkpoint)
         samples = prepare_curriculum(config, lambda line: None, lambda: None)
         loaded = load(config, device.choose_device(config.model.device), wanted)
-        return score_checkpoint(writer, loaded, config, samples, wanted, split, limit, lambda: None)
+        return score_checkpoint(
+            writer=writer,
+            loaded=loaded,
+            config=config,
+            samples=samples,
+            wanted=wanted,
+            split=split,
+            limit=limit,
+            poll=lambda: None,
+        )
 
 
 def score_checkpoint(
+    *,
     writer: RunWriter,
     loaded: Loaded,
     config: RunConfig,

@@ -79,7 +79,9 @@ def run(paths: RunPaths, asked: str | None, same_stage: bool, signals: Signals, 
                     control=control,
                     gauges=gauges,
                     quarantine=Quarantine(
-                        config.tolerance.lost_films, config.data.image_root, partial(store_loss, writer)
+                        limit=config.tolerance.lost_films,
+                        root=config.data.image_root,
+                        tell=partial(store_loss, writer),
                     ),
                     plan_stages=plan_stages,
                     bytes_before=psutil.Process().memory_info().rss,
@@ -155,7 +157,7 @@ def live(session: Session, asked: str | None, same_stage: bool) -> int:
 
     for name in stages[stages.index(position.stage) :]:
         # a later stage warms up afresh
-        in_its_midst = name == position.stage and position.step > 0
+        goes_on = name == position.stage and position.step > 0
         stage = make_stage(
             name,
             config=session.config,
@@ -163,7 +165,7 @@ def live(session: Session, asked: str | None, same_stage: bool) -> int:
             collator=prepared.collator,
             samples=samples,
             encoded=prepared.encoded,
-            resume_from=position.checkpoint if in_its_midst else None,
+            resume_from=position.checkpoint if goes_on else None,
             quarantine=session.quarantine,
             gauges=session.gauges,
             control=control,

@@ -110,14 +110,14 @@ class Stage:
             raise UserError(f"the engine is at {current.name}; park the run to evaluate {wanted}")
         before = self.control.enter("evaluating")
         result = score_checkpoint(
-            self.writer,
-            self.loaded,
-            self.config,
-            self.samples,
-            current,
-            command.arguments.get("split") or "val",
-            command.arguments.get("limit"),
-            self.control.poll,
+            writer=self.writer,
+            loaded=self.loaded,
+            config=self.config,
+            samples=self.samples,
+            wanted=current,
+            split=command.arguments.get("split") or "val",
+            limit=command.arguments.get("limit"),
+            poll=self.control.poll,
         )
         self.control.enter(before)
         return json.dumps(result)
@@ -131,7 +131,11 @@ def schedule_stage(
     own = [one for one in train if one.sample.stage == name]
     pool = own + [one for one in train if one.sample.stage in earlier]
     return StageSchedule(
-        config.seed, name, config.stage(name), [len(one.ids) for one in pool], len(own)
+        seed=config.seed,
+        stage=name,
+        section=config.stage(name),
+        lengths=[len(one.ids) for one in pool],
+        own=len(own),
     ), pool
 
 

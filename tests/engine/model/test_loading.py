@@ -67,9 +67,9 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
         labels += [-100] * patches if one == -200 else [int(label)]
     supervised = [place for place, label in enumerate(labels) if label != -100]
     batch = Batch(
-        torch.tensor([ids]),
-        torch.ones(1, len(ids), dtype=torch.int64),
-        torch.from_numpy(expected["pixel_values"]),
+        ids=torch.tensor([ids]),
+        mask=torch.ones(1, len(ids), dtype=torch.int64),
+        pixels=torch.from_numpy(expected["pixel_values"]),
         positions=torch.tensor([[place - 1 for place in supervised]]),
         targets=torch.tensor([[labels[place] for place in supervised]]),
         supervised=len(supervised),

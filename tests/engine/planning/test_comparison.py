@@ -78,7 +78,9 @@ def test_the_longest_micro_batch_is_tried(config: RunConfig) -> None:
     pool = [encoded(length, 3) for length in (40, 300, 90, 310, 70, 60, 65, 50)]
     pool.append(encoded(310, 9))
     section = config.stages.stage_a
-    schedule = StageSchedule(0, "stage_a", section, [len(one.ids) for one in pool], len(pool))
+    schedule = StageSchedule(
+        seed=0, stage="stage_a", section=section, lengths=[len(one.ids) for one in pool], own=len(pool)
+    )
     longest = longest_micro_batch(schedule, pool, 32)
     assert max(len(one.ids) for one in longest) == 310
     batches = [[pool[index] for index in micro] for step in schedule.epoch(0) for micro in step]

@@ -231,22 +231,22 @@ def test_the_best_by_validation_loss_outlives_rotation(
 
 
 @pytest.fixture
-def odd_samples(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def broken_samples(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Ids whose batches have no finite loss."""
-    odd: set[str] = set()
+    broken: set[str] = set()
 
     def poisoned(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tensor:
-        factor = float("nan") if odd & set(batch.samples) else 1.0
+        factor = float("nan") if broken & set(batch.samples) else 1.0
         return loss_of(model, batch, vocabulary) * factor
 
     monkeypatch.setattr(train, "loss_of", poisoned)
-    return odd
+    return broken
 
 
 def test_a_step_that_is_not_finite_is_skipped_told_and_the_same_after_a_resume(
-    odd_samples: set[str], tmp_path: Path, short: RunConfig
+    broken_samples: set[str], tmp_path: Path, short: RunConfig
 ) -> None:
-    odd_samples.add("s3-a")
+    broken_samples.add("s3-a")
     whole, broken = prepare(tmp_path / "whole", short), prepare(tmp_path / "broken", short)
     assert live(whole, "stage_a") == 0
     skipped = [event for event in alerts(whole) if "skipped" in event.message]
@@ -267,9 +267,9 @@ def test_a_step_that_is_not_finite_is_skipped_told_and_the_same_after_a_resume(
 
 
 def test_past_the_budget_it_holds_and_shows_the_samples(
-    odd_samples: set[str], tmp_path: Path, short: RunConfig
+    broken_samples: set[str], tmp_path: Path, short: RunConfig
 ) -> None:
-    odd_samples.add("s3-a")
+    broken_samples.add("s3-a")
     paths = prepare(tmp_path / "run", tolerating(short, skipped_steps=0))
     with living(paths, "stage_a") as codes:
         held = wait_for(paths, lambda status: status.state == "holding")
@@ -372,7 +372,13 @@ def test_a_batch_made_ahead_with_a_film_that_was_lost_meanwhile_is_made_anew(
     loaded = load(short, torch.device("cpu"), None)
     samples = [one for one in read_curriculum(short.data.curriculum) if one.stage == "stage_a"]
     pool = encode_all(samples, loaded.base.encoder, 512)
-    schedule = StageSchedule(0, "stage_a", short.stages.stage_a, [len(one.ids) for one in pool], len(pool))
+    schedule = StageSchedule(
+        seed=0,
+        stage="stage_a",
+        section=short.stages.stage_a,
+        lengths=[len(one.ids) for one in pool],
+        own=len(pool),
+    )
     collator = Collator(short.data.image_root, loaded.base.image_processor, loaded.base.pad_id)
     quarantine = Quarantine(limit=2)
     loader = StageLoader(schedule=schedule, pool=pool, collator=collator, quarantine=quarantine, workers=1)

@@ -93,7 +93,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_follow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     section = config.stages.stage_a.model_copy(update={"batch_size": 4, "epochs": 1, "warmup": 0.0})
-    schedule = StageSchedule(0, "stage_a", section, [len(one.ids) for one in encoded], len(encoded))
+    schedule = StageSchedule(
+        seed=0, stage="stage_a", section=section, lengths=[len(one.ids) for one in encoded], own=len(encoded)
+    )
     stage: Any = SimpleNamespace(
         name="stage_a",
         config=tolerating_nothing(config),
