@@ -59,7 +59,7 @@ class CockpitScreen(TerminalSized, Screen[None]):
         """What the actions of this screen are asked with."""
         return None
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         """Do what the action says; it has no reason against it."""
         raise NotImplementedError
 
@@ -82,7 +82,7 @@ class CockpitScreen(TerminalSized, Screen[None]):
         elif action in GO.values():
             cast(Any, self.app).action_show_screen(action.id.removeprefix("go."))
         else:
-            self.apply_plan(action)
+            self.carry_out(action)
 
     def say(self, text: str) -> None:
         """Why something cannot be."""

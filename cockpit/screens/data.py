@@ -118,7 +118,7 @@ class Data(RunScreen[DataSource]):
         self._draw()
         return True
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         view = self.view
         place = moved(action, view.selected, len(view.listed))
         if place is not None:

@@ -172,7 +172,7 @@ class Flight(RunScreen[Source]):
             keys.insert(0, (BACK.key_name, "close", 0))
         self.query_one(KeyBar).show(keys)
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         holding = self.state is not None and self.state.state == "holding"
         if action is flight.HOLD or (action is flight.RESUME and holding):
             self._ask("continue" if holding else "hold")

@@ -74,7 +74,7 @@ class Log(RunScreen[LogSource]):
         self._ask(lambda source: source.choose("", LEVELS[0]))
         return True
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         state = self.state
         if action in (keys.NEXT_ERROR, keys.PREVIOUS_ERROR):
             self._jump(back=action is keys.PREVIOUS_ERROR)

@@ -123,7 +123,7 @@ class Runs(RunScreen[RunsSource]):
         self._change(marked=())
         return True
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         row = self.view.row
         place = moved(action, self.view.selected, len(self.view.state.rows))
         if place is not None:

@@ -107,7 +107,7 @@ class Samples(RunScreen[SamplesSource]):
             return False
         return True
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         view = self.view
         if action in (keys.NEXT, keys.PREVIOUS):
             self.choose(choices.of_line(view, view.selected + (1 if action is keys.NEXT else -1)))

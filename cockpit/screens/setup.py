@@ -80,7 +80,7 @@ class Setup(RunScreen[BaseModelSource]):
         self._show(output_open=False, words="" if not view.output_open else view.words)
         return True
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         view = self.view
         place = moved(action, view.selected, len(view.listed))
         if place is not None:

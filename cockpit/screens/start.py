@@ -72,7 +72,7 @@ class Start(CockpitScreen):
     def _show_machine(self) -> None:
         self.query_one("#offers", LinesView).show(start_lines(self._offers.machine()))
 
-    def apply_plan(self, action: Action[Any]) -> None:
+    def carry_out(self, action: Action[Any]) -> None:
         if action is flight.DEMO:
             self.start_engine(action, None, lambda: self._begin(self._offers.start_demo, "starting the demo"))
         else:

@@ -240,4 +240,4 @@ async def test_every_key_may_come_before_the_first_lines(kit: ModuleType, crashe
         log = cast(Log, app.screen)
         log.state = None
         for action in (keys.LEVEL, keys.READ, keys.NEXT_ERROR, keys.FOLLOW):
-            log.apply_plan(action)
+            log.carry_out(action)

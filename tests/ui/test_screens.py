@@ -166,7 +166,7 @@ async def test_a_mistake_of_its_own_shows_no_values(
         raise KeyError(report)
 
     app = kit.app_on(kit.FakeSource(kit.a_state()))
-    monkeypatch.setattr(Flight, "apply_plan", fails)
+    monkeypatch.setattr(Flight, "carry_out", fails)
     with pytest.raises(KeyError):
         async with app.run_test(size=(80, 24)) as pilot:
             await kit.until(pilot, lambda: isinstance(app.screen, Flight))
