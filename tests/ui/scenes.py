@@ -18,7 +18,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_writer
 from engine.runs.store.rows import GeneratedSample
 from engine.setup_check.finding import Finding
-from engine.setup_check.fix import apply as mend
+from engine.setup_check.fix import apply
 from engine.setup_check.fix.plan import Change, Plan
 
 FAILED = "2026-11-23 02:14:07 ERROR   the engine failed\nRuntimeError: out of memory\n"
@@ -131,8 +131,8 @@ def broken_setup(patch: pytest.MonkeyPatch, directory: Path) -> Callable[[object
         return True, SimpleNamespace(prefix="/env", kept=[])
 
     patch.chdir(directory)
-    patch.setattr(mend, "apply_plan", apply_plan)
-    patch.setattr(mend, "undo_last", lambda _prefix: (SimpleNamespace(), 7))
+    patch.setattr(apply, "apply_plan", apply_plan)
+    patch.setattr(apply, "undo_last", lambda _prefix: (SimpleNamespace(), 7))
     patch.setattr(setup_checker, "_undoable", lambda _facts: ("peft",))
     asked: list[object] = []
 

@@ -29,7 +29,7 @@ from cockpit.toolkit.modals.confirm import Confirm
 from cockpit.views.setup_state import SetupState
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Repair, worst_first
-from engine.setup_check.fix import apply as mend
+from engine.setup_check.fix import apply
 from engine.setup_check.fix.plan import Change, Plan
 from engine.setup_check.probe.device_trial import Part
 from engine.setup_check.probe.facts import Facts
@@ -228,7 +228,7 @@ def carried(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
         say("Collecting \x1b[2Jtransformers")
         return True, SimpleNamespace(prefix="/env", kept=[])
 
-    monkeypatch.setattr(mend, "apply_plan", apply_plan)
+    monkeypatch.setattr(apply, "apply_plan", apply_plan)
     return plans
 
 
@@ -261,7 +261,7 @@ async def test_what_got_worse_is_offered_to_be_undone(
     kit: ModuleType, carried: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undone: list[str] = []
-    monkeypatch.setattr(mend, "undo_last", lambda prefix: (undone.append(prefix), (SimpleNamespace(), 7))[1])
+    monkeypatch.setattr(apply, "undo_last", lambda prefix: (undone.append(prefix), (SimpleNamespace(), 7))[1])
     monkeypatch.setattr(setup_checker, "_undoable", lambda _facts: ("transformers",))
     other = Finding("exits-torch", "imports", "fail", "Importing torch ends the whole process")
     app = app_with(kit, Checks(broken(), GivenCheck([WELL, other]), broken()))
