@@ -56,7 +56,7 @@ class StrayTyping:
 
 
 class InputHandlingApp(OpenApp):
-    """An app whose screens take their keys from the registry.
+    """An app whose screens take their keys from their actions.
 
     Every key that no text field has taken comes by `on_key`, in the order they were pressed, before its binding is
     looked for on the screen that is on top by then.

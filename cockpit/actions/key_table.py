@@ -1,4 +1,4 @@
-"""The key table of the README, made from the registry."""
+"""The key table of the README, made from the table of screens."""
 
 from __future__ import annotations
 

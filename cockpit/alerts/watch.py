@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cockpit.alerts.alert import Alert
-from cockpit.alerts.book import AlertBook
+from cockpit.alerts.alert_file import AlertFile
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
 from engine.files.free_space import free_space
 from engine.runs.layout import RunPaths
@@ -30,7 +30,7 @@ class AlertWatch:
     def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
         self._paths = paths
         self._clock = clock
-        self._book = AlertBook(paths.root)
+        self._file = AlertFile(paths.root)
         self._reader: RunReader | None = None
         self._token: tuple[int, bool] | None = None
         self._seen: dict[str, Alert] = {}
@@ -43,14 +43,14 @@ class AlertWatch:
         evidence = self._look()
         fresh = [alert for alert in alerts_in(evidence) if alert.key not in self._seen]
         if evidence.status.live or self._looked:  # what ended before stays as it is, and needs no telling
-            known = {alert.key for alert in self._book.alerts(())}
-            self._book.tell(one for one in fresh if not one.key.startswith("event-") and one.key not in known)
+            known = {alert.key for alert in self._file.alerts(())}
+            self._file.tell(one for one in fresh if not one.key.startswith("event-") and one.key not in known)
         self._seen.update({alert.key: alert for alert in fresh})
         self._looked = True
-        return self._book.alerts(self._seen.values())
+        return self._file.alerts(self._seen.values())
 
     def acknowledge(self, keys: tuple[str, ...]) -> None:
-        self._book.acknowledge(keys, self._clock())
+        self._file.acknowledge(keys, self._clock())
 
     def close(self) -> None:
         if self._reader is not None:

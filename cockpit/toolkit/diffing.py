@@ -2,7 +2,7 @@
 
 Textual sends the whole region of a widget that was refreshed. Over SSH that decides whether a live screen is
 pleasant, so a `DiffingWidget` compares each new frame with the one on the screen, cell by cell, and refreshes the
-changed spans alone; `cockpit.toolkit.spans` sees to it that no more than these are sent.
+changed spans alone; `cockpit.textual_internals` sees to it that no more than these are sent.
 """
 
 from __future__ import annotations

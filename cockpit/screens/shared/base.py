@@ -1,4 +1,4 @@
-"""What the screens have in common: keys from the registry, help, a thread that reads, a smallest size."""
+"""What the screens have in common: keys from their actions, help, a thread that reads, a smallest size."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def unwell_question(titles: Sequence[str], setup_key: str) -> tuple[str, ...]:
 
 
 class CockpitScreen(TerminalSized, Screen[None]):
-    """A screen whose keys come from the registry."""
+    """A screen whose keys come from its actions."""
 
     ACTIONS: ClassVar[tuple[Action[Any], ...]] = ()
 

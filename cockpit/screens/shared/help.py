@@ -1,4 +1,4 @@
-"""Every key of a screen, what it does, and why it does not work now, read from the action registry."""
+"""Every key of a screen, what it does, and why it does not work now, read from its actions."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Question(LeftOnce, ModalScreen[bool]):
 
 
 class Confirm(Question):
-    """Asks about an action of the registry."""
+    """Asks about an action of a screen."""
 
     def __init__(self, action: Action[Any], question: tuple[str, ...] = (), unasked: bool = False) -> None:
         """`question` takes the place of the action's own where it depends on what is asked about."""

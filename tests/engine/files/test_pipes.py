@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cockpit.actions.keymap import read_keymap
-from cockpit.alerts.book import FILE as ALERTS
-from cockpit.alerts.book import AlertBook
+from cockpit.alerts.alert_file import FILE as ALERTS
+from cockpit.alerts.alert_file import AlertBook
 from cockpit.screens.data.token_counts import encoder_of
 from cockpit.screens.runs.changes import differences
 from engine.config import BUNDLED_BASE, demo_config, load_config

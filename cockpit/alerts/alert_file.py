@@ -20,7 +20,7 @@ from engine.files.plain_file import open_descriptor, open_plain
 FILE = "alerts.jsonl"
 
 
-class AlertBook:
+class AlertFile:
     """Alerts by key, with those of other cockpits."""
 
     def __init__(self, root: Path) -> None:
@@ -30,7 +30,7 @@ class AlertBook:
         self._unwritten: list[dict[str, Any]] = []
 
     def alerts(self, seen: Iterable[Alert]) -> tuple[Alert, ...]:
-        """What is in the book and what was seen now, oldest first; the first who told a thing is believed."""
+        """What is in the file and what was seen now, oldest first; the first who told a thing is believed."""
         self._write()
         self._read()
         known: dict[str, Alert] = {}
