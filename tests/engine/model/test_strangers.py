@@ -58,7 +58,9 @@ def test_nothing_of_it_runs(directory: Path, tmp_path: Path, model_type: str) ->
         f"open({str(ran)!r}, 'w')\nclass Model: pass\nclass Config: pass\n"
     )
     auto = {"AutoConfig": "modeling.Config", "AutoModelForCausalLM": "modeling.Model"}
-    sections = {"text_config": {}, "vision_config": {}} if model_type == "llava" else {}
+    sections: dict[str, dict[str, Any]] = (
+        {"text_config": {}, "vision_config": {}} if model_type == "llava" else {}
+    )
     change(directory / "config.json", auto_map=auto, model_type=model_type, **sections)
     for shard in directory.glob("model*"):
         shard.unlink()

@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "config.json").write_text(json.dumps(KNOWN[NAME] | {"image_aspect_ratio": "pad"}))
     shapes = expected_shapes(read_config(directory))
     names = sorted(shapes)
-    where = {}
+    where: dict[str, str] = {}
     for number in range(SHARDS):
         shard = f"model-{number + 1:05d}-of-{SHARDS:05d}.safetensors"
         own = {name: shapes[name] for name in names[number::SHARDS]}

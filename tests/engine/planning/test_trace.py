@@ -107,7 +107,7 @@ def test_the_meta_device_tells_what_the_cpu_really_allocates(
         for tensor in (batch.ids, batch.mask, batch.pixels, batch.positions, batch.targets):
             measured.adopt(tensor, "batch")
         loss = loss_of(real, batch, base.vocabulary) / batch.supervised
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
 
     assert planned.peak == pytest.approx(measured.peak, rel=0.01)
     assert flops_of(planned.operators) == pytest.approx(flops_of(Counter(measured.operators)), rel=0.01)
