@@ -12,20 +12,15 @@ import pytest
 import torch
 
 from engine.config import RunConfig, freeze
-from engine.data.curriculum import read_curriculum
 from engine.model.lora import trainable
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_reader, open_writer, status_of
 from engine.training import checkpoint as checkpoints
 from engine.training import loaded, saving, train
-from engine.training.batches import Batch, Collator, encode_all
+from engine.training.batches import Batch
 from engine.training.checkpoint import NotWritten
-from engine.training.loaded import load
-from engine.training.loader import StageLoader, _MicroBatch
-from engine.training.quarantine import LostFilm, Quarantine
 from engine.training.sampling import loss_of
-from engine.training.schedule import StageSchedule
 from engine.training.stage import Stage
 from engine.training.stage_evaluation import StageEvaluation
 from engine.training.state import StepRecord
@@ -364,33 +359,6 @@ def test_a_film_that_turns_into_a_pipe_is_a_lost_film(films: Path, tmp_path: Pat
     told = [event for event in alerts(paths) if "lost_film" in event.data]
     assert [event.data["lost_film"] for event in told] == ["films/3.png"]
     assert "is a named pipe, not a plain file" in told[0].message
-
-
-def test_a_batch_made_ahead_with_a_film_that_was_lost_meanwhile_is_made_anew(
-    unbroken: RunPaths, short: RunConfig
-) -> None:
-    loaded = load(short, torch.device("cpu"), None)
-    samples = [one for one in read_curriculum(short.data.curriculum) if one.stage == "stage_a"]
-    pool = encode_all(samples, loaded.base.encoder, 512)
-    schedule = StageSchedule(
-        seed=0,
-        stage="stage_a",
-        section=short.stages.stage_a,
-        lengths=[len(one.ids) for one in pool],
-        own=len(pool),
-    )
-    collator = Collator(short.data.image_root, loaded.base.image_processor, loaded.base.pad_id)
-    quarantine = Quarantine(limit=2)
-    loader = StageLoader(schedule=schedule, pool=pool, collator=collator, quarantine=quarantine, workers=1)
-    asked = _MicroBatch(step=3, epoch=1, last=True, samples=pool[:3])
-    ahead = loader._make(asked)
-    quarantine.add(LostFilm(pool[1].sample, "gone"), "stage_a", 2, samples)
-    settled = loader._settle(asked, ahead)
-    assert settled.samples[0] == pool[0].sample.id
-    assert settled.samples[1] != pool[1].sample.id
-    assert settled.samples == loader._settle(asked, loader._make(asked)).samples
-    before = _MicroBatch(step=1, epoch=0, last=True, samples=pool[:3])
-    assert loader._settle(before, loader._make(before)).samples[1] == pool[1].sample.id
 
 
 def test_more_lost_films_than_a_run_bears_make_it_hold_until_they_are_mended(

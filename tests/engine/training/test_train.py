@@ -17,7 +17,7 @@ from engine.training import train
 from engine.training.audit import AuditFailure, MovementWatch
 from engine.training.batches import Collator, Encoded, encode_all
 from engine.training.loaded import Loaded, load
-from engine.training.loader import StageLoader, prefetched
+from engine.training.loader import StageLoader
 from engine.training.quarantine import Quarantine
 from engine.training.sampling import loss_of
 from engine.training.schedule import StageSchedule
@@ -164,13 +164,6 @@ def test_targets_that_reach_the_vision_tower_are_refused(config: RunConfig) -> N
     suffixes = config.lora.model_copy(update={"targets": r".*\.(q_proj|v_proj)"})
     with pytest.raises(UserError, match="vision_tower"):
         load(config.model_copy(update={"lora": suffixes}), torch.device("cpu"), None)
-
-
-def test_prefetching_keeps_the_order_and_passes_errors_on() -> None:
-    assert list(prefetched(range(50), lambda item: item * 2, workers=3)) == [item * 2 for item in range(50)]
-    made = prefetched(range(50), lambda item: 1 // (7 - item), workers=3)
-    with pytest.raises(ZeroDivisionError):
-        list(made)
 
 
 ENDLESS = r"(.|[a-z])*language_model(.|[a-z])*\d!"
