@@ -72,7 +72,7 @@ class MovementWatch:
         return f"audit: all {len(now)} trainable tensors have moved and are finite"
 
 
-def refuse_odd_weights(model: torch.nn.Module) -> None:
+def check_finite(model: torch.nn.Module) -> None:
     """Raises `AuditFailure` naming a trainable tensor that is not finite: it must not become a checkpoint."""
     odd = [name for name, tensor in trainable(model).items() if not bool(torch.isfinite(tensor).all())]
     if odd:

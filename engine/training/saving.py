@@ -8,7 +8,7 @@ from engine.runs.checkpoints import Standing, verifies
 from engine.runs.layout import checkpoint_name
 from engine.runs.store.opening import RunWriter
 from engine.training import checkpoint as checkpoints
-from engine.training.audit import refuse_odd_weights
+from engine.training.audit import check_finite
 from engine.training.checkpoint import Checkpoint, NotWritten
 from engine.training.loop import StageTrainer
 
@@ -43,7 +43,7 @@ class Saver:
             if there.standing == standing:
                 self._rotate(directory)  # whoever wrote it may have died before
                 return there
-        refuse_odd_weights(self.trainer.model)
+        check_finite(self.trainer.model)
         written = checkpoints.write_checkpoint(
             directory, name, self.trainer.model, self.trainer.optimizer, standing
         )

@@ -172,7 +172,7 @@ def test_a_failed_checkpoint_is_tried_again_after_ever_more_steps(
         raise NotWritten("full")
 
     monkeypatch.setattr(saving.checkpoints, "write_checkpoint", full)
-    monkeypatch.setattr(saving, "refuse_odd_weights", lambda model: None)
+    monkeypatch.setattr(saving, "check_finite", lambda model: None)
     paths = prepare(tmp_path / "run", short)
     paths.checkpoints.mkdir()
     with open_writer(paths) as writer:
