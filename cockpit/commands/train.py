@@ -90,13 +90,9 @@ def _go_on_with(stage: Stage, paths: RunPaths, config: RunConfig) -> RunPaths:
         raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
     reached = read_meta(newest) if newest else None
-    *earlier, before = STAGES[: STAGES.index(stage)]
-    undone = (
-        [one.name for one in earlier]
-        if reached and reached.ended
-        else [one.name for one in (*earlier, before)]
-    )
-    if reached is None or reached.stage in undone:
+    before = STAGES[STAGES.index(stage) - 1]
+    undone = STAGE_NAMES[: STAGES.index(stage)]
+    if reached is None or (reached.stage in undone and not (reached.stage == before.name and reached.ended)):
         raise UserError(
             f"stage {before.letter} of run {paths.name!r} is not done: `{paths.resume_command}` first"
         )

@@ -69,7 +69,7 @@ def metrics_of(stage: str) -> list[Metric]:
 
 
 def own_scores(scores: Mapping[str, Any] | None) -> list[tuple[Metric, OwnScore, float]]:
-    """What a sample's stored `scores` say, what tells most first: a list of words is no diagnosis.
+    """What a sample's stored `scores` say, those of the later metrics first: they tell more of medicine.
 
     Scores that are no numbers or of no metric that is known are left out.
     """

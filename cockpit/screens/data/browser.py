@@ -9,6 +9,7 @@ from cockpit.toolkit.lines import Frame, Line, clean, clip, columns, cut, first_
 from cockpit.views.film_panel import WIDE, film_columns, film_frame
 from engine.data.curriculum import Sample
 from engine.data.icd import dotted
+from engine.data.labels import positives
 from engine.words.plural import counted
 
 LIST_WIDTH = 25
@@ -126,10 +127,10 @@ def tokens_lines(view: DataView, width: int) -> Frame:
 
 def truth_lines(sample: Sample, width: int, glyphs: Glyphs) -> Frame:
     """Labels and codes as the curriculum has them."""
-    positive = [name for name, state in sample.labels.items() if state == 1]
     unsure = [f"{name} ?" for name, state in sample.labels.items() if state == -1]
+    codes = [dotted(code) for code in sample.icd]
     frame: Frame = []
-    for name, words in (("labels", [*positive, *unsure]), ("ICD", [dotted(code) for code in sample.icd])):
+    for name, words in (("labels", [*positives(sample.labels), *unsure]), ("ICD", codes)):
         if words:
             text = ", ".join(words)
             for index, line in enumerate(wrap(text, width - 8, 2, glyphs.ellipsis)):
