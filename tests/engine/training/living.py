@@ -18,7 +18,7 @@ from engine.training.control import Signals
 from engine.training.loop import StepRecord
 from engine.training.stage_run import StageRun
 
-PATIENCE = 90  # seconds
+PATIENCE = 300  # seconds; however busy the machine is, only a hang takes as long
 
 
 def prepare(directory: Path, config: RunConfig) -> RunPaths:

@@ -181,7 +181,7 @@ def test_a_mistake_is_no_full_disk(tmp_path: Path, disk: Disk) -> None:
 REAL = """
 import resource, sqlite3, sys
 from pathlib import Path
-from engine.runs import database
+from engine.runs.store import database
 from engine.runs.layout import create_run
 from engine.runs.store.opening import open_reader, open_writer
 database.RETRY_SECONDS = 0.0
