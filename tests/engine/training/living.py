@@ -19,7 +19,7 @@ from engine.training.control import Signals
 from engine.training.stage import Stage
 from engine.training.state import StepRecord
 
-PATIENCE = 90  # seconds
+PATIENCE = 300  # seconds; however busy the machine is, only a hang takes as long
 
 
 def prepare(directory: Path, config: RunConfig) -> RunPaths:
