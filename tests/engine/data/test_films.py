@@ -1,12 +1,14 @@
 """One film in every container: the same picture comes out, and what shows nothing is named."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from engine.data.images import BRIGHTNESS_CUT, emptiness, open_image, read_film
 from engine.errors import UserError
@@ -23,11 +25,12 @@ def pixels(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(open_image(path.parent, path.name))
 
 
-def tiff(path: Path, values: npt.NDArray[np.generic], photometric: int, **options: object) -> Path:
+def tiff(path: Path, values: npt.NDArray[np.generic], photometric: int, **options: Any) -> Path:
     tags = ImageFileDirectory_v2()
     tags[262] = photometric
     Image.fromarray(values).save(path, tiffinfo=tags, **options)
     with Image.open(path) as saved:
+        assert isinstance(saved, TiffImageFile)
         assert saved.tag_v2[262] == photometric
     return path
 
@@ -52,7 +55,7 @@ def big_endian(path: Path, values: npt.NDArray[np.uint16], photometric: int) -> 
 @pytest.mark.parametrize("container", ["png", "tif", "big-endian", "int32", "float", "pgm", "jp2"])
 def test_the_bits_that_are_filled_do_not_matter(tmp_path: Path, container: str, scale: str) -> None:
     word, _, number = scale.partition(" ")
-    values = {
+    values: dict[str, Callable[[], Any]] = {
         "x": lambda: DEEP * np.uint16(number),
         "+": lambda: DEEP + np.uint16(number),
         "of": lambda: (
@@ -166,7 +169,7 @@ def test_a_picture_of_few_pixels_on_one_ground_is_kept(tmp_path: Path) -> None:
     ],
 )
 def test_eight_bits_stay_as_pillow_decodes_them_to_the_bit(
-    tmp_path: Path, name: str, image: Image.Image, options: dict[str, object]
+    tmp_path: Path, name: str, image: Image.Image, options: dict[str, Any]
 ) -> None:
     image.save(tmp_path / name, **options)
     with Image.open(tmp_path / name) as decoded:

@@ -11,7 +11,7 @@ import pytest
 
 from cockpit.actions.keymap import read_keymap
 from cockpit.alerts.alert_file import FILE as ALERTS
-from cockpit.alerts.alert_file import AlertBook
+from cockpit.alerts.alert_file import AlertFile
 from cockpit.screens.data.token_counts import encoder_of
 from cockpit.screens.runs.changes import differences
 from engine.config import BUNDLED_BASE, demo_config, load_config
@@ -134,8 +134,8 @@ def test_a_run_s_own_files(tmp_path: Path) -> None:
     pipe(checkpoint / "weights")
     assert "named pipe" in answer(lambda: flaw(checkpoint))
     pipe(tmp_path / ALERTS)
-    assert answer(lambda: AlertBook(tmp_path).alerts(())) == ()
-    book = AlertBook(tmp_path)
+    assert answer(lambda: AlertFile(tmp_path).alerts(())) == ()
+    book = AlertFile(tmp_path)
     answer(lambda: book.acknowledge(["a"], 1.0))
 
 

@@ -1,5 +1,7 @@
 """One entry in the list is a metric: nothing else has to be told of it."""
 
+from typing import Any
+
 import pytest
 
 from engine.metrics import registry
@@ -18,9 +20,9 @@ WORDS = Metric(
 
 
 def written(stage: str, generated: str = "Two words") -> GeneratedSample:
-    nothing = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference", "scores"))
-    texts = dict.fromkeys(("image", "prompt", "reference"), "-")
-    where = {"checkpoint": None, "split": "val", "purpose": "case", "case": "s1"}
+    nothing: dict[str, Any] = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference", "scores"))
+    texts: dict[str, Any] = dict.fromkeys(("image", "prompt", "reference"), "-")
+    where: dict[str, Any] = {"checkpoint": None, "split": "val", "purpose": "case", "case": "s1"}
     return GeneratedSample(stage=stage, step=1, generated=generated, **where, **texts, **nothing)
 
 
@@ -61,6 +63,7 @@ def test_what_tells_most_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stored_scores_may_be_damaged() -> None:
+    stored: Any
     for stored in (None, {}, {"rouge_l": None}, {"rouge_l": "0.4"}, ["rouge_l"]):
         assert own_scores(stored) == []
 

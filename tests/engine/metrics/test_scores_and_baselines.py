@@ -144,10 +144,10 @@ def test_constant_is_the_most_frequent_target_of_each_stage() -> None:
     # In stage B every target is different: the first of those with the most frequent set of codes.
     assert [r.generated for r in constant] == [NORMAL, "Two.\nICD: I50.9; J90", NORMAL]
     assert {r.purpose for r in constant} == {"baseline:constant"}
-    assert constant[0].labels["No Finding"] == 1
+    assert constant[0].labels and constant[0].labels["No Finding"] == 1
     assert constant[1].icd == ["10:I509", "10:J90"]
-    assert constant[0].scores["label_f1"] == 0.0
-    assert constant[2].scores["label_f1"] == 1.0
+    assert constant[0].scores and constant[0].scores["label_f1"] == 0.0
+    assert constant[2].scores and constant[2].scores["label_f1"] == 1.0
     assert [r.case for r in constant] == ["1", "2", "3"]
     assert rows[0].purpose == "evaluation"
     assert constant_rows(list(reversed(train)), rows) == constant
@@ -180,7 +180,7 @@ def test_shuffled_stays_within_the_stage_and_rescores() -> None:
     rows += [row("stage_b", str(n), f"T.\nICD: J9{n}", f"T.\nICD: J9{n}") for n in range(2)]
     shuffled = shuffled_rows(rows, seed=1)
     assert [r.generated for r in shuffled] == [EDEMA, NORMAL, "T.\nICD: J91", "T.\nICD: J90"]
-    assert shuffled[0].scores["label_f1"] == 0.0
+    assert shuffled[0].scores and shuffled[0].scores["label_f1"] == 0.0
     assert shuffled[2].icd == ["10:J91"]
     assert {r.purpose for r in shuffled} == {"baseline:shuffled"}
 

@@ -1,5 +1,7 @@
 """The comparison of two runs: it says what differs, and can fail."""
 
+from typing import Any
+
 import pytest
 
 from engine.runs.exactness import counted, differences, evidence
@@ -15,9 +17,17 @@ def record(
         writer.begin_attempt("stage_a", 0, {})
         for step in range(1, steps + 1):
             writer.scalars("stage_a", step, {"train/loss": loss / step, "memory/process": step + loss})
-        texts = dict.fromkeys(("prompt", "image", "reference"), "-")
-        nothing = dict.fromkeys(("checkpoint", "labels", "labels_reference", "icd", "icd_reference"))
-        where = {"stage": "stage_a", "step": 3, "split": "val", "purpose": "case", "case": "s1"}
+        texts: dict[str, Any] = dict.fromkeys(("prompt", "image", "reference"), "-")
+        nothing: dict[str, Any] = dict.fromkeys(
+            ("checkpoint", "labels", "labels_reference", "icd", "icd_reference")
+        )
+        where: dict[str, Any] = {
+            "stage": "stage_a",
+            "step": 3,
+            "split": "val",
+            "purpose": "case",
+            "case": "s1",
+        }
         writer.sample(GeneratedSample(**where, **texts, **nothing, generated=text, scores={}))
     place = paths.checkpoints / "stage_a-000003"
     place.mkdir()

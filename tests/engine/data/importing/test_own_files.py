@@ -322,7 +322,7 @@ def test_overlap_of_three_splits_by_patient_study_image_and_bytes(tmp_path: Path
     root.mkdir()
     for name, content in (("1.png", b"A"), ("2.png", b"B"), ("3.png", b"A"), ("4.png", b"C")):
         (root / name).write_bytes(content)
-    records = [
+    records: list[dict[str, Any]] = [
         {**ROW, "subject_id": "p10000001", "study_id": "s50000001", "image": "1.png", "split": "train"},
         {**ROW, "subject_id": 10000001.0, "study_id": 50000002, "image": "2.png", "split": "val"},
         {**ROW, "subject_id": "3", "study_id": "50000001.0", "image": "3.png", "split": "test"},

@@ -12,6 +12,7 @@ from engine.data.curriculum import Sample, read_curriculum
 from engine.data.labels import LABELS
 from engine.data.mimic.build import build_curriculum, shares
 from engine.data.mimic.films import film_time
+from engine.data.mimic.studies import Sections
 from engine.errors import UserError
 
 Row = dict[str, Any]
@@ -337,10 +338,11 @@ def test_how_reports_were_read_is_counted(tree: Tree, tmp_path: Path) -> None:
     source = tree.write()
     file = next(source.rglob("s50000050.txt"))
     file.write_bytes(file.read_text().encode("cp1252"))
-    for sections, text, reason in (
+    cases: tuple[tuple[Sections, str, str | None], ...] = (
         ("own", "The patient\u2019s heart is normal.", "impression that says nothing, passed over"),
         ("official", "As above.", None),
-    ):
+    )
+    for sections, text, reason in cases:
         out = tmp_path / sections
         build_curriculum(source, out, stage_a_fraction=1, sections=sections)
         samples = {sample.id: sample for sample in read_curriculum(out / "curriculum.jsonl")}

@@ -183,7 +183,8 @@ def test_any_text_comes_back_from_the_store(writer: RunWriter, reader: RunReader
     writer.event("note", text, detail=text)
     (row,) = reader.samples()
     assert row.generated == row.case == row.image == text
-    assert row.scores == {text: [text]}
+    stored: object = row.scores
+    assert stored == {text: [text]}
     (event,) = reader.events()
     assert event.message == event.data["detail"] == text
 

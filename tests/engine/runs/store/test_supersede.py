@@ -1,6 +1,7 @@
 """What a later attempt goes over again no longer counts."""
 
 import math
+from typing import Any
 
 from engine.runs.store.opening import RunReader, RunWriter
 from engine.runs.store.rows import GeneratedSample
@@ -63,8 +64,8 @@ def test_attempt_of_an_attempt(writer: RunWriter, reader: RunReader) -> None:
 def sample(
     step: int, checkpoint: str | None, stage: str = "stage_a", purpose: str = "case"
 ) -> GeneratedSample:
-    texts = dict.fromkeys(("image", "prompt", "reference", "generated"), "-")
-    nothing = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference", "scores"))
+    texts: dict[str, Any] = dict.fromkeys(("image", "prompt", "reference", "generated"), "-")
+    nothing: dict[str, Any] = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference", "scores"))
     return GeneratedSample(
         stage=stage,
         step=step,
