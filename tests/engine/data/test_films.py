@@ -55,13 +55,14 @@ def big_endian(path: Path, values: npt.NDArray[np.uint16], photometric: int) -> 
 @pytest.mark.parametrize("container", ["png", "tif", "big-endian", "int32", "float", "pgm", "jp2"])
 def test_the_bits_that_are_filled_do_not_matter(tmp_path: Path, container: str, scale: str) -> None:
     word, _, number = scale.partition(" ")
-    values: dict[str, Callable[[], Any]] = {
+    made: dict[str, Callable[[], Any]] = {
         "x": lambda: DEEP * np.uint16(number),
         "+": lambda: DEEP + np.uint16(number),
         "of": lambda: (
             (DEEP.astype(np.float64) / 4095 * (2 ** int(number.split()[0]) - 1)).round().astype(np.uint16)
         ),
-    }[word]()
+    }
+    values = made[word]()
     path = tmp_path / "film.tif"
     if container == "big-endian":
         big_endian(path, values, 1)
