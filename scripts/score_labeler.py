@@ -1,7 +1,9 @@
-"""Scores the labeler on Open-i's hand-labelled reports: score_labeler.py GOLD.csv REPORTS.csv [--part development|held-out|all]
+"""Score the labeler on Open-i's hand-labelled reports.
 
-GOLD.csv: NegBio's `openi_gld_std14.csv` (filename CXR<uid>, 14 names, 0/1). REPORTS.csv: `indiana_reports.csv` (uid, findings,
-impression). A random 1,200 reports (seed 0) are the development set; the phrases were only ever looked at there.
+    python scripts/score_labeler.py GOLD.csv REPORTS.csv [--part development|held-out|all]
+
+GOLD.csv is NegBio's `openi_gld_std14.csv` (filename CXR<uid>, 14 names, 0/1), REPORTS.csv `indiana_reports.csv` (uid,
+findings, impression). A random 1,200 reports (seed 0) are the development set: only there did anybody look at errors.
 """
 
 import argparse

@@ -286,7 +286,10 @@ def _subject(sentence: _Sentence, place: int) -> _Judged | None:
     seen: dict[str, Item] = {}
     for right in range(place + 1, len(sentence.items)):
         item, gap = sentence.items[right], sentence.between(right - 1, right)
-        if any(sign in gap for sign in (";", ":")) or item.role("finding", "hint", "not_meant"):
+        named = right == place + 1 and list(gap) == [":"]  # "HEART: Normal."
+        if (not named and any(sign in gap for sign in (";", ":"))) or item.role(
+            "finding", "hint", "not_meant"
+        ):
             break
         if item.role("stop", "not_now") and not item.role("as_before"):
             break
