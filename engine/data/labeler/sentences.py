@@ -22,7 +22,9 @@ _NO_FINDINGS = frozenset(
         "wet read",
     }
 )
-_HEADER = re.compile(r"(?:^|(?<=[.\n:?]))\s*([A-Z][A-Z /(),]{2,40}?|[A-Z][a-z]{6,12}):(?=\s|$)", re.MULTILINE)
+_HEADER = re.compile(
+    r"(?:^|(?<=[.\n:?]))[ \t]*([A-Z][A-Z /(),]{2,40}?|[A-Z][a-z]{6,12}):(?=\s|$)", re.MULTILINE
+)
 # A full stop, a question mark behind a word, a blank line, the number or the dash of a list.
 _END = re.compile(
     r"(?<=[.!])(?<!\b[Dd]r\.)\s+|(?<=\w\?)\s+|\n[ \t\r]*\n\s*|(?<=\s)(?=\d{1,2}[.)]\s)|\n(?=[ \t]*[-*•]\s)|\f"
