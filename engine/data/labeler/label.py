@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from engine.data.labeler.mentions import NEGATIVE, POSITIVE, UNCERTAIN, Mention, mentions, statuses
+from engine.data.labeler.sentences import sentences
 from engine.data.labels import LABELS
 
 NO_FINDING = "No Finding"
@@ -16,11 +17,12 @@ def label(text: str) -> dict[str, int | None]:
 
     No Finding is 1 or None: 1 where nothing but devices is positive or uncertain, findings without a label included.
     """
-    return labels_of(mentions(text), any(character.isalpha() for character in text))
+    read = "".join(sentence for _, sentence in sentences(text))
+    return labels_of(mentions(text), any(character.isalpha() for character in read))
 
 
 def labels_of(found: Sequence[Mention], says_something: bool = True) -> dict[str, int | None]:
-    """The same from the mentions. says_something: a text without a word has no label at all."""
+    """The same from the mentions. says_something: where nothing is told of a film, No Finding is not either."""
     told: dict[str, set[int]] = {}
     for name, status in statuses(found):
         told.setdefault(name, set()).add(status)

@@ -58,6 +58,8 @@ _LIST_SIGNS = frozenset({",", "and", "or", "and_or", "nor", "/"})
 #: Words between two findings of a list, and between the last of them and what is told of all.
 _LIST_GAP = 5
 _NEAR = 6
+#: Phrases that a cue looks over; no sentence that anybody wrote has so many.
+_FAR = 50
 #: How far a doubt by a question mark reaches.
 _NEAR_QUESTION = 3
 
@@ -90,6 +92,7 @@ def mentions(text: str) -> list[Mention]:
 class _Sentence:
     words: Sequence[str]
     items: Sequence[Item]
+    quantities: frozenset[int]  # the words where one begins
 
     def between(self, left: int, right: int) -> Sequence[str]:
         """The words between two items that belong to neither."""
@@ -99,7 +102,8 @@ class _Sentence:
 @lru_cache(maxsize=65_536)
 def _of_sentence(text: str) -> tuple[Mention, ...]:
     tokens, spans = words(text)
-    sentence = _Sentence(tokens, vocabulary().items(tokens))
+    items = vocabulary().items(tokens)
+    sentence = _Sentence(tokens, items, frozenset(item.start for item in items if item.role("quantity")))
     found = []
     for place, item in enumerate(sentence.items):
         role = item.role("finding", "hint", "subject")
@@ -138,7 +142,7 @@ def _before(sentence: _Sentence, place: int) -> _Judged | None:
     """What the nearest cue to the left makes of the item."""
     doubt: Item | None = None
     verb = False
-    for left in reversed(range(place)):
+    for left in reversed(range(max(0, place - _FAR), place)):
         item, gap = sentence.items[left], sentence.between(left, left + 1)
         if any(sign in gap for sign in (";", ":", ")")):
             break
@@ -201,19 +205,15 @@ def _ends_list(sentence: _Sentence, cue: int, place: int) -> bool:
         next_word = at + 1 + (sentence.words[at + 1] == "and")
         # "No consolidation, large effusion, or pneumothorax" is one list to its end.
         rest = sentence.words[at:] if word == "," else sentence.words[at:last]
-        if _is_quantity(sentence, next_word) and not {"or", "nor"} & set(rest):
+        if next_word in sentence.quantities and not {"or", "nor"} & set(rest):
             return True
     return False
-
-
-def _is_quantity(sentence: _Sentence, at: int) -> bool:
-    return any(item.start == at and item.role("quantity") for item in sentence.items)
 
 
 def _after(sentence: _Sentence, place: int) -> _Judged | None:
     """What the first cue to the right makes of the item."""
     last_finding = place
-    for right in range(place + 1, len(sentence.items)):
+    for right in range(place + 1, min(place + _FAR, len(sentence.items))):
         item, gap = sentence.items[right], sentence.between(right - 1, right)
         if right == place + 1 and list(gap) == [":"]:
             return _value(item)
@@ -262,7 +262,7 @@ def _choice(sentence: _Sentence, place: int) -> Item | None:
     for step in (1, -1):
         passed = None
         at = place + step
-        while 0 <= at < len(sentence.items):
+        while 0 <= at < len(sentence.items) and abs(at - place) < _FAR:
             item = sentence.items[at]
             if item.role("choice"):
                 passed = item
@@ -284,9 +284,12 @@ def _subject(sentence: _Sentence, place: int) -> _Judged | None:
     if (adjective := _adjective(sentence, place)) is not None:
         return adjective
     seen: dict[str, Item] = {}
-    for right in range(place + 1, len(sentence.items)):
+    for right in range(place + 1, min(place + _FAR, len(sentence.items))):
         item, gap = sentence.items[right], sentence.between(right - 1, right)
-        if any(sign in gap for sign in (";", ":")) or item.role("finding", "hint", "not_meant"):
+        named = right == place + 1 and list(gap) == [":"]  # "HEART: Normal."
+        if (not named and any(sign in gap for sign in (";", ":"))) or item.role(
+            "finding", "hint", "not_meant"
+        ):
             break
         if item.role("stop", "not_now") and not item.role("as_before"):
             break
@@ -350,7 +353,7 @@ def _adjective(sentence: _Sentence, place: int) -> _Judged | None:
 
 def _listed_adjective(sentence: _Sentence, place: int, own: Item) -> _Judged | None:
     """The word before a list that the quantity is in: "unremarkable heart, mediastinum and hila"."""
-    for left in reversed(range(place)):
+    for left in reversed(range(max(0, place - _FAR), place)):
         item, gap = sentence.items[left], sentence.between(left, left + 1)
         if not set(gap) <= _GLUE | {"hilar", "hila", "pulmonary", "vascularity", "lungs", "both"}:
             return None

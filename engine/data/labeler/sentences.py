@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from engine.data.labeler.vocabulary import vocabulary
+from engine.data.sections.layout import MAIN
 from engine.data.sections.names import kind_of
 
 #: Sections that tell of a question, a method or an earlier film.
@@ -21,11 +22,15 @@ _NO_FINDINGS = frozenset(
         "wet read",
     }
 )
-_HEADER = re.compile(r"(?:^|(?<=[.\n:?]))\s*([A-Z][A-Z /(),]{2,40}?|[A-Z][a-z]{6,12}):(?=\s|$)", re.MULTILINE)
+_HEADER = re.compile(
+    r"(?:^|(?<=[.\n:?]))[ \t]*([A-Z][A-Z /(),]{2,40}?|[A-Z][a-z]{6,12}):(?=\s|$)", re.MULTILINE
+)
 # A full stop, a question mark behind a word, a blank line, the number or the dash of a list.
 _END = re.compile(
     r"(?<=[.!])(?<!\b[Dd]r\.)\s+|(?<=\w\?)\s+|\n[ \t\r]*\n\s*|(?<=\s)(?=\d{1,2}[.)]\s)|\n(?=[ \t]*[-*•]\s)|\f"
 )
+# Up to the first blank line behind something.
+_PARAGRAPH = re.compile(r"\s*\S.*?(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
 _WORD = re.compile(r"and/or\b|[hrswc]/[opw]\b|[a-z]+(?:['’][a-z]+)?|\d+(?:[.:]\d+)*|[^\sa-z\d]")
 _JOINS = frozenset("-–‐")
 
@@ -41,20 +46,17 @@ def sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """What stands under no header, or under one of a section that tells what the film shows."""
-    if ":" not in text:
-        yield 0, text
-        return
-    start, told = 0, True
-    for match in _HEADER.finditer(text):
+    """What stands outside the sections without findings; such a one ends with its paragraph, or at FINDINGS."""
+    start = 0
+    for match in _HEADER.finditer(text) if ":" in text else ():
         kind = kind_of(match[1])
-        if not kind:
-            continue
-        if told:
+        if kind in _NO_FINDINGS and match.start(1) >= start:
             yield start, text[start : match.start(1)]
-        start, told = match.end(), kind not in _NO_FINDINGS
-    if told:
-        yield start, text[start:]
+            paragraph = _PARAGRAPH.match(text, match.end())
+            start = paragraph.end() if paragraph else len(text)
+        elif kind in MAIN and match.start(1) < start:
+            start = match.end()
+    yield start, text[start:]
 
 
 def words(sentence: str) -> tuple[list[str], list[tuple[int, int]]]:

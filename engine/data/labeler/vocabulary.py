@@ -56,8 +56,10 @@ class Vocabulary:
                     node = node.next.setdefault(word, _Node())
                 self._words.update(words)
                 node.roles = tuple(dict.fromkeys((*node.roles, role)))
+        spellable = sorted(spellable)
+        self._longest = max(map(len, spellable), default=0) + 1
         self._near: dict[str, str] = {}
-        for word in sorted(spellable):
+        for word in spellable:
             for near in _one_letter_less(word):
                 self._near.setdefault(near, word)
 
@@ -83,7 +85,7 @@ class Vocabulary:
 
     def corrected(self, word: str) -> str:
         """The word of ours that it is but for one letter too many, too few, wrong or swapped; else itself."""
-        if len(word) < _SPELLABLE - 1 or word in self._words:
+        if not _SPELLABLE - 1 <= len(word) <= self._longest or word in self._words:
             return word
         return next((self._near[near] for near in _one_letter_less(word) if near in self._near), word)
 

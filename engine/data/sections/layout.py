@@ -8,7 +8,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from engine.data.sections.names import ELSEWHERE, ORGAN, UNKNOWN, is_part, is_plain, kind_of, names_part
+from engine.data.sections.names import (
+    ELSEWHERE,
+    ORGAN,
+    UNKNOWN,
+    is_known,
+    is_part,
+    is_plain,
+    kind_of,
+    names_part,
+)
 
 MAIN = ("impression", "findings")
 #: Of text under no header: above the first one, or below a rule.
@@ -21,7 +30,9 @@ _REPORT = re.compile(r"[ \t]*(?:FINAL REPORT|FINAL ADDENDUM)[ \t]*:?[ \t]*")
 _AT_LINE_START = re.compile(
     r"\ufeff?[ \t]*(?P<name>[A-Za-z][A-Za-z0-9 \t()/,.&#'-]{0,70}?)[ \t]*(?P<mark>[:;])(?P<next>\s|\Z|\S)"
 )
-_ALONE = re.compile(r"[ \t]*(?P<name>IMPRESSION|FINDINGS|CONCLUSION|WET READ|ADDENDUM)[ \t]*")
+_ALONE = re.compile(
+    r"[ \t]*(?P<name>IMPRESSION|FINDINGS|CONCLUSION|ADDENDUM|WET READ(?: VERSION #\d+)?)[ \t_]*"
+)
 _WITHIN = re.compile(r"(?<=[.:!?;_)])[ \t]+(?P<name>[A-Z][A-Z ()/,-]{2,40}?)[ \t]*:(?=\s|\Z)")
 # Words before a header's name that make it part of a sentence that was wrapped there.
 _SENTENCE_GOES_ON = re.compile(
@@ -103,8 +114,8 @@ def _header(line: str, at_paragraph: bool, before: str) -> tuple[str, str, int] 
     joined = bool(match["next"].strip())
     if (joined or match["mark"] == ";") and not (kind in MAIN and is_plain(name)):
         return None
-    if kind == UNKNOWN and not at_paragraph:
-        return None
+    if not at_paragraph and kind != ORGAN and not is_known(name):
+        return None  # "… measures in\n AP: 3 cm"
     return name, kind, match.end("mark")
 
 
@@ -124,7 +135,8 @@ def _without_sub_headings(report: str, marks: list[_Mark]) -> list[_Mark]:
             if is_part(mark.name) and has_text:
                 continue
             nothing_yet = not report[above.end : mark.start].strip()
-            if nothing_yet and mark.name != mark.name.upper() and mark.kind not in MAIN:
+            other_case = mark.name != mark.name.upper() and mark.kind not in MAIN
+            if nothing_yet and (other_case or (mark.kind == "comparison" and not mark.at_paragraph)):
                 continue  # "IMPRESSION:" and below it "Comparison: ___."
         kept.append(mark)
     return kept

@@ -31,7 +31,8 @@ _SENTENCE_END = re.compile(r"(?<=[.?!])(?<!\bDr\.)(?<!\bDR\.)\s+")
 _TOLD_OF = {"addendum": ADDENDUM, "notification": NOTIFICATION, "signature": SIGNATURE}
 _NUMBERING = re.compile(r"^(?:[\W_]|\d+[.)])+")
 _POINTS_ELSEWHERE = re.compile(
-    r"(?:same )?as (?:(?:described|noted|stated|detailed|mentioned|discussed|reported|given|per|in|the) )*"
+    r"(?:(?:findings|results|same) )?(?:as|per) "
+    r"(?:(?:described|noted|stated|detailed|discussed|reported|given|per|in|the) )*"
     r"(?:above|below|findings?|body of (?:the )?report)|"
     r"(?:please )?(?:see|refer to)(?: (?!and\b|but\b)[\w/-]+){1,8}|"
     r"(?:described|noted|stated|detailed|discussed|given|dictated) (?:above|below)|"
@@ -54,7 +55,9 @@ _OF_THE_CHEST = re.compile(
 )
 _SIGNED = re.compile(
     r"(?:(?:electronically )?signed|dictated|approved|transcribed|interpreted|reviewed|read|attending|radiologist|"
-    r"resident)(?: and \w+)?(?: by| radiologist)?\b.{0,80}|(?:dr|md)\b[\w\s.,/()-]{0,60}|[\w.]+/[\w.]+|[\W_\d]+",
+    r"resident)(?: and \w+)?(?: by| radiologist)?\b.{0,80}|(?:dr|md)\b[\w\s.,/()-]{0,60}|[\w.]+/[\w.]+|[\W_\d]+|"
+    r"[_\w.,' -]{0,60}\bm\.?d\b\.?|"
+    r"(?:i|we)\b.{0,80}\b(?:reviewed|agree|attending)\b.{0,200}|end of (?:report|impression)\.?|\(over\)",
     re.IGNORECASE,
 )
 

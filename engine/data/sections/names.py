@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def official_kind(name: str) -> str:
     return "findings" if any(word in name for word in _lists()["official_findings"]) else name
 
 
-@cache
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> str:
     """`impression`, `findings`, `comparison` …, `elsewhere`, `organ`, or "" for a name that is none.
 
@@ -54,6 +54,8 @@ def kind_of(name: str) -> str:
     if name in (table := _table("official", "more")):
         return table[name]
     words = _WORD.findall(name)
+    if name.startswith(tuple(_lists()["preliminary"])):
+        return "wet read"
     if words and _words("organs").issuperset(words):
         return ORGAN
     if contained := next((word for word in _lists()["official_contained"] if word in name), None):
@@ -72,6 +74,8 @@ def is_plain(name: str) -> bool:
     name = " ".join(name.lower().split())
     if name in _table("official", "more"):
         return True
+    if name.startswith(tuple(_lists()["preliminary"])):
+        return True
     words = _WORD.findall(name)
     return bool(words) and (_words("films") | _words("film_words") | _words("elsewhere")).issuperset(words)
 
@@ -79,8 +83,14 @@ def is_plain(name: str) -> bool:
 def is_part(name: str) -> bool:
     """Whether it names a part of the body and no film of it: `CHEST`, `ABDOMEN AND PELVIS`."""
     words = _WORD.findall(name.lower())
-    parts = _words("elsewhere") | _words("organs") | {"chest"}
+    parts = _words("elsewhere") | _words("organs") | {"chest", "rib", "ribs"}
     return bool(words) and parts.issuperset(words)
+
+
+def is_known(name: str) -> bool:
+    """Whether the official table or ours has the name, or it is made of a name that they have."""
+    name = " ".join(name.lower().split())
+    return name in _table("official", "more") or official_kind(name) != name or kind_of(name) == ELSEWHERE
 
 
 def is_usual(name: str) -> bool:

@@ -281,6 +281,7 @@ def test_devices_are_no_finding(text: str) -> None:
         ("No edema.", P),
         ("", None),
         ("___", None),
+        ("INDICATION: Cough.", None),
     ],
 )
 def test_no_finding_is_one_or_blank(text: str, expected: int | None) -> None:
@@ -351,6 +352,24 @@ def test_laterality_and_places_between_a_cue_and_its_finding() -> None:
     assert one("No large left-sided or right-sided layering pleural effusion.", "Pleural Effusion") == N
     assert one("No definite focal left mid or right lower lung consolidation.", "Consolidation") == N
     assert one("Left lower, right upper and middle lobe consolidations.", "Consolidation") == P
+
+
+def test_a_section_without_findings_ends_with_its_paragraph() -> None:
+    assert said("INDICATION:\n \n Pneumonia?\n COPD.\n \n Edema.") == {"Edema": P}
+    assert said("INDICATION: Pneumonia? FINDINGS: Edema. COMPARISON: Effusion. IMPRESSION: Edema.") == {
+        "Edema": P
+    }
+    assert said("Edema. COMPARISON: Effusion.") == {"Edema": P}
+
+
+def test_names_of_organs_belong_to_what_is_said_of_them() -> None:
+    text = "FINDINGS: LUNGS: Clear. HEART: Enlarged. CHEST TUBE: In place. PLEURA: No effusion. MEDIASTINUM: Normal."
+    assert said(text) == {
+        "Cardiomegaly": P,
+        "Support Devices": P,
+        "Pleural Effusion": N,
+        "Enlarged Cardiomediastinum": N,
+    }
 
 
 def test_the_fourteen_in_their_order() -> None:

@@ -110,7 +110,22 @@ def test_findings_stand_in_for_the_impression() -> None:
             "findings",
             "Nodule, for which see IMPRESSION: below. Lungs clear.",
         ),
+        (
+            " IMPRESSION:  Aneurysm that measures in\n AP: 3 cm and is unchanged.",
+            "impression",
+            "Aneurysm that measures in AP: 3 cm and is unchanged.",
+        ),
+        (
+            COUGH + CLEAR + " IMPRESSION:\n COMPARISON: ___.\n Worsening left effusion.\n",
+            "impression",
+            "COMPARISON: ___. Worsening left effusion.",
+        ),
         # Sub-headings.
+        (
+            COUGH + " FINDINGS:\n LUNGS:  Clear.\n \n CHEST TUBE:  None.\n \n RIBS:  Normal.\n",
+            "findings",
+            "LUNGS: Clear. CHEST TUBE: None. RIBS: Normal.",
+        ),
         (
             COUGH + " FINDINGS:\n LINES/TUBES:  None.\n LUNGS:  Clear.\n UPPER ABDOMEN:  Normal.\n",
             "findings",
@@ -169,6 +184,9 @@ def test_which_text_is_taken(report: str, section: str, text: str) -> None:
         "As described above.",
         "See findings.",
         "Please see above.",
+        "Findings as described above.",
+        "Per above.",
+        "See full report.",
         "Refer to CT report of the same day.",
         "___",
         "___.",
@@ -228,6 +246,13 @@ def test_an_impression_that_says_something_is_taken(text: str) -> None:
             MainText("findings", "The lungs are clear.", (why.WET_READ,)),
         ),
         (" WET READ:  Pneumonia.\n", MainText("", "", (why.WET_READ, why.ONLY_PRELIMINARY))),
+        (
+            " WET READ VERSION #1 ___\n \n WET READ VERSION #2:  Pneumonia.\n IMPRESSION:  Pneumonia.\n"
+            + RULE
+            + COUGH
+            + CLEAR,
+            MainText("findings", "The lungs are clear.", (why.WET_READ,)),
+        ),
         # Addenda, signatures, notifications.
         (
             COUGH + CLEAR + RULE + " ADDENDUM:  Discussed with Dr. ___.\n",
@@ -248,6 +273,10 @@ def test_an_impression_that_says_something_is_taken(text: str) -> None:
         (
             COUGH + " IMPRESSION:  Edema.\n \n DR. ___ ___\n \n Approved: MON ___ 8:10 PM\n",
             MainText("impression", "Edema.", (why.SIGNATURE,)),
+        ),
+        (
+            COUGH + " The lungs are clear.\n \n I, ___, have reviewed the film.\n \n ___ ___, M.D.\n",
+            MainText("last_paragraph", "The lungs are clear.", (why.SIGNATURE,)),
         ),
         # Several examinations.
         (
