@@ -4,22 +4,20 @@ import logging
 import os
 import shlex
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from engine.download.hub import Hub, HubFile
 from engine.download.line import Lost
 from engine.download.model_download import Download, FileProgress, State, begun, take_lock, workplace
 from engine.download.patience import FIRST_PATIENCE, patiently
 from engine.download.standing import Standing
-from engine.download.verified import NO_SPACE, Remote, agrees, fetch_verified, size
+from engine.download.stopping import Stopped, ending
+from engine.download.verified import Remote, agrees, fetch_verified, size
 from engine.errors import UserError
 from engine.words.plural import counted
 from engine.words.printable import message
@@ -29,16 +27,6 @@ from engine.words.sizes import on_disk
 _ROOM = 2**20
 
 Wait = Callable[[float], None]
-
-
-class Stopped(BaseException):
-    """Somebody asked the download to end."""
-
-
-def stop_on_signals() -> None:
-    """From here on SIGTERM and SIGINT end the download in good order."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
 
 
 def fetch_model(repo: str, revision: str, directory: Path) -> int:
@@ -60,8 +48,8 @@ def fetch_model(repo: str, revision: str, directory: Path) -> int:
         print(f"cxr-cockpit: {message(str(error))}", file=sys.stderr)
         return 2
     except (Lost, OSError) as error:
-        fetch.end("failed", _words(error, directory))
-        print(f"cxr-cockpit: {message(_words(error, directory))}", file=sys.stderr)
+        fetch.end("failed", ending(error, directory))
+        print(f"cxr-cockpit: {message(ending(error, directory))}", file=sys.stderr)
     else:
         return 0
     finally:
@@ -161,15 +149,3 @@ class _FileWatch:
 
 def _remote(file: HubFile) -> Remote:
     return Remote(file.path, file.bytes, file.digest, git_blob=file.sha256 is None)
-
-
-def _words(error: Exception, directory: Path) -> str:
-    if isinstance(error, OSError):
-        if error.errno in NO_SPACE:
-            return f"{directory}: the disk is full; make room, then give the same command again: it goes on from here"
-        return f"{error.filename or directory}: {error.strerror or error}"
-    return f"{error}; give the same command again: it goes on from here"
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped

@@ -38,6 +38,12 @@ class Standing:
             )
             self.download = replace(self.download, files=files)
 
+    def drop(self, path: str) -> None:
+        """It turned out that there is no such file."""
+        with self._lock:
+            files = tuple(one for one in self.download.files if one.path != path)
+            self.download = replace(self.download, files=files)
+
     def tell(self, state: State, message: str = "", sparsely: bool = False) -> None:
         """Write the state; `sparsely`: not more often than a reader looks."""
         with self._lock:

@@ -23,13 +23,14 @@ _ROOM = 2**16
 class Remote:
     """A file as its server lists it.
 
-    path: relative, with forward slashes. bytes: None until the server says. digest: of its bytes, in hexadecimal.
-    git_blob: whether the digest is git's blob id (SHA-1) and not a SHA-256.
+    path: relative, with forward slashes. bytes: None until the server says. digest: of its bytes, in hexadecimal; None
+    where nobody names it, then only the size is compared. git_blob: whether the digest is git's blob id (SHA-1) and not
+    a SHA-256.
     """
 
     path: str
     bytes: int | None
-    digest: str
+    digest: str | None
     git_blob: bool = False
 
 
@@ -79,7 +80,7 @@ def fetch_verified(
         part.unlink()
         watch.progress(0, remote.bytes)
     else:
-        raise Lost(f"{remote.path}: {mismatch} ({remote.digest[:12]}…)")
+        raise Lost(f"{remote.path}: {mismatch} ({(remote.digest or '')[:12]}…)")
     target.parent.mkdir(parents=True, exist_ok=True)
     whole = size(part)
     _flush(part)
@@ -88,7 +89,9 @@ def fetch_verified(
 
 
 def agrees(remote: Remote, path: Path, watch: Watch) -> bool:
-    """Whether the file's bytes have the hash that is listed."""
+    """Whether the file's bytes have the hash that is listed, if one is."""
+    if remote.digest is None:
+        return True
     hasher = hashlib.sha1(f"blob {remote.bytes}\0".encode()) if remote.git_blob else hashlib.sha256()
     with open_plain(path, "rb") as opened:
         while block := opened.read(_BLOCK):
@@ -112,7 +115,8 @@ def _take(remote: Remote, part: Path, content: Content, watch: Watch) -> None:
         part.unlink()
         have = 0
     watch.progress(have, total)
-    if have and (have == total or (total is None and agrees(remote, part, watch))):
+    known = total is not None or remote.digest is not None
+    if have and known and (have == total or (total is None and agrees(remote, part, watch))):
         return
     try:
         with content(have) as body, open_plain(part, "r+b" if have else "wb") as out:
