@@ -9,7 +9,10 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -571,3 +574,117 @@ def test_a_state_that_stands_can_be_read_while_it_goes_on(mirror: Mirror, there:
     server.close()
     assert all(state is not None and state.live for state in seen)
     assert list(workplace(there).glob("*.part")) == []
+
+
+# --- as a command --------------------------------------------------------------------------------------------------
+
+
+def command(mirror: Mirror, there: Path, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
+    argv = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cockpit.cli",
+        "data",
+        "download",
+        "--to",
+        there,
+        "--base",
+        mirror.url,
+    ]
+    return subprocess.Popen(
+        [*map(str, argv), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+
+
+def ended(child: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = child.communicate(timeout=120)
+    return child.returncode, out, err
+
+
+class Held:
+    """Sends part of a file, says so, and keeps the rest until it is let go."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.reached = threading.Event()
+        self.let_go = threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler, content: bytes, start: int) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content[: self._count])
+        self.reached.set()
+        self.let_go.wait(60)
+        handler.close_connection = True
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_command_that_is_ended_goes_on_where_it_was(
+    mirror: Mirror, tmp_path: Path, end: signal.Signals
+) -> None:
+    there, name = tmp_path / "mimic", f"{JPG}/{FILMS[9].path}"
+    held = Held(7_000)
+    mirror.faults[name] = [held]
+    asked = ("--take", "films", "--split", "train", "--user", USER)
+    child = command(mirror, there, *asked, PHYSIONET_PASSWORD=PASSWORD)
+    assert held.reached.wait(60)
+    while not any(part.stat().st_size == 7_000 for part in workplace(there).glob("*.part")):
+        assert child.poll() is None
+        held.let_go.wait(0.01)
+    arguments = Path(f"/proc/{child.pid}/cmdline")
+    assert not arguments.exists() or PASSWORD.encode() not in arguments.read_bytes()
+    child.send_signal(end)
+    code, _, told = ended(child)
+    held.let_go.set()
+    told_state = read_download(there)
+    assert told_state is not None and told_state.pid is None
+    if end is signal.SIGKILL:
+        assert (code, told_state.state) == (-signal.SIGKILL, "interrupted")
+    else:
+        assert (code, told_state.state) == (1, "stopped") and "give the same command again" in told
+    mirror.asked.clear()
+    code, out, told = ended(command(mirror, there, *asked, "--json", PHYSIONET_PASSWORD=PASSWORD))
+    assert code == 0, told
+    assert dict(mirror.asked)[name] == 7_000
+    assert films_here(there) == {film.path for film in FILMS if film.split == "train"}
+    outcome = json.loads(out)
+    assert (outcome["state"], outcome["failed"], outcome["whole"]) == ("finished", {}, 8 + 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (("--user", USER), {"PHYSIONET_PASSWORD": PASSWORD}, "all films are 570 GB: say which"),
+        (
+            ("--user", USER, "--count", "1"),
+            {},
+            "nobody to be asked for the password of ada; set PHYSIONET_P",
+        ),
+        (
+            ("--user", USER, "--count", "1"),
+            {"PHYSIONET_PASSWORD": "wrong"},
+            "401: it does not take this user and password",
+        ),
+        (("--count", "1"), {}, "401: it asks who you are; give --user"),
+        (("--take", "films,x"), {}, "is not made of films, reports, hosp, ed"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_line(
+    mirror: Mirror, tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    code, _, err = ended(command(mirror, tmp_path / "mimic", *arguments, **environment))
+    assert code == 2 and told in err and "Traceback" not in err and PASSWORD not in err
+
+
+def test_a_second_one_in_the_same_place_is_refused(mirror: Mirror, there: Path) -> None:
+    code, _, err = ended(
+        command(mirror, there, "--take", "hosp", "--user", USER, PHYSIONET_PASSWORD=PASSWORD)
+    )
+    assert code == 2 and "another download is under way" in err
