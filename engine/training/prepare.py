@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.config import STAGES, PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
-from engine.data.images import open_image
+from engine.data.images import emptiness, open_image
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
 from engine.files.temporary import holder
@@ -118,12 +118,15 @@ def check_images(
     """
     images = sorted({sample.image for sample in samples})
     failures: list[str] = []
+    empty: list[str] = []
 
     def decode(image: str) -> str | None:
         try:
-            open_image(root, image)
+            film = open_image(root, image)
         except UserError as error:
             return str(error)
+        if (why := emptiness(film)) is not None:
+            empty.append(f"{image} {why}")
         return None
 
     begun = time.monotonic()
@@ -140,6 +143,8 @@ def check_images(
                 )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if empty:
+        note(f"films that show nothing, learned from all the same: {len(empty):,} (first: {min(empty)})")
     if len(failures) > bears:
         raise UserError(failures[0] + (f" (and {len(failures) - 1} films more)" if len(failures) > 1 else ""))
     return len(images) - len(failures)

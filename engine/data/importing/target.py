@@ -9,10 +9,10 @@ from engine.data.sections import main_text
 from engine.data.targets import LABEL_PREFIX, one_line
 
 _IMAGE_TOKEN = re.compile(
-    r"\s*(?:<im_start>)?(?:<image>|<\|image(?:_pad)?\|>|<image_placeholder>|<ImageHere>)(?:<im_end>)?\s*"
+    r"(?:<im_start>)?(?:<image>|<\|image(?:_pad)?\|>|<image_placeholder>|<ImageHere>)(?:<im_end>)?"
 )
 # An image's path within the text.
-_IMAGE_PATH = re.compile(r"\s*(?:Picture \d+:)?\s*<img>\s*(.*?)\s*</img>\s*", re.DOTALL)
+_IMAGE_PATH = re.compile(r"(?:Picture \d+:\s?)?<img>([^<]*)</img>")
 #: Fields that hold a report; in the others an answer with headers is the answer that was meant.
 _REPORT_FIELDS = ("report", "impression", "findings", "text", "caption")
 # What only a report as it came has: what was asked and done, before what was seen.
@@ -29,7 +29,7 @@ def without_image_tokens(text: str) -> str:
 
 def images_in(text: str) -> list[str]:
     """The paths of images that stand within the text."""
-    return _IMAGE_PATH.findall(text)
+    return [path.strip() for path in _IMAGE_PATH.findall(text)]
 
 
 def count_image_tokens(text: str) -> int:

@@ -588,6 +588,20 @@ def test_an_answer_that_is_no_whole_report_stays(tmp_path: Path, name: str, text
     assert "whole report" not in remarks(report)
 
 
+def test_a_curriculum_of_ours_comes_back_to_the_byte(tmp_path: Path) -> None:
+    from engine.data.mimic.build import build_curriculum
+    from engine.phantom.dataset import write_dataset
+
+    write_dataset(tmp_path / "tree", 8, 1, 64, 1)
+    build_curriculum(tmp_path / "tree", tmp_path / "built")
+    built = tmp_path / "built" / "curriculum.jsonl"
+    report = import_curriculum(
+        [built], tmp_path / "out", image_root=tmp_path / "tree" / "mimic-cxr-jpg" / "2.1.0"
+    )
+    assert (tmp_path / "out" / "curriculum.jsonl").read_bytes() == built.read_bytes()
+    assert not report.dropped and not report.unknown_fields
+
+
 # --- links ---------------------------------------------------------------------------------------------------------
 
 
