@@ -29,8 +29,9 @@ from engine.download.data_download import DataDownload
 from engine.download.line import Lost
 from engine.download.mimic_files import PROJECTS, SUMS, Film, Subset, chosen, read_sums
 from engine.download.model_download import read_download, take_lock, workplace
-from engine.download.patience import PATIENCE
+from engine.download.patience import PATIENCE, patiently
 from engine.download.physionet import PhysioNet, refuse_address
+from engine.download.stopping import Stopped
 from engine.errors import UserError
 
 USER, PASSWORD = "ada", "s3cret:pass/word"
@@ -434,6 +435,31 @@ def test_a_pause_that_the_server_asks_for_holds_for_all(
     DataDownload(server, there, ("films",), Subset(), 1).run()
     assert pauses[0] == 37 and pauses[2] == 4 and 0 < pauses[1] <= 2
     assert server.to_wait() > 30
+    server.close()
+
+
+def test_our_own_pauses_are_spread_and_grow() -> None:
+    def pauses_of(jitter: Any) -> list[float]:
+        taken: list[float] = []
+
+        def lose() -> None:
+            raise Lost("away")
+
+        with pytest.raises(Lost):
+            patiently(lose, 9, lambda _lost, seconds: taken.append(seconds), jitter=jitter)
+        return taken
+
+    plain = pauses_of(lambda seconds: seconds)
+    assert plain == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pauses_of(lambda seconds: seconds / 2) == [seconds / 2 for seconds in plain]
+
+
+def test_a_pause_ends_when_all_shall_end(mirror: Mirror, there: Path) -> None:
+    server = PhysioNet(mirror.url, USER, PASSWORD, 1)
+    one = DataDownload(server, there, ("films",), Subset(), 1)
+    threading.Timer(0.2, one._stop.set).start()
+    with pytest.raises(Stopped):
+        one._pause(Lost("away"), 600)
     server.close()
 
 
