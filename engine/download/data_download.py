@@ -367,38 +367,45 @@ class _Many:
         self.listed: str | None = None
         self._standing = standing
         self._lock = threading.Lock()
-        self._files = self._guess = 0
-        self._done: dict[str, int] = {}
-        self._total: dict[str, int] = {}
+        self._begin(0, 0)
 
     def begin(self, listed: str, files: int, guess: int) -> None:
         """files: how many there are, of about `guess` bytes each."""
-        self.listed, self._files, self._guess = listed, files, guess
-        self._done, self._total = {}, {}
+        self.listed = listed
+        self._begin(files, guess)
         before = self._standing.download.files
         self._standing.list("", (*before, FileProgress(listed, files * guess, 0, "to come")))
 
+    def _begin(self, files: int, guess: int) -> None:
+        self._files, self._guess = files, guess
+        self._done = self._total = self._sized = 0
+        self._files_seen: dict[str, tuple[int, int | None]] = {}
+
     def heard(self, item: _Item, done: int, total: int | None) -> None:
         with self._lock:
-            self._done[item.path] = done
-            if total is not None:
-                self._total[item.path] = total
-            self._tell()
+            before, known = self._files_seen.get(item.path, (0, None))
+            total = known if total is None else total
+            self._files_seen[item.path] = (done, total)
+            self._add(done - before, known, total)
 
     def lost(self, item: _Item) -> None:
         with self._lock:
-            self._done.pop(item.path, None)
-            self._total.pop(item.path, None)
+            done, known = self._files_seen.pop(item.path, (0, None))
             self._files -= 1
-            self._tell()
+            self._add(-done, known, None)
 
-    def _tell(self) -> None:
-        known = sum(self._total.values())
-        mean = known / len(self._total) if self._total else self._guess
-        total = known + int((self._files - len(self._total)) * mean)
-        done = sum(self._done.values())
-        whole = len(self._total) == self._files and done == total
-        self._standing.progress(self.listed or "", done, "whole" if whole else "under way", total)
+    def _add(self, done: int, known: int | None, total: int | None) -> None:
+        """Change the sums by one file's, whose bytes were `known` and are `total` now, and tell them.
+
+        Sums and no loop: this happens with every block of every file.
+        """
+        self._done += done
+        self._total += (total or 0) - (known or 0)
+        self._sized += (total is not None) - (known is not None)
+        mean = self._total / self._sized if self._sized else self._guess
+        expected = self._total + int((self._files - self._sized) * mean)
+        whole = self._sized == self._files and self._done == expected
+        self._standing.progress(self.listed or "", self._done, "whole" if whole else "under way", expected)
 
 
 class _Watch:
