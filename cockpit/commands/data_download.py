@@ -150,7 +150,8 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        print("\n".join(one_line(remark) for remark in outcome.remarks))
+        for remark in outcome.remarks:
+            print(one_line(remark))
         for path, reason in list(outcome.failed.items())[:_SHOWN]:
             print(f"missing: {one_line(path)}: {one_line(reason)}")
         if len(outcome.failed) > _SHOWN:
