@@ -161,7 +161,8 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from engine.download.fetch import fetch_model, stop_on_signals
+    from engine.download.fetch import fetch_model
+    from engine.download.stopping import stop_on_signals
 
     stop_on_signals()
     return fetch_model(options.repo, options.revision, options.to)

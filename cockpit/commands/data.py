@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from cockpit.commands import data_film, data_import
+from cockpit.commands import data_download, data_film, data_import
 from cockpit.commands.common.arguments import real_number, seed_number, whole_number
 from cockpit.commands.common.console import print_json, table
 from engine.errors import UserError
@@ -179,5 +179,6 @@ _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
     "import": ("turn processed files into a curriculum", data_import.configure, data_import.run),
+    "download": ("fetch a subset of MIMIC from PhysioNet", data_download.configure, data_download.run),
     "film": ("write a film as the model sees it", data_film.configure, data_film.run),
 }

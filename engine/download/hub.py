@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,10 +16,9 @@ import httpx2
 from huggingface_hub import constants, get_session, get_token
 from huggingface_hub.errors import OfflineModeIsEnabled
 
+from engine.download.line import SILENCE_SECONDS, Lost, PastTheEnd, may_pass, retry_after
+from engine.download.verified import Body
 from engine.errors import UserError
-
-#: Silence on the line after which a request counts as lost.
-SILENCE_SECONDS = 30.0
 
 #: What a model is made of. Pickled weights are not among it: they are never loaded.
 _WANTED = re.compile(
@@ -42,17 +39,6 @@ class HubFile:
     @property
     def digest(self) -> str:
         return self.sha256 or self.blob_id
-
-
-class Lost(Exception):
-    """The line or the hub failed in a way that may pass.
-
-    after: seconds the hub asks to wait, None where it says nothing.
-    """
-
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
 
 
 class Hub:
@@ -96,13 +82,13 @@ class Hub:
         return wanted
 
     @contextmanager
-    def content(self, commit: str, file: HubFile, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
-        """The file's bytes and the place they begin at: `start`, or 0 where the hub only gives all of it."""
+    def content(self, commit: str, file: HubFile, start: int) -> Iterator[Body]:
+        """The file's bytes from `start` on, or from 0 where the hub only gives all of it."""
         wanted = {"range": f"bytes={start}-"} if start else {}
         path = f"/{self.repo}/resolve/{commit}/{quote(file.path)}"
         with self._request(path, wanted) as response:
             partial = response.status_code == httpx2.codes.PARTIAL_CONTENT
-            yield start if partial else 0, response.iter_bytes()
+            yield Body(start if partial else 0, file.bytes, response.iter_bytes())
 
     @contextmanager
     def _request(self, place: str, headers: dict[str, str] | None = None) -> Iterator[httpx2.Response]:
@@ -127,10 +113,10 @@ class Hub:
         status = response.status_code
         if status < 400:
             return
-        if status in (408, 425, 429) or status >= 500:
-            raise Lost(f"the hub answers {status}", _retry_after(response.headers.get("retry-after")))
+        if may_pass(status):
+            raise Lost(f"the hub answers {status}", retry_after(response.headers.get("retry-after")))
         if status == httpx2.codes.RANGE_NOT_SATISFIABLE:
-            raise Lost("the hub has fewer bytes than are here")
+            raise PastTheEnd("the hub has fewer bytes than are here")
         if status in (401, 403):
             raise UserError(
                 f"{self.repo}: the hub lets nobody in without a token ({status}); is the name right? "
@@ -154,15 +140,3 @@ def _json(response: httpx2.Response) -> Any:
 def _file(entry: dict[str, Any]) -> HubFile:
     lfs = entry.get("lfs") or {}
     return HubFile(str(entry["path"]), int(entry["size"]), lfs.get("oid"), str(entry["oid"]))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header: a number or a date."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

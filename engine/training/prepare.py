@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.config import PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
-from engine.data.images import open_image
+from engine.data.images import emptiness, open_image
 from engine.errors import UserError
 from engine.files.file_lock import try_lock
 from engine.files.plain_file import open_plain
@@ -115,12 +115,15 @@ def check_images(
     """
     images = sorted({sample.image for sample in samples})
     failures: list[str] = []
+    empty: list[str] = []
 
     def decode(image: str) -> str | None:
         try:
-            open_image(root, image)
+            film = open_image(root, image)
         except UserError as error:
             return str(error)
+        if (why := emptiness(film)) is not None:
+            empty.append(f"{image} {why}")
         return None
 
     begun = time.monotonic()
@@ -137,6 +140,8 @@ def check_images(
                 )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if empty:
+        note(f"films that show nothing, learned from all the same: {len(empty):,} (first: {min(empty)})")
     if len(failures) > bears:
         raise UserError(failures[0] + (f" (and {len(failures) - 1} films more)" if len(failures) > 1 else ""))
     return len(images) - len(failures)

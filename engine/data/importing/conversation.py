@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.importing.unusable import Unusable
+from engine.data.importing.values import decoded
 
 _HUMAN, _MODEL = ("human", "user"), ("gpt", "assistant", "model", "bot", "chatgpt")
 _SYSTEM = ("system", "developer")
@@ -45,6 +46,10 @@ def first_exchange(turns: Any, note: Callable[[str], None]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+def _is_part(part: Any) -> bool:
+    return isinstance(part, Mapping) and "type" in part
+
+
 def _is_turn(turn: Any) -> bool:
     return isinstance(turn, Mapping) and ("from" in turn or "role" in turn)
 
@@ -65,7 +70,10 @@ def _content(content: Any) -> tuple[list[str], list[Any]]:
     if content is None:
         return [], []
     if isinstance(content, str):
-        return [content], []
+        parts = decoded(content)  # some tools write parts as text, so that a column has one type
+        if not (isinstance(parts, list) and parts and all(_is_part(part) for part in parts)):
+            return [content], []
+        content = parts
     texts: list[str] = []
     images: list[Any] = []
     for part in content if isinstance(content, list) else [content]:

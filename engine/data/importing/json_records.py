@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,10 +54,20 @@ def _lines(path: Path, lines: Iterable[str]) -> Iterator[Record]:
         if line.isspace() or not line:
             continue
         where = f"{path}:{number}"
+        line, remarks = _without_comma(line)
         try:
-            yield _record(where, json.loads(line, object_pairs_hook=_object))
+            record = _record(where, json.loads(line, object_pairs_hook=_object))
+            yield replace(record, remarks=record.remarks + remarks)
         except _BROKEN:
             yield Record(where, None, "broken JSON")
+
+
+def _without_comma(line: str) -> tuple[str, tuple[str, ...]]:
+    """The line, and a remark where it was divided from the next one as in a list."""
+    stripped = line.rstrip()
+    if stripped.endswith("},"):
+        return stripped[:-1], ("a comma after the record's line",)
+    return line, ()
 
 
 def _document(path: Path, content: Any, one_line: bool) -> Iterator[Record]:
@@ -137,6 +148,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _loaded(line: str) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(_without_comma(line)[0])
     except _BROKEN:
         return None

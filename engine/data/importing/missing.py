@@ -25,11 +25,13 @@ def mark_of(value: Any) -> str | None:
 
 
 def without_missing(value: Any, marks: list[str]) -> Any:
-    """The value with None for every missing one in it, however deep; `marks` hears how those were written."""
+    """The value with None for every mark of a missing one in it, however deep; `marks` hears what they were."""
     if isinstance(value, dict):
         return {name: without_missing(item, marks) for name, item in value.items()}
     if isinstance(value, list):
         return [without_missing(item, marks) for item in value]
-    if (mark := mark_of(value)) is not None:
-        marks.append(mark)
-    return None if is_missing(value) else value
+    mark = mark_of(value)
+    if mark is None:
+        return value
+    marks.append(mark)
+    return None

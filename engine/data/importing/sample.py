@@ -14,7 +14,13 @@ from engine.data.importing.fields import FieldMap, Understood, plain_name, under
 from engine.data.importing.identity import identifier
 from engine.data.importing.image_path import image_path
 from engine.data.importing.missing import is_missing, without_missing
-from engine.data.importing.target import lines_of, target_text, without_image_tokens
+from engine.data.importing.target import (
+    count_image_tokens,
+    images_in,
+    lines_of,
+    target_text,
+    without_image_tokens,
+)
 from engine.data.importing.unusable import Unusable
 from engine.data.importing.values import decoded, ehr_of, icd_of, labels_of, split_of, stage_meant, version_of
 from engine.stages import STAGE_A, STAGE_B, Stage
@@ -54,7 +60,7 @@ class Importer:
         ours, names = _with_exchange(understood, note)
         _join_input(record, names, ours, note)
         target = target_text(ours.get("target"), names.get("target", "target"), note)
-        image = image_path(ours.get("image"), self.image_root, note)
+        image = image_path(_image(ours, note), self.image_root, note)
         stage = _stage(ours, note)
         patient, study = _patient_and_study(ours, image, note)
         labels = _labels(understood.columns, ours.get("labels"), note)
@@ -120,6 +126,16 @@ def _join_input(
     ):
         ours["prompt"] = f"{ours['prompt']}\n{more}"
         note("input put below the instruction")
+
+
+def _image(ours: Mapping[str, Any], note: Note) -> Any:
+    """The image as the record gives it, or as its question does."""
+    prompt = ours.get("prompt")
+    if not isinstance(prompt, str):
+        return ours.get("image")
+    if count_image_tokens(prompt) > 1:
+        note("several image tokens in the question: it is asked of one film")
+    return ours.get("image") or images_in(prompt)
 
 
 def _stage(ours: Mapping[str, Any], note: Note) -> Stage:

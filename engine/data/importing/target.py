@@ -10,8 +10,10 @@ from engine.data.sections.main_text import MainText, main_text
 from engine.words.printable import clean_line
 
 _IMAGE_TOKEN = re.compile(
-    r"\s*(?:<im_start>)?(?:<image>|<\|image(?:_pad)?\|>|<image_placeholder>|<ImageHere>)(?:<im_end>)?\s*"
+    r"(?:<im_start>)?(?:<image>|<\|image(?:_pad)?\|>|<image_placeholder>|<ImageHere>)(?:<im_end>)?"
 )
+# An image's path within the text.
+_IMAGE_PATH = re.compile(r"(?:Picture \d+:\s?)?<img>([^<]*)</img>")
 #: Fields that hold a report; in the others an answer with headers is the answer that was meant.
 _REPORT_FIELDS = ("report", "impression", "findings", "text", "caption")
 # What only a report as it came has: what was asked and done, before what was seen.
@@ -22,7 +24,17 @@ _AS_IT_CAME = re.compile(
 
 
 def without_image_tokens(text: str) -> str:
-    return _IMAGE_TOKEN.sub("\n", text)
+    """The text without what stands for its images, or says where they lie."""
+    return _IMAGE_TOKEN.sub("\n", _IMAGE_PATH.sub("\n", text))
+
+
+def images_in(text: str) -> list[str]:
+    """The paths of images that stand within the text."""
+    return [path.strip() for path in _IMAGE_PATH.findall(text)]
+
+
+def count_image_tokens(text: str) -> int:
+    return len(_IMAGE_TOKEN.findall(text))
 
 
 def target_text(value: Any, name: str, note: Callable[[str], None]) -> str:

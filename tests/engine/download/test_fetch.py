@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from engine.download import fetch as fetching
 from engine.download import model_download
-from engine.download.fetch import PATIENCE, Fetch, fetch_model
-from engine.download.hub import Lost
+from engine.download.fetch import Fetch, fetch_model
+from engine.download.line import Lost
 from engine.download.model_download import read_download, take_lock, workplace
+from engine.download.patience import FIRST_PATIENCE, PATIENCE
 from engine.errors import UserError
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -143,7 +143,7 @@ def test_a_hub_that_never_answers_is_soon_told_of(
         waits: list[float] = []
         with pytest.raises(Lost, match=r"127\.0\.0\.1: "):
             fetch(there, waits)
-    assert len(waits) == fetching.FIRST_PATIENCE
+    assert len(waits) == FIRST_PATIENCE
 
 
 def test_bytes_that_are_not_the_listed_ones_never_get_the_name(hub: Any, there: Path) -> None:

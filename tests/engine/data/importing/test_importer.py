@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.curriculum import Sample, read_curriculum
@@ -340,6 +340,7 @@ NAMES = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # it writes and flushes files
 @given(st.lists(st.dictionaries(NAMES, JSON, max_size=6), max_size=4))
 def test_any_records_are_counted_and_what_is_written_can_be_read(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]
