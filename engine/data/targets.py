@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from engine.data.icd import dotted
-from engine.data.labels import LABELS
+from engine.data.labels import DEFAULT_POLICY, positive_names
 
 LABEL_PREFIX = "CheXpert:"
+#: Stands in a label line where no label is positive: that nothing was found is a label of its own.
+NO_LABEL = "none"
 ICD_PREFIX = "ICD:"
 
 
-def label_line(labels: Mapping[str, int | None]) -> str:
-    """ "CheXpert: Edema, Pleural Effusion": the positive labels in their fixed order, else "No Finding"."""
-    positive = [name for name in LABELS if labels.get(name) == 1]
-    return f"{LABEL_PREFIX} {', '.join(positive or ['No Finding'])}"
+def label_line(labels: Mapping[str, int | None], policy: str = DEFAULT_POLICY) -> str:
+    """ "CheXpert: Edema, Pleural Effusion": the labels positive under `policy`, in their fixed order, else "none"."""
+    return f"{LABEL_PREFIX} {', '.join(positive_names(labels, policy)) or NO_LABEL}"
 
 
 def icd_line(diagnoses: Iterable[tuple[str, str]]) -> str:

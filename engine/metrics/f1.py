@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.data.icd import category
-from engine.data.labels import LABELS, LABELS_5
+from engine.data.labels import DEFAULT_POLICY, LABELS, LABELS_5, positive_names
 
 Labels = Mapping[str, int | None]
 
-POLICY = (
-    "positive is 1; uncertain (-1) and blank count as negative (U-Zeros); "
+_UNCERTAIN = {
+    "ignore": "positive is 1; the uncertain (-1) of the reference are left out, blank counts as negative (U-Ignore); ",
+    "zeros": "positive is 1; uncertain (-1) and blank count as negative (U-Zeros); ",
+    "ones": "positive is 1 or uncertain (-1); blank counts as negative (U-Ones); ",
+}
+_RULES = (
     "an unreadable label line counts as no labels; "
     "F1 is 0 where neither side has a positive, and such labels stay in the macro average; "
     "14 labels include No Finding; 5 labels are " + ", ".join(LABELS_5)
@@ -41,9 +45,20 @@ class Counts:
         return _ratio(self.hits, self.hits + self.missed)
 
 
-def positives(labels: Labels | None) -> frozenset[str]:
-    """The names that count as positive under POLICY; None, an unreadable line, has none."""
-    return frozenset() if labels is None else frozenset(name for name in LABELS if labels.get(name) == 1)
+def policy_text(policy: str = DEFAULT_POLICY) -> str:
+    """The rules of `chexpert_f1` in words, the policy for uncertain labels among them."""
+    return _UNCERTAIN[policy] + _RULES
+
+
+def positives(labels: Labels | None, policy: str = DEFAULT_POLICY) -> frozenset[str]:
+    """The names that count as positive under `policy`; None, an unreadable line, has none."""
+    return frozenset() if labels is None else frozenset(positive_names(labels, policy))
+
+
+def judged(labels: Labels | None, policy: str = DEFAULT_POLICY) -> frozenset[str]:
+    """The names that are scored: under "ignore" not those that the reference leaves uncertain."""
+    unsure = {name for name, value in (labels or {}).items() if value == -1} if policy == "ignore" else set()
+    return frozenset(LABELS) - unsure
 
 
 def count(reference: Collection[str], generated: Collection[str]) -> Counts:
@@ -52,16 +67,19 @@ def count(reference: Collection[str], generated: Collection[str]) -> Counts:
     return Counts(len(wanted & given), len(given - wanted), len(wanted - given))
 
 
-def chexpert_f1(references: Sequence[Labels | None], generated: Sequence[Labels | None]) -> dict[str, Any]:
-    """Micro and macro F1 over 14 and 5 labels, and each label on its own, by POLICY."""
+def chexpert_f1(
+    references: Sequence[Labels | None], generated: Sequence[Labels | None], policy: str = DEFAULT_POLICY
+) -> dict[str, Any]:
+    """Micro and macro F1 over 14 and 5 labels, and each label on its own, by the policy for uncertain labels."""
     pairs = [
-        (positives(wanted), positives(given)) for wanted, given in zip(references, generated, strict=True)
+        (positives(wanted, policy), positives(given, policy) & judged(wanted, policy))
+        for wanted, given in zip(references, generated, strict=True)
     ]
     counts = {
         name: _total(count(wanted & {name}, given & {name}) for wanted, given in pairs) for name in LABELS
     }
     return {
-        "policy": POLICY,
+        "policy": policy_text(policy),
         "micro_f1_14": _total(counts.values()).f1,
         "macro_f1_14": sum(counts[name].f1 for name in LABELS) / len(LABELS),
         "micro_f1_5": _total(counts[name] for name in LABELS_5).f1,

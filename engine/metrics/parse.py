@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engine.data.icd import from_dotted
 from engine.data.labels import LABELS
-from engine.data.targets import ICD_PREFIX, LABEL_PREFIX
+from engine.data.targets import ICD_PREFIX, LABEL_PREFIX, NO_LABEL
 
 _NAMES = {name.casefold(): name for name in LABELS}
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -29,10 +29,12 @@ class CodedText:
 
 
 def parse_labels(text: str) -> LabelledText:
-    """Splits a stage A answer. One unknown name, or none at all, makes the whole label line unreadable."""
+    """Splits a stage A answer. One unknown name, or an empty line, makes the whole label line unreadable."""
     prose, names = _cut_last_line(text, LABEL_PREFIX)
     if names is None:
         return LabelledText(prose, None)
+    if names.strip().casefold() == NO_LABEL:
+        return LabelledText(prose, dict.fromkeys(LABELS, 0))
     found = [_NAMES.get(name.strip().casefold()) for name in names.split(",")]
     if None in found:
         return LabelledText(prose, None)

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.metrics.f1 import chexpert_f1, icd_f1, sample_f1
+from engine.data.labels import LABELS, UNCERTAIN_POLICIES
+from engine.data.targets import label_line
+from engine.metrics.f1 import chexpert_f1, icd_f1, positives, sample_f1
+from engine.metrics.parse import parse_labels
 
 
 def test_chexpert_by_hand() -> None:
@@ -51,3 +56,22 @@ def test_sample_f1() -> None:
     assert sample_f1([], []) == 1.0
     assert sample_f1(["a"], []) == 0.0
     assert sample_f1(["a", "b"], ["a"]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("policy", UNCERTAIN_POLICIES)
+@given(labels=st.dictionaries(st.sampled_from(LABELS), st.sampled_from([1, 0, -1, None])))
+def test_a_target_scored_against_its_own_labels_is_right(policy: str, labels: dict[str, int | None]) -> None:
+    written = parse_labels("Prose.\n" + label_line(labels, policy)).labels
+    assert written is not None
+    assert sample_f1(positives(labels, policy), positives(written, policy)) == 1.0
+    scores = chexpert_f1([labels, {"Edema": 1}], [written, {"Edema": 1}], policy)
+    assert scores["micro_f1_14"] == 1.0
+
+
+def test_the_policy_decides_about_uncertain_labels() -> None:
+    reference, answer = [{"Pneumonia": -1, "Edema": 1}], [{"Pneumonia": 1, "Edema": 1}]
+    found = {policy: chexpert_f1(reference, answer, policy) for policy in UNCERTAIN_POLICIES}
+    assert [found[policy]["micro_f1_14"] for policy in UNCERTAIN_POLICIES] == [1.0, pytest.approx(2 / 3), 1.0]
+    assert found["ignore"]["per_label"]["Pneumonia"]["support"] == 0
+    assert found["ones"]["per_label"]["Pneumonia"]["support"] == 1
+    assert len({scores["policy"] for scores in found.values()}) == 3

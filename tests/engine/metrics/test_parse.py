@@ -26,6 +26,9 @@ def test_labels_are_read_from_the_last_line() -> None:
     ("line", "expected"),
     [
         ("CheXpert: No Finding", {"No Finding"}),
+        ("CheXpert: none", set()),
+        ("CheXpert: None ", set()),
+        ("CheXpert: none, Edema", None),
         ("  chexpert:edema ,PLEURAL OTHER  ", {"Edema", "Pleural Other"}),
         ("CheXpert: Edema, Effusion", None),
         ("CheXpert: Edema,", None),
