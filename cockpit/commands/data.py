@@ -1,4 +1,4 @@
-"""`data phantom`, `data build`, `data import`: where curricula come from."""
+"""`data phantom`, `data build`, `data import`: where curricula come from; `data explain`: what a sample stands on."""
 
 from __future__ import annotations
 
@@ -75,6 +75,28 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         default=0.35,
         help="share of stage A (default: 0.35)",
     )
+    parser.add_argument(
+        "--uncertain",
+        choices=("ignore", "zeros", "ones"),
+        default="zeros",
+        help="what an uncertain label (-1) counts as in the label lines: left out (not scored), negative, positive; "
+        "score by the same (default: zeros)",
+    )
+    parser.add_argument(
+        "--history-days",
+        metavar="N",
+        type=whole_number(0, 36_500),
+        default=30,
+        help="an earlier stay's diagnoses are known so many days after its end: codes are made after discharge "
+        "(default: 30)",
+    )
+    parser.add_argument(
+        "--hours-before-stay",
+        metavar="H",
+        type=whole_number(0, 720),
+        default=0,
+        help="a film taken so long before a stay has that stay's codes as target (default: 0, none)",
+    )
     for tree, name in (
         ("jpg", "MIMIC-CXR-JPG"),
         ("reports", "MIMIC-CXR"),
@@ -96,6 +118,9 @@ def _build(options: argparse.Namespace) -> int:
             seed=options.seed,
             stage_a_fraction=options.stage_a_fraction,
             limit=options.limit,
+            uncertain=options.uncertain,
+            history_days=options.history_days,
+            hours_before_stay=options.hours_before_stay,
             progress=progress,
             jpg_root=options.jpg_root,
             reports_root=options.reports_root,
@@ -106,6 +131,30 @@ def _build(options: argparse.Namespace) -> int:
         print_json(report.to_json())
     else:
         print("\n".join(map(printable, report.lines())))
+    return 0
+
+
+def _configure_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="a stage B sample, such as s50414267-b")
+    parser.add_argument(
+        "--curriculum",
+        metavar="DIR",
+        type=Path,
+        default=Path("."),
+        help="what `data build` wrote (default: .)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data explain s50414267-b --curriculum data/curriculum"
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from engine.data.mimic.sources import explained, lines
+
+    record = explained(options.curriculum, options.id)
+    if options.json:
+        print_json(record)
+    else:
+        print("\n".join(printable(line) for part in lines(record) for line in part.split("\n")))
     return 0
 
 
@@ -136,5 +185,6 @@ _Kind = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse
 _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
+    "explain": ("say on which rows each sentence of a built sample stands", _configure_explain, _explain),
     "import": ("turn processed files into a curriculum", _configure_import, _import),
 }
