@@ -158,6 +158,38 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
+def _configure_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "curriculum", metavar="CURRICULUM", type=Path, help="the file, or the directory it lies in"
+    )
+    parser.add_argument(
+        "--image-root", metavar="DIR", type=Path, help="where its films lie; without it none is opened"
+    )
+    parser.add_argument(
+        "--films",
+        metavar="N",
+        type=whole_number(0),
+        default=200,
+        help="films to open, 0 for all (default: 200)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data inspect data/curriculum --image-root films"
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from engine.data.inspect.inspect import inspect_curriculum
+
+    with closing(Progress()) as progress:
+        found = inspect_curriculum(
+            options.curriculum, image_root=options.image_root, films=options.films, progress=progress
+        )
+    if options.json:
+        print_json(found.to_json())
+    else:
+        print("\n".join(map(printable, found.lines())))
+    return int(options.kind == "lint" and found.findings.failed)
+
+
 def _configure_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="JSON, JSON lines or CSV")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True)
@@ -186,5 +218,7 @@ _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
     "explain": ("say on which rows each sentence of a built sample stands", _configure_explain, _explain),
+    "inspect": ("count what a curriculum holds and find what is wrong with it", _configure_inspect, _inspect),
+    "lint": ("the same as inspect; exit code 1 where something fails", _configure_inspect, _inspect),
     "import": ("turn processed files into a curriculum", _configure_import, _import),
 }

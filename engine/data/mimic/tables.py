@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.files.plain_file import open_plain
 
 #: DuckDB's own memory, in which it joins and sorts; what does not fit goes to scratch.
-MEMORY = "600MB"
+MEMORY = "800MB"
 _THREADS = 4
 _LOOKED_AT = 200  # rows from which the form of a column's dates is known
 _BATCH = 5_000
@@ -156,6 +156,10 @@ class Tables:
             if _OURS in text:
                 raise UserError(text.split(_OURS, 1)[1].strip().splitlines()[0]) from error
             files = ", ".join(str(self._files[name]) for name in names if name in self._files)
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise UserError(
+                    f"{files or 'scratch'}: memory or scratch space ran out: {_reason(text)}"
+                ) from error
             raise UserError(f"{files or 'scratch'}: cannot read the table: {_reason(text)}") from error
 
 
@@ -169,7 +173,7 @@ def open_tables(scratch: Path) -> Iterator[Tables]:
 
 
 _OPTIONS = (
-    "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', max_line_size = 8000000"
+    "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', max_line_size = 1000000"
 )
 _TYPES = {Kind.TEXT: "VARCHAR", Kind.ID: "BIGINT", Kind.TIME: "TIMESTAMP", Kind.LABEL: "INT"}
 
