@@ -25,10 +25,12 @@ class Resolved:
 
 
 class CodeBook:
-    """The codes of a dictionary. titles: by code ("10:I509"); suspicious: whether the table has lost zeros."""
+    """The codes of a dictionary. titles: by code ("10:I509"). doubled: codes that stand there for several things, as
+    they do where the dictionary has lost its zeros. suspicious: whether the table has."""
 
-    def __init__(self, titles: Mapping[str, str]) -> None:
+    def __init__(self, titles: Mapping[str, str], doubled: Set[str] = frozenset()) -> None:
         self.titles = titles
+        self.doubled = doubled
         self.suspicious = False
 
     def notice(self, pairs: Set[tuple[str, str]]) -> None:
@@ -55,6 +57,8 @@ class CodeBook:
             f"{v}:{form}" for v in versions for form in self._forms(code, v) if f"{v}:{form}" in self.titles
         }
         as_is = f"{number}:{code}"
+        if fitting & self.doubled:
+            return Resolved(None, "stands in the dictionary with several titles, which has lost its zeros")
         if len(fitting) == 1:
             (found,) = fitting
             return Resolved(found, restored=found != as_is)

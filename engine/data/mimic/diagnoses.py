@@ -73,15 +73,18 @@ def _code_book(roots: MimicRoots, tables: Tables, inputs: Inputs) -> CodeBook:
     columns = ("icd_code", "icd_version", "long_title")
     tables.view("d_icd_diagnoses", path, dict.fromkeys(columns, Kind.TEXT))
     titles = {}
+    doubled = set()
     own = CodeBook({})
-    for code, version, title in tables.rows(
-        "SELECT icd_code, icd_version, min(long_title) FROM d_icd_diagnoses "
+    for code, version, title, different in tables.rows(
+        "SELECT icd_code, icd_version, min(long_title), count(DISTINCT lower(long_title)) > 1 FROM d_icd_diagnoses "
         "WHERE icd_code IS NOT NULL GROUP BY ALL ORDER BY 1, 2",
         "d_icd_diagnoses",
     ):
         if (known := own.resolve(version, code).code) is not None:
             titles[known] = one_line(title or "")
-    return CodeBook(titles)
+            if different and known.startswith("9:"):
+                doubled.add(known)
+    return CodeBook(titles, doubled)
 
 
 def _resolve(tables: Tables, book: CodeBook, rows: Counter[str]) -> dict[str, str]:

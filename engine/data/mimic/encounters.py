@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 #: A film so long before a stay is told apart from one that no stay is near to.
 NEAR = timedelta(hours=24)
 
+# Longer than anybody waits for a bed: the two are not of one visit.
+_LONGEST_WAIT = timedelta(days=3)
+
 INSIDE = "inside an admission"
 WAITING = "in the emergency department before an admission"
 EMERGENCY = "in an emergency stay without admission"
@@ -54,17 +57,22 @@ class Encounter:
 
 
 class PatientStays:
-    """All stays of one patient. linked_by_time counts emergency stays whose admission was found by the hours."""
+    """All stays of one patient. linked_by_time counts emergency stays whose admission was found by the hours,
+    of_other_hours those whose hadm_id names an admission of quite other hours."""
 
     def __init__(self, admissions: Sequence[Admission] = (), stays: Sequence[EmergencyStay] = ()) -> None:
         self.admissions = sorted(admissions, key=lambda a: (a.admitted, a.hadm_id))
         self.stays = sorted(stays, key=lambda s: (s.arrived, s.stay_id))
-        known = {admission.hadm_id for admission in admissions}
+        known = {admission.hadm_id: admission for admission in admissions}
         self._admission_of: dict[int, int | None] = {}
-        self.linked_by_time = 0
+        self.linked_by_time = self.of_other_hours = 0
         for stay in self.stays:
-            hadm_id = stay.hadm_id if stay.hadm_id in known else self._by_time(stay)
-            self.linked_by_time += hadm_id is not None and hadm_id != stay.hadm_id
+            told = known.get(stay.hadm_id) if stay.hadm_id is not None else None
+            if told is not None and not _agrees(stay, told):
+                self.of_other_hours += 1
+                told = None
+            hadm_id = told.hadm_id if told is not None else self._by_time(stay)
+            self.linked_by_time += hadm_id is not None and told is None
             self._admission_of[stay.stay_id] = hadm_id
 
     def at(self, moment: datetime, soon: timedelta = timedelta(0)) -> tuple[Encounter | None, str]:
@@ -96,7 +104,8 @@ class PatientStays:
 
     def _arrival(self, admission: Admission) -> datetime:
         times = [admission.admitted, *(stay.arrived for stay in self._of(admission))]
-        return min([*times, admission.registered] if admission.registered else times)
+        registered = _registered(admission)
+        return min([*times, registered] if registered else times)
 
     def _of(self, admission: Admission) -> list[EmergencyStay]:
         return [stay for stay in self.stays if self._admission_of[stay.stay_id] == admission.hadm_id]
@@ -121,10 +130,21 @@ class PatientStays:
             admission
             for admission in self.admissions
             if stay.arrived <= admission.admitted
-            and stay.left >= (admission.registered or admission.admitted)
-            and stay.arrived >= (admission.registered or stay.arrived) - NEAR
+            and stay.left >= (_registered(admission) or admission.admitted)
+            and stay.arrived >= (_registered(admission) or stay.arrived) - NEAR
         ]
         return fitting[0].hadm_id if fitting else None
+
+
+def _registered(admission: Admission) -> datetime | None:
+    """When the patient was registered in the emergency department; None where it cannot be this admission's."""
+    registered = admission.registered
+    return registered if registered and admission.admitted - registered <= _LONGEST_WAIT else None
+
+
+def _agrees(stay: EmergencyStay, admission: Admission) -> bool:
+    """Whether the admission may have come out of the emergency stay."""
+    return stay.arrived <= admission.discharged and admission.admitted - stay.left <= _LONGEST_WAIT
 
 
 def encounter_of(

@@ -93,6 +93,7 @@ def _chosen(
             [EmergencyStay(*row) for row in emergency.of(subject_id)],
         )
         notes["emergency stays whose admission was found by the hours"] += patient.linked_by_time
+        notes["emergency stays whose hadm_id names an admission of other hours"] += patient.of_other_hours
         for n, film in own:
             found, how = encounter_of(patient, film.taken, film.timed, soon)
             stays[how] += 1

@@ -110,6 +110,8 @@ def read_tables(
     link_films(tables, films, linking.soon, joins.of("hospital or emergency stay"), joins.notes)
     say("reading patients and diagnoses", 0, 0)
     read_patients(roots, tables, inputs)
+    if films and tables.one("SELECT count(*) FROM person") == (0,):
+        joins.missing.append("any patient of these films in MIMIC-IV (MIMIC-III has other numbers)")
     joins.unreadable.update(read_diagnoses(roots, tables, inputs, joins.rows, joins.missing))
     count_codes(tables, len(films), joins.of("target codes"))
     say("reading triage and vital signs", 0, 0)

@@ -104,3 +104,10 @@ def test_a_film_without_time_of_day_belongs_to_a_stay_only_all_day() -> None:
     ):
         assert encounter_of(patient, day, timed=False, soon=NEVER) == (None, TIMELESS)
         assert encounter_of(patient, day, timed=True, soon=NEVER)[1] == INSIDE
+
+
+def test_an_emergency_stay_whose_hadm_id_is_of_other_years_is_not_believed() -> None:
+    patient = PatientStays([admission(10, 4, 90)], [stay(20, -500_000, -499_990, hadm_id=10)])
+    assert patient.of_other_hours == 1
+    assert patient.at(NOON) == (None, BEFORE)
+    assert PatientStays([admission(10, 4, 90, registered=-500_000)]).at(NOON) == (None, BEFORE)

@@ -463,3 +463,28 @@ def test_a_file_that_is_no_gzip_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.decompress(path.read_bytes()))
     with pytest.raises(UserError, match=r"admissions\.csv\.gz: cannot read the table"):
         build_curriculum(tree, tmp_path / "out")
+
+
+def test_a_dictionary_that_lost_its_zeros_names_the_codes_that_fell_together(tmp_path: Path) -> None:
+    known = [
+        {"icd_code": "1882", "icd_version": 9, "long_title": "Miliary tuberculosis"},
+        {"icd_code": "1882", "icd_version": 9, "long_title": "Tumour of the bladder"},
+        *TABLES["d_icd_diagnoses"],
+    ]
+    found = build(tmp_path, diagnoses_icd=[coded("1882", 9), coded("I509", seq=2)], d_icd_diagnoses=known)
+    assert found.b is not None and found.b.icd == ("10:I509",)
+    assert "several titles" in found.report["unreadable_codes"]["9:1882"]
+
+
+def test_patients_of_another_database_are_named(tmp_path: Path) -> None:
+    found = build(tmp_path, **with_first("patients", subject_id=22), admissions=[], edstays=[])
+    assert found.a is not None and found.b is None
+    assert any("MIMIC-III" in missing for missing in found.report["missing_tables"])
+    assert found.report["joins"]["hospital or emergency stay"] == {"the patient has no stay in the tables": 1}
+
+
+def test_a_number_stands_though_its_text_was_removed(tmp_path: Path) -> None:
+    found = build(
+        tmp_path, labevents=[lab(50983, "___", valuenum="121", ref_range_lower=133, ref_range_upper=145)]
+    )
+    assert "Sodium 121 (low)" in found.prompt
