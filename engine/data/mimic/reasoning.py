@@ -1,10 +1,10 @@
-"""The clinical reasoning of a stage B target: what the film shows, which values are out of range, what they speak for.
+"""The clinical reasoning of a stage B target: what the film shows, which other values are out, what speaks for the codes.
 
 It goes no further than the rows themselves: a diagnosis that nobody coded is not made up here, and every sentence keeps
 the rows that it stands on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,39 +45,56 @@ def rules() -> Mapping[str, Rule]:
 def reasoning(
     impression: Sentence, findings: Mapping[str, str], context: EhrContext, diagnoses: Sequence[Diagnosis]
 ) -> list[Sentence]:
-    """The impression, a sentence on the values out of range (or that all are within), and what speaks for the codes.
+    """The impression, the other values out of range (or that all are within), and what speaks for the codes.
 
-    findings: the positive labels, each with its source.
+    findings: the positive labels, each with its source. A value that speaks for a code is told there alone.
     """
-    said = [Sentence(_closed(impression.text), impression.sources)]
-    said += _values(context)
     groups = dict.fromkeys(diagnosis.group for diagnosis in diagnoses)
-    supported = [sentence for group in groups if (sentence := _support(group, findings, context, diagnoses))]
-    return said + supported[:_MOST_DIAGNOSES]
+    supported: list[Sentence] = []
+    told: set[str] = set()
+    for group in groups:
+        evidence = _evidence(group, context)
+        sentence = _support(group, findings, evidence, diagnoses)
+        if sentence is not None and len(supported) < _MOST_DIAGNOSES:
+            supported.append(sentence)
+            told |= evidence.keys()
+    said = [Sentence(_closed(impression.text), impression.sources)]
+    return said + _values(context, told) + supported
 
 
-def _values(context: EhrContext) -> list[Sentence]:
-    abnormal = context.abnormal()[:_MOST_VALUES]
-    if not abnormal:
+def _values(context: EhrContext, told: Set[str]) -> list[Sentence]:
+    """On the values out of range that are not told elsewhere, or that there is none at all."""
+    if context.all_normal():
         measured = [*context.vitals.values(), *context.labs.values()]
-        text = "Measured values are within normal limits."
-        return [Sentence(text, _sources(measured))] if context.all_normal() else []
+        return [Sentence("Measured values are within normal limits.", _sources(measured))]
+    abnormal = [(name, value) for name, value in context.abnormal() if name not in told][:_MOST_VALUES]
+    if not abnormal:
+        return []
     named = [f"{name} is {value.mark} at {value}" for name, value in abnormal]
     return [Sentence(_closed(_listed(named)), _sources(value for _, value in abnormal))]
 
 
-def _support(
-    group: str, findings: Mapping[str, str], context: EhrContext, diagnoses: Sequence[Diagnosis]
-) -> Sentence | None:
-    """ "Edema and high NT-proBNP speak for heart failure." None without a rule, or where nothing of it is there."""
-    rule = rules().get(group)
-    if rule is None:
-        return None
-    shown = {name.lower(): findings[name] for name in rule.findings if name in findings}
+def _evidence(group: str, context: EhrContext) -> dict[str, Measurement]:
+    """The values out of range that the group's rule names."""
+    wanted = rules()[group].evidence if group in rules() else ()
+    found = {}
     for name, value in context.abnormal():
         marks = ("high", "low") if value.mark == "abnormal" else (value.mark,)
-        if any(f"{name} {mark}" in rule.evidence for mark in marks):
-            shown[f"{value.mark} {name}"] = value.source
+        if any(f"{name} {mark}" in wanted for mark in marks):
+            found[name] = value
+    return found
+
+
+def _support(
+    group: str,
+    findings: Mapping[str, str],
+    evidence: Mapping[str, Measurement],
+    diagnoses: Sequence[Diagnosis],
+) -> Sentence | None:
+    """ "Edema and high NT-proBNP speak for heart failure." None without a rule, or where nothing of it is there."""
+    named = rules()[group].findings if group in rules() else ()
+    shown = {name.lower(): findings[name] for name in named if name in findings}
+    shown |= {f"{value.mark} {name}": value.source for name, value in evidence.items()}
     if not shown:
         return None
     one = len(shown) == 1 and not next(iter(shown)).endswith("s")
