@@ -1,4 +1,4 @@
-"""The clinical reasoning of a stage B target: what the film shows, which other values are out, what speaks for the codes.
+"""The clinical reasoning of a stage B target: what the film shows, which values are out, what speaks for the codes.
 
 It goes no further than the rows themselves: a diagnosis that nobody coded is not made up here, and every sentence keeps
 the rows that it stands on.
@@ -13,8 +13,11 @@ from engine.data.mimic.diagnoses import Diagnosis
 from engine.data.mimic.ehr_context import EhrContext, Measurement
 from engine.files.yaml_file import read_yaml
 
+# Together they keep the answer about as long as eight values alone would be.
 _MOST_VALUES = 8
+_FEWER_A_DIAGNOSIS = 2
 _MOST_DIAGNOSES = 3
+_MOST_EVIDENCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,15 @@ def reasoning(
             supported.append(sentence)
             told |= evidence.keys()
     said = [Sentence(_closed(impression.text), impression.sources)]
-    return said + _values(context, told) + supported
+    return said + _values(context, told, _MOST_VALUES - _FEWER_A_DIAGNOSIS * len(supported)) + supported
 
 
-def _values(context: EhrContext, told: Set[str]) -> list[Sentence]:
-    """On the values out of range that are not told elsewhere, or that there is none at all."""
+def _values(context: EhrContext, told: Set[str], most: int) -> list[Sentence]:
+    """On the first values out of range that are not told elsewhere, or that there is none at all."""
     if context.all_normal():
         measured = [*context.vitals.values(), *context.labs.values()]
         return [Sentence("Measured values are within normal limits.", _sources(measured))]
-    abnormal = [(name, value) for name, value in context.abnormal() if name not in told][:_MOST_VALUES]
+    abnormal = [(name, value) for name, value in context.abnormal() if name not in told][:most]
     if not abnormal:
         return []
     named = [f"{name} is {value.mark} at {value}" for name, value in abnormal]
@@ -82,7 +85,7 @@ def _evidence(group: str, context: EhrContext) -> dict[str, Measurement]:
         marks = ("high", "low") if value.mark == "abnormal" else (value.mark,)
         if any(f"{name} {mark}" in wanted for mark in marks):
             found[name] = value
-    return found
+    return dict(list(found.items())[:_MOST_EVIDENCE])
 
 
 def _support(
@@ -95,7 +98,7 @@ def _support(
     named = rules()[group].findings if group in rules() else ()
     shown = {name.lower(): findings[name] for name in named if name in findings}
     shown |= {f"{value.mark} {name}": value.source for name, value in evidence.items()}
-    if not shown:
+    if shown.keys() <= {group}:  # nothing, or the diagnosis by its own name
         return None
     one = len(shown) == 1 and not next(iter(shown)).endswith("s")
     text = f"{_listed([*shown])} {'speaks' if one else 'speak'} for {group}."
