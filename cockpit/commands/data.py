@@ -85,6 +85,28 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         default="own",
         help="how reports are read; official: to the letter as MIMIC-CXR's section parser (default: own)",
     )
+    parser.add_argument(
+        "--uncertain",
+        choices=("ignore", "zeros", "ones"),
+        default="zeros",
+        help="what an uncertain label (-1) counts as in the label lines: left out (not scored), negative, positive; "
+        "score by the same (default: zeros)",
+    )
+    parser.add_argument(
+        "--history-days",
+        metavar="N",
+        type=whole_number(0, 36_500),
+        default=30,
+        help="an earlier stay's diagnoses are known so many days after its end: codes are made after discharge "
+        "(default: 30)",
+    )
+    parser.add_argument(
+        "--hours-before-stay",
+        metavar="H",
+        type=whole_number(0, 720),
+        default=0,
+        help="a film taken so long before a stay has that stay's codes as target (default: 0, none)",
+    )
     for tree, name in (
         ("jpg", "MIMIC-CXR-JPG"),
         ("reports", "MIMIC-CXR"),
@@ -107,6 +129,9 @@ def _build(options: argparse.Namespace) -> int:
             stage_a_fraction=options.stage_a_fraction,
             limit=options.limit,
             sections=options.sections,
+            uncertain=options.uncertain,
+            history_days=options.history_days,
+            hours_before_stay=options.hours_before_stay,
             progress=progress,
             jpg_root=options.jpg_root,
             reports_root=options.reports_root,
@@ -118,6 +143,67 @@ def _build(options: argparse.Namespace) -> int:
     else:
         print("\n".join(map(printable, report.lines())))
     return 0
+
+
+def _configure_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="a stage B sample, such as s50414267-b")
+    parser.add_argument(
+        "--curriculum",
+        metavar="DIR",
+        type=Path,
+        default=Path("."),
+        help="what `data build` wrote (default: .)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data explain s50414267-b --curriculum data/curriculum"
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from engine.data.mimic.sources import explained, lines
+
+    record = explained(options.curriculum, options.id)
+    if options.json:
+        print_json(record)
+    else:
+        print("\n".join(printable(line) for part in lines(record) for line in part.split("\n")))
+    return 0
+
+
+def _configure_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "curriculum", metavar="CURRICULUM", type=Path, help="the file, or the directory it lies in"
+    )
+    parser.add_argument(
+        "--image-root", metavar="DIR", type=Path, help="where its films lie; without it none is opened"
+    )
+    parser.add_argument(
+        "--films",
+        metavar="N",
+        type=whole_number(0),
+        default=200,
+        help="films to open, 0 for all (default: 200)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.epilog = "example:\n  cxr-cockpit data inspect data/curriculum --image-root films"
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from engine.data.inspect.inspect import inspect_curriculum
+    from engine.data.labeler.label import label
+
+    with closing(Progress()) as progress:
+        found = inspect_curriculum(
+            options.curriculum,
+            image_root=options.image_root,
+            films=options.films,
+            label=label,
+            progress=progress,
+        )
+    if options.json:
+        print_json(found.to_json())
+    else:
+        print("\n".join(map(printable, found.lines())))
+    return int(options.kind == "lint" and found.findings.failed)
 
 
 def _configure_label(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +264,9 @@ _Kind = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse
 _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
+    "explain": ("say on which rows each sentence of a built sample stands", _configure_explain, _explain),
+    "inspect": ("count what a curriculum holds and find what is wrong with it", _configure_inspect, _inspect),
+    "lint": ("the same as inspect; exit code 1 where something fails", _configure_inspect, _inspect),
     "import": ("turn processed files into a curriculum", data_import.configure, data_import.run),
     "download": ("fetch a subset of MIMIC from PhysioNet", data_download.configure, data_download.run),
     "film": ("write a film as the model sees it", data_film.configure, data_film.run),

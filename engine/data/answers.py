@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.data.icd import dotted, from_dotted
-from engine.data.labels import LABELS, positives
+from engine.data.labels import DEFAULT_POLICY, LABELS, positives
 from engine.stages import Line, find_stage
 from engine.words.printable import clean_line
 
@@ -25,9 +25,13 @@ class Answer:
     icd: list[str] | None = None
 
 
-def label_line(labels: Mapping[str, int | None]) -> str:
-    """ "CheXpert: Edema, Pleural Effusion": the positive labels in their fixed order, else "No Finding"."""
-    return f"{PREFIXES['labels']} {', '.join(positives(labels) or ('No Finding',))}"
+#: Stands in a label line where no label is positive: that nothing was found is a label of its own.
+NO_LABEL = "none"
+
+
+def label_line(labels: Mapping[str, int | None], policy: str = DEFAULT_POLICY) -> str:
+    """ "CheXpert: Edema, Pleural Effusion": the labels positive under `policy`, in their fixed order, else "none"."""
+    return f"{PREFIXES['labels']} {', '.join(positives(labels, policy)) or NO_LABEL}"
 
 
 def icd_line(diagnoses: Iterable[tuple[str, str]]) -> str:
@@ -39,7 +43,7 @@ def icd_line(diagnoses: Iterable[tuple[str, str]]) -> str:
 def read_answer(text: str, line: Line, reference: Collection[str] = ()) -> Answer:
     """What an answer with such a line says.
 
-    One unknown label, or none at all, makes the whole label line unreadable. Entries of an ICD line without a code in
+    One unknown label, or an empty line, makes the whole label line unreadable. Entries of an ICD line without a code in
     front say nothing; a line of only such is unreadable. reference: codes like "10:I509"; where one of them has the
     same characters as a code, its version is taken.
     """
@@ -63,6 +67,8 @@ def prose(text: str, stage: str) -> str:
 
 
 def _labels(entries: str) -> dict[str, int] | None:
+    if entries.strip().casefold() == NO_LABEL:
+        return dict.fromkeys(LABELS, 0)
     found = [_NAMES.get(name.strip().casefold()) for name in entries.split(",")]
     return None if None in found else {name: int(name in found) for name in LABELS}
 

@@ -4,16 +4,29 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.data.labels import LABELS, LABELS_5, positives
+from engine.data.labels import DEFAULT_POLICY, LABELS, LABELS_5, positives
 
 Labels = Mapping[str, int | None]
 
-POLICY = (
-    "positive is 1; uncertain (-1) and blank count as negative (U-Zeros); "
+_UNCERTAIN = {
+    "ignore": "positive is 1; uncertain (-1) in the reference is not scored, blank is negative (U-Ignore); ",
+    "zeros": "positive is 1; uncertain (-1) and blank count as negative (U-Zeros); ",
+    "ones": "positive is 1 or uncertain (-1), blank counts as negative (U-Ones); ",
+}
+_RULES = (
     "an unreadable label line counts as no labels; "
     "F1 is 0 where neither side has a positive, and such labels stay in the macro average; "
     "14 labels include No Finding; 5 labels are " + ", ".join(LABELS_5)
 )
+
+
+def policy_text(policy: str = DEFAULT_POLICY) -> str:
+    """The rules of label F1 in words, the policy for uncertain labels among them."""
+    return _UNCERTAIN[policy] + _RULES
+
+
+#: The rules that scores are taken by.
+POLICY = policy_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +60,28 @@ def count(reference: Collection[str], generated: Collection[str]) -> Counts:
 
 
 def label_counts(
-    references: Sequence[Labels | None], generated: Sequence[Labels | None]
+    references: Sequence[Labels | None], generated: Sequence[Labels | None], policy: str = DEFAULT_POLICY
 ) -> dict[str, Counts]:
-    """Of each of the 14 labels over all samples, by POLICY; None is an unreadable line. Raises ValueError where the
-    two have not the same length."""
+    """Of each of the 14 labels over all samples, by the policy for uncertain ones; None is an unreadable line.
+
+    Raises ValueError where the two have not the same length.
+    """
     tp: Counter[str] = Counter()
     fp: Counter[str] = Counter()
     fn: Counter[str] = Counter()
     for reference, said in zip(references, generated, strict=True):
-        wanted, given = set(positives(reference)), set(positives(said))
+        wanted = set(positives(reference, policy))
+        given = set(positives(said, policy)) & judged(reference, policy)
         tp.update(wanted & given)
         fp.update(given - wanted)
         fn.update(wanted - given)
     return {name: Counts(tp[name], fp[name], fn[name]) for name in LABELS}
+
+
+def judged(labels: Labels | None, policy: str = DEFAULT_POLICY) -> frozenset[str]:
+    """The names that are scored: under "ignore" not those that the reference leaves uncertain."""
+    unsure = {name for name, value in (labels or {}).items() if value == -1} if policy == "ignore" else set()
+    return frozenset(LABELS) - unsure
 
 
 def micro_f1(counts: Iterable[Counts]) -> float:

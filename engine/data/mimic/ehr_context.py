@@ -9,7 +9,6 @@ from typing import Any
 
 from engine.words.printable import clean_line
 
-MAX_HISTORY = 3
 _LONGEST_COMPLAINT = 80
 #: From this age on MIMIC groups its patients; their number is no age.
 _OLDEST = 90
@@ -17,19 +16,25 @@ _OLDEST = 90
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A value, its unit in the prompt ("" for none), and "high", "low", "normal" or None (no range known)."""
+    """A value, its unit in the prompt ("" for none), and what is known of it.
+
+    mark: "high", "low", "abnormal" (flagged, nobody says which way), "normal", or None where nobody judged it.
+    bound: "<" or ">" where only a bound of it is known. source: the row that it stands in.
+    """
 
     value: float
     unit: str = ""
     mark: str | None = None
+    bound: str = ""
+    source: str = ""
 
     @property
     def abnormal(self) -> bool:
-        return self.mark in ("high", "low")
+        return self.mark in ("high", "low", "abnormal")
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
-        return f"{rounded(self.value)}{unit}"
+        return f"{self.bound}{rounded(self.value)}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +55,6 @@ DIASTOLIC = VitalSign("diastolic BP", "dbp", "", (15.0, 200.0), (15.0, 200.0))  
 RESPIRATION = VitalSign("RR", "resprate", "", (10.0, 20.0), (3.0, 80.0))
 SATURATION = VitalSign("SpO2", "o2sat", "%", (94.0, 100.0), (40.0, 100.0))
 VITALS = (TEMPERATURE, HEART_RATE, SYSTOLIC, DIASTOLIC, RESPIRATION, SATURATION)
-
-#: MIMIC-IV item ids of the key laboratory values, in the order of the prompt.
-LABS: dict[int, str] = {
-    50912: "Creatinine",
-    51006: "Urea nitrogen",
-    50983: "Sodium",
-    50971: "Potassium",
-    50882: "Bicarbonate",
-    50931: "Glucose",
-    51301: "WBC",
-    51222: "Hemoglobin",
-    51265: "Platelets",
-    50963: "NT-proBNP",
-    51003: "Troponin T",
-    50813: "Lactate",
-    50889: "CRP",
-    51196: "D-dimer",
-    51237: "INR",
-    50862: "Albumin",
-    50852: "HbA1c",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +78,10 @@ class EhrContext:
         named = [*self.vitals.items(), *self.labs.items()]
         return [(name, measurement) for name, measurement in named if measurement.abnormal]
 
-    def measured(self) -> bool:
-        return bool(self.vitals or self.labs)
+    def all_normal(self) -> bool:
+        """Whether something was measured, and every value of it judged normal."""
+        marks = [m.mark for m in (*self.vitals.values(), *self.labs.values())]
+        return bool(marks) and all(mark == "normal" for mark in marks)
 
     def to_json(self) -> dict[str, Any]:
         """The `ehr` field of a sample."""
@@ -140,16 +126,51 @@ class EhrContext:
         return f"History: {'; '.join(self.history)}." if self.history else ""
 
 
-def judged(value: float, low: float | None, high: float | None) -> str | None:
-    """ "low", "high" or "normal" by the reference range; None if there is none."""
+def judged(
+    value: float, low: float | None, high: float | None, bound: str = "", flag: str | None = None
+) -> str | None:
+    """ "low", "high" or "normal" by the reference range, "abnormal" by the flag alone; None if nobody judged it.
+
+    bound: "<" or ">" where `value` is only a bound; it is judged where the range leaves no doubt. An empty flag is no
+    judgement: in these tables it is empty where nothing was looked at, too.
+    """
+    by_range = _by_range(value, low, high, bound) if low is None or high is None or low <= high else None
+    flagged = (flag or "").strip().lower()
+    if by_range in ("low", "high"):
+        return by_range
+    if flagged in _FLAGS:
+        return _FLAGS[flagged]
+    return "abnormal" if flagged and flagged not in _NORMAL_FLAGS else by_range or _flag_alone(flagged)
+
+
+#: Flags of MIMIC ("abnormal", "delta") and of other laboratories' systems.
+_FLAGS = {"h": "high", "hh": "high", "high": "high", "l": "low", "ll": "low", "low": "low"}
+_NORMAL_FLAGS = ("n", "normal", "delta")
+
+
+def _flag_alone(flag: str) -> str | None:
+    return "normal" if flag in ("n", "normal") else None
+
+
+def _by_range(value: float, low: float | None, high: float | None, bound: str) -> str | None:
+    if low is None and high is None:
+        return None
+    if bound == "<":
+        if high is not None and value > high:
+            return None
+        if low is not None and low > 0:
+            return "low" if value <= low else None
+        return "normal"
+    if bound == ">":
+        if high is not None:
+            return "high" if value >= high else None
+        return "normal" if low is None or value >= low else None
     if low is not None and value < low:
         return "low"
-    if high is not None and value > high:
-        return "high"
-    return None if low is None and high is None else "normal"
+    return "high" if high is not None and value > high else "normal"
 
 
-def vital(sign: VitalSign, value: float | None) -> Measurement | None:
+def vital(sign: VitalSign, value: float | None, source: str = "") -> Measurement | None:
     """The value judged, the temperature in °C; None if it is missing or cannot be."""
     if value is None:
         return None
@@ -158,12 +179,13 @@ def vital(sign: VitalSign, value: float | None) -> Measurement | None:
     if not sign.possible[0] <= value <= sign.possible[1]:
         return None
     value = float(rounded(value, one_decimal=sign is TEMPERATURE))
-    return Measurement(value, sign.unit, judged(value, *sign.normal))
+    return Measurement(value, sign.unit, judged(value, *sign.normal), source=source)
 
 
 def rounded(value: float, one_decimal: bool = False) -> str:
-    """As much of the number as a clinician reads: 139, 38.4, 2.4, 0.35."""
-    places = 1 if one_decimal else 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    """As much of the number as a clinician reads: 139, 38.4, 2.4, 0.35, 0.012."""
+    size = abs(value)
+    places = 1 if one_decimal else 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
     text = f"{value:.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -173,4 +195,7 @@ def _mark(measurement: Measurement) -> str:
 
 
 def _json(measurements: Mapping[str, Measurement]) -> dict[str, Any]:
-    return {name: {"value": m.value, "unit": m.unit, "mark": m.mark} for name, m in measurements.items()}
+    return {
+        name: {"value": m.value, "unit": m.unit, "mark": m.mark} | ({"bound": m.bound} if m.bound else {})
+        for name, m in measurements.items()
+    }

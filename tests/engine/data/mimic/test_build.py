@@ -223,8 +223,8 @@ def test_stage_b_sample_knows_only_what_was_known(tree: Tree, tmp_path: Path) ->
     assert sample.ehr["text"] == text
     assert sample.prompt == f"Clinical context: {text}\nGive the clinical reasoning and the ICD diagnoses."
     assert sample.target == (
-        "Moderate pulmonary edema. Temp is high at 38.4 C, SpO2 is low at 91 % "
-        "and Creatinine is high at 2.4.\n"
+        "Moderate pulmonary edema. Temp is high at 38.4 C. Edema and low SpO2 speak for heart failure. "
+        "High Creatinine speaks for kidney failure.\n"
         "ICD: I50.9 Heart failure, unspecified; N17.9 Acute kidney failure, unspecified"
     )
     assert sample.icd == ("10:I509", "10:N179")
@@ -266,16 +266,25 @@ def test_stage_a_sample(tree: Tree, tmp_path: Path) -> None:
     assert samples["s50000002-a"].target == "No acute process.\nCheXpert: No Finding"
 
 
-def test_film_before_the_arrival_has_codes_but_nothing_of_the_stay(tree: Tree, tmp_path: Path) -> None:
+def test_film_before_the_arrival_has_codes_only_where_allowed_and_nothing_of_the_stay(
+    tree: Tree, tmp_path: Path
+) -> None:
     tree.patient(10000020, "train")
     tree.study(10000020, 50000020, "x", report("Clear."), No_Finding="1.0")
     tree.admission(10000020, 120, "2180-05-06 20:00:00", "2180-05-07 00:00:00", ["10:J189"])
     tree.stay(10000020, 320, "2180-05-06 18:00:00", "2180-05-06 21:00:00", "Fever", hadm=120)
     tree.lab(10000020, 50983, 120, "2180-05-06 07:00:00", "2180-05-06 07:30:00", "", 133, 145)
-    sample = built(tree, tmp_path / "out")["s50000020-b"]
+    assert "s50000020-b" not in built(tree, tmp_path / "out")
+    counts = json.loads((tmp_path / "out" / "build.json").read_text())["joins"]["hospital or emergency stay"]
+    assert counts["before a stay that begins within 24 hours"] == 1
+    sample = built(tree, tmp_path / "allowed", hours_before_stay=12)["s50000020-b"]
     assert sample.ehr is not None
     assert sample.ehr["text"] == "68 M."
     assert sample.icd == ("10:J189",)
+    counts = json.loads((tmp_path / "allowed" / "build.json").read_text())["joins"][
+        "hospital or emergency stay"
+    ]
+    assert counts["before a stay, within the hours that were allowed"] == 1
 
 
 def test_emergency_stay_alone_has_its_own_codes(tree: Tree, tmp_path: Path) -> None:
@@ -357,10 +366,14 @@ def test_same_tree_same_bytes_and_private(tree: Tree, tmp_path: Path) -> None:
     source = tree.write()
     build_curriculum(source, tmp_path / "one", seed=3)
     build_curriculum(source, tmp_path / "two", seed=3)
-    for name in ("curriculum.jsonl", "build.json"):
+    for name in ("curriculum.jsonl", "build.json", "sources.jsonl"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
         assert stat.S_IMODE((tmp_path / "one" / name).stat().st_mode) == 0o600
-    assert sorted(entry.name for entry in (tmp_path / "one").iterdir()) == ["build.json", "curriculum.jsonl"]
+    assert sorted(entry.name for entry in (tmp_path / "one").iterdir()) == [
+        "build.json",
+        "curriculum.jsonl",
+        "sources.jsonl",
+    ]
     assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o700
 
 
@@ -415,8 +428,10 @@ def test_trees_are_found_once_or_named(tree: Tree, tmp_path: Path) -> None:
 
 def test_without_emergency_tables_the_hospital_ones_do(tree: Tree, tmp_path: Path) -> None:
     tree.tables = {name: rows for name, rows in tree.tables.items() if not name.startswith(ED)}
-    samples = built(tree, tmp_path / "out")
+    samples = built(tree, tmp_path / "out", hours_before_stay=2)
     assert samples["s50000001-b"].icd == ("10:I509", "10:N179")
+    missing = json.loads((tmp_path / "out" / "build.json").read_text())["missing_tables"]
+    assert missing == ["MIMIC-IV-ED (complaints, vital signs, codes of emergency stays)"]
     assert samples["s50000001-b"].prompt.startswith("Clinical context: 68 M. History: ")
 
 
