@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-from engine.data.mimic.cells import MACROS, Kind, day_goes_first, numeric_dates, parsed
+from engine.data.mimic.cells import MACROS, Kind, as_published, day_goes_first, numeric_dates, parsed
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
 
@@ -84,8 +84,11 @@ class Tables:
                 form = self._day_first(source, names[place], path, column)
             refusal = f"{_OURS}{path}: column {column}: cannot read ".replace("'", "''")
             wanted = f"''', which should be {kind.value}'"
+            raw = names[place]
+            usual, meaning = as_published(kind, raw)
             selected.append(
-                f"CASE WHEN {cell} IS NULL THEN NULL ELSE coalesce({parsed(kind, cell, form)}, "
+                f"CASE WHEN {raw} IS NULL THEN NULL WHEN {usual} THEN {meaning} "
+                f"WHEN {cell} IS NULL THEN NULL ELSE coalesce({parsed(kind, cell, form)}, "
                 f"error('{refusal}''' || left({cell}, 40) || {wanted})) END AS \"{column}\""
             )
         self.run(f'CREATE OR REPLACE VIEW "{name}" AS SELECT {", ".join(selected)} FROM {source}', name)

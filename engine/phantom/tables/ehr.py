@@ -22,6 +22,10 @@ Record = dict[str, list[Row]]
 _RACES = ("WHITE",) * 6 + ("BLACK/AFRICAN AMERICAN",) * 2 + ("HISPANIC/LATINO", "ASIAN", "UNKNOWN")
 _UNIT = "Medical Intensive Care Unit (MICU)"
 _OLDEST = 89
+#: As in the real tables: emergency stays that do not name their admission, values without a reference range or a unit,
+#: values in another unit (creatinine alone, by the factor of its molar mass).
+_UNLINKED, _NO_RANGE, _NO_UNIT, _OTHER_UNIT = 0.08, 0.04, 0.04, 0.04
+_CREATININE, _MICROMOLES = 50912, 88.42
 
 
 class Numbers:
@@ -169,7 +173,9 @@ def _emergency(
         "edstays": [
             (
                 subject,
-                hadm_id or "",
+                ""
+                if hadm_id is None or stream(patient.seed, "unlinked", stay_id).random() < _UNLINKED
+                else hadm_id,
                 stay_id,
                 stay.ed_in,
                 stay.ed_out,
@@ -248,9 +254,10 @@ def _rows(
         if specimen is None:
             specimen = specimens[drawn, item.category] = numbers.next(4)
         before = stay.admitted is None or (drawn < stay.admitted and unlinked)
+        event = numbers.event()
         rows.append(
             (
-                numbers.event(),
+                event,
                 subject_id,
                 "" if before or hadm_id is None else hadm_id,
                 specimen,
@@ -258,16 +265,27 @@ def _rows(
                 provider,
                 drawn,
                 stored,
-                value.text,
-                "" if value.number is None else value.number,
-                item.unit,
-                *item.reference,
+                *_written(value, stream(subject_id, "written", event).random()),
                 value.flag,
                 "STAT" if before else "ROUTINE",
                 "",
             )
         )
     return rows
+
+
+def _written(value: Value, draw: float) -> Row:
+    """Text, number, unit and reference range of a result, as complete and in the unit that `draw` (0…1) says."""
+    item, number = value.item, "" if value.number is None else value.number
+    if draw < _NO_RANGE:
+        return (value.text, number, item.unit, "", "")
+    if draw < _NO_RANGE + _NO_UNIT:
+        return (value.text, number, "", *item.reference)
+    if item.itemid == _CREATININE and value.number is not None and draw > 1 - _OTHER_UNIT:
+        micromoles = (round(one * _MICROMOLES, 1) for one in (value.number, *item.reference))
+        number, low, high = micromoles
+        return (str(number), number, "umol/L", low, high)
+    return (value.text, number, item.unit, *item.reference)
 
 
 def _provider(rng: Random) -> str:
