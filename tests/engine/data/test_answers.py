@@ -15,7 +15,8 @@ def test_label_line_names_the_positives_in_fixed_order() -> None:
     assert label_line({"Support Devices": 1, "Edema": 1, "Pneumonia": -1, "Fracture": 0}) == (
         "CheXpert: Edema, Support Devices"
     )
-    assert label_line({"Pneumonia": -1, "No Finding": None}) == "CheXpert: No Finding"
+    assert label_line({"Pneumonia": -1, "No Finding": None}) == "CheXpert: none"
+    assert label_line({"Pneumonia": -1, "Edema": 1}, "ones") == "CheXpert: Edema, Pneumonia"
     assert label_line({"No Finding": 1, "Support Devices": 1}) == "CheXpert: No Finding, Support Devices"
 
 
@@ -57,6 +58,8 @@ def test_labels_are_read_from_the_last_line() -> None:
     ("line", "expected"),
     [
         ("CheXpert: No Finding", {"No Finding"}),
+        ("CheXpert: none", set()),
+        ("CheXpert: None ", set()),
         ("  chexpert:edema ,PLEURAL OTHER  ", {"Edema", "Pleural Other"}),
         ("CheXpert: Edema, Effusion", None),
         ("CheXpert: Edema,", None),
