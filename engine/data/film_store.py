@@ -100,7 +100,9 @@ class FilmStore:
         if kept is not None:
             self.counts.read += 1
             if first and name:
-                with suppress(OSError):  # removed meanwhile, or a disk that cannot be written: it only was in use
+                with suppress(
+                    OSError
+                ):  # removed meanwhile, or a disk that cannot be written: it only was in use
                     os.utime(self._path(name))
         else:
             kept = self._prepare(open_image(self.image_root, image))
@@ -119,7 +121,10 @@ class FilmStore:
         wanted = films * self.record_bytes
         kept = sorted(self._kept(), key=lambda one: one[1])
         taken = sum(size for _, _, size in kept)
-        if wanted > limit or wanted > os.statvfs(self.place).f_bavail * os.statvfs(self.place).f_frsize + taken:
+        if (
+            wanted > limit
+            or wanted > os.statvfs(self.place).f_bavail * os.statvfs(self.place).f_frsize + taken
+        ):
             return False
         for path, _, size in kept:
             if taken + wanted <= limit:
@@ -148,11 +153,12 @@ class FilmStore:
                 signature = (str(path), facts.st_size, facts.st_mtime_ns, facts.st_ino)
                 with self._writes:
                     row = self._index.execute(
-                        "SELECT name FROM film WHERE path = ? AND size = ? AND time = ? AND inode = ?", signature
+                        "SELECT name FROM film WHERE path = ? AND size = ? AND time = ? AND inode = ?",
+                        signature,
                     ).fetchone()
                 if row:
                     return str(row[0])
-                name = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=NAME)).hexdigest()
+                name = hashlib.blake2b(file.read(), digest_size=NAME).hexdigest()
         except (OSError, ValueError):  # it will be said when the film is decoded
             return None
         with self._writes:
@@ -181,7 +187,9 @@ class FilmStore:
         made = self._beside / f"{name}.{threading.get_ident()}"
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            with open(
+                os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb"
+            ) as file:
                 file.write(content + _checksum(content))
             made.rename(path)
         except OSError as error:
