@@ -79,7 +79,9 @@ def differences(began: Inputs, now: Inputs) -> list[str]:
     )  # lost films are counted elsewhere, another film is another sample
     found = [
         _difference("sample", began.samples, now.samples),
-        _difference("film", *({image: films[image] for image in both} for films in (began.films, now.films))),
+        _difference(
+            "film", {image: began.films[image] for image in both}, {image: now.films[image] for image in both}
+        ),
         _difference("file", began.base, now.base, "of the base model"),
     ]
     return [line for line in found if line]
