@@ -17,7 +17,11 @@ Then run the same command again, or name an interpreter: make PYTHON=/path/to/py
 endef
 export NO_PYTHON
 
-.PHONY: demo test soak lint screenshots bench clean
+.PHONY: demo test quick soak lint format screenshots bench clean
+
+# Processes that the tests run in, on two cores; each takes a file at a time, the slow ones first.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 .venv: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -32,7 +36,13 @@ demo: $(READY)
 	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/cxr-cockpit demo; else $(BIN)/cxr-cockpit demo --headless; fi
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# For every change: lint, and the tests that start no engine, train nothing and draw no screen.
+QUICK = tests/test_*.py tests/engine/test_*.py tests/engine/data tests/engine/files tests/engine/metrics \
+	tests/engine/phantom tests/engine/runs tests/engine/words
+quick: lint
+	$(PYTEST) -m "not slow" $(QUICK)
 
 # What takes too long for every change: half an hour of deaths and resumes.
 soak: $(READY)
@@ -43,6 +53,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 screenshots: $(READY)
 	$(BIN)/python scripts/screenshots.py

@@ -9,85 +9,64 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 from rich.console import RenderableType
 from textual import on
 from textual.app import SystemCommand
-from textual.command import CommandPalette
 from textual.message import Message
 from textual.screen import Screen
 from textual.signal import Signal
 from textual.theme import ThemeProvider
 
-from cockpit.actions import flight
-from cockpit.actions.common import GO
+from cockpit.actions.action import Action
 from cockpit.actions.keymap import keymap_path, read_keymap
 from cockpit.actions.keys import key_word, move_keys
+from cockpit.alerts.alert import Alert
+from cockpit.alerts.alert_list import AlertList
 from cockpit.alerts.bell import ringing
-from cockpit.alerts.keeper import AlertKeeper, AlertsArrived, Watch
-from cockpit.alerts.record import Alert
-from cockpit.answering import AnsweringApp
-from cockpit.clipboard import Copied, copy
-from cockpit.commands.opening import is_terminal, writes_unicode
+from cockpit.alerts.keeper import AlertKeeper, AlertsArrived
 from cockpit.crash import crash_note
-from cockpit.graphics import Graphics, choose_graphics, forget_late_answers
-from cockpit.keyboard import forgive_bytes
-from cockpit.machine import machine_line
-from cockpit.rendering import let_go_of_lines
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.background import POLL_SECONDS, Arrived, Background
-from cockpit.screens.base import CockpitScreen
-from cockpit.screens.building import build_screen
-from cockpit.screens.chosen import Chosen
-from cockpit.screens.feed import Source
-from cockpit.screens.flight_state import ChartChoice
-from cockpit.screens.leaving import Palette
-from cockpit.screens.runs_state import RunsChoice
-from cockpit.screens.setup_checker import Checker, MakeCheck, SetupChanged, checks_on
-from cockpit.screens.setup_state import SetupState
-from cockpit.screens.start import Offers, Start, Started
-from cockpit.signals import leave_on_signals
-from cockpit.theme import DARK, LIGHT
-from cockpit.title import KEEP, PUT_BACK, TitleArrived, TitleWatch, has_title, setting, title_kept
-from cockpit.widgets.glyphs import ASCII, UNICODE, Glyphs
-from cockpit.widgets.lines import clean
-from cockpit.widgets.pictures import Pictures
-from cockpit.widgets.spans import narrowed
+from cockpit.input_handling import InputHandlingApp
+from cockpit.run_title import TitleArrived, TitleWatch
+from cockpit.screens.runs.state import RunsChoice
+from cockpit.screens.setup.checker import Checker, MakeCheck, SetupChanged, checks_on
+from cockpit.screens.shared.base import CockpitScreen
+from cockpit.screens.shared.host import ShowRun
+from cockpit.screens.start.actions import DEMO
+from cockpit.screens.start.offers import Offers, offers_on
+from cockpit.screens.start.screen import Start
+from cockpit.screens.table import SCREENS, OpenSource, ScreenEntry, action_groups, sources_on, ways_to
+from cockpit.terminal.clipboard import Copied, copy
+from cockpit.terminal.graphics import Graphics, choose_graphics, forget_late_answers
+from cockpit.terminal.signals import leave_on_signals
+from cockpit.terminal.streams import is_terminal, writes_unicode
+from cockpit.terminal.title import KEEP, PUT_BACK, has_title, setting, title_kept
+from cockpit.textual_internals import forgive_bytes, let_go_of_lines
+from cockpit.toolkit.background import POLL_SECONDS, Arrived, Background
+from cockpit.toolkit.glyphs import ASCII, UNICODE, Glyphs
+from cockpit.toolkit.graphics.pictures import Pictures
+from cockpit.toolkit.lines import clean
+from cockpit.toolkit.modals.palette import Palette
+from cockpit.toolkit.modals.reading import CopyText
+from cockpit.toolkit.theme import DARK, LIGHT
+from cockpit.views.metrics import ChartChoice
+from cockpit.views.setup_state import SetupState
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, command_line, list_runs
 from engine.runs.lock import lock_holder
 from engine.runs.trash import empty_trash
 from engine.words.nearest import did_you_mean
 
-if TYPE_CHECKING:
-    from cockpit.screens.data_source import DataSource
-    from cockpit.screens.log_source import LogSource
-    from cockpit.screens.runs_source import RunsSource
-    from cockpit.screens.samples_source import SamplesSource
-
-
 NOTIFIED = 500
 """Characters of an alert that pass by on the screen; the list of alerts has all of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the screens read from; each is opened on the thread of its screen."""
-
-    flight: Callable[[RunPaths], Source]
-    samples: Callable[[RunPaths], SamplesSource]
-    data: Callable[[RunPaths], DataSource]
-    runs: Callable[[RunPaths], RunsSource]
-    log: Callable[[RunPaths], LogSource]
-    alerts: Callable[[RunPaths], Watch]
-
-
-class CockpitApp(AnsweringApp):
+class CockpitApp(InputHandlingApp):
     """Wires screens, themes and signals together."""
 
     CSS_PATH = "cockpit.tcss"
@@ -96,7 +75,7 @@ class CockpitApp(AnsweringApp):
     def __init__(
         self,
         paths: RunPaths | None,
-        sources: Sources,
+        sources: Mapping[str, OpenSource],
         offers: Offers,
         glyphs: Glyphs = UNICODE,
         theme: str | None = None,
@@ -104,8 +83,10 @@ class CockpitApp(AnsweringApp):
         make_check: MakeCheck | None = None,
         complaints: Sequence[str] = (),
         titled: bool = False,
+        screens: Sequence[ScreenEntry] = SCREENS,
     ) -> None:
-        """Without `make_check`, nothing is checked until somebody asks for it. `complaints` are told at the start.
+        """`sources` are what the screens and the list of alerts read from, by their names. Without `make_check`,
+        nothing is checked until somebody asks for it. `complaints` are told at the start.
 
         `titled`: whether the terminal has a title to be set.
         """
@@ -116,6 +97,8 @@ class CockpitApp(AnsweringApp):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall"), (52, "-towering")]
         self.paths = paths
         self.sources = sources
+        self.screens_known = {entry.name: entry for entry in screens}
+        self.ways: Mapping[str, Action[object]] = ways_to(screens)
         self.glyphs = glyphs
         self.poll_seconds = poll_seconds
         self.setup = SetupState()
@@ -125,7 +108,7 @@ class CockpitApp(AnsweringApp):
         self._titled = titled
         self._run_title = ""
         self._title_thread: Background[TitleWatch] | None = None
-        self._checker = Checker(make_check or checks_on(Path.cwd()), self._tell_setup)
+        self.checker = Checker(make_check or checks_on(Path.cwd()), self._tell_setup)
         self._offers = offers
         self.alerts: tuple[Alert, ...] = ()
         self.alerts_changed: Signal[tuple[Alert, ...]] = Signal(self, "alerts changed")
@@ -140,14 +123,16 @@ class CockpitApp(AnsweringApp):
         self.register_theme(LIGHT)
         self.set_class(not glyphs.blocks, "-ascii")
         self.theme = self._known_theme(theme) if theme else DARK.name
-        for name, go in GO.items():
+        for name, go in self.ways.items():
             self.bind(go.keys, f"show_screen('{name}')", description=go.label)
 
     def on_mount(self) -> None:
         if not self.is_headless:
             leave_on_signals(self, asyncio.get_running_loop())
-        self._checker.start()
-        self.add_mode("setup", self._build_setup)
+        self.checker.start()
+        for name, entry in self.screens_known.items():
+            if entry.build_once is not None:
+                self.add_mode(name, partial(entry.build_once, self))
         if self.paths is None:
             self._open_start()
         else:
@@ -157,38 +142,35 @@ class CockpitApp(AnsweringApp):
         for complaint in self._complaints:
             self.notify(clean(complaint), severity="warning", timeout=10, markup=False)
 
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        super()._display(screen, narrowed(renderable, self.glyphs.pictures))
+    def pictures(self) -> Pictures | None:
+        return self.glyphs.pictures
 
-    def _fatal_error(self) -> None:
-        """Textual's own prints the values of all variables."""
-        self.bell()
-        self._exit_renderables.append(crash_note())
-        self._close_messages_no_wait()
+    def crash_note(self) -> RenderableType:
+        return crash_note()
 
     def search_themes(self) -> None:
         """Textual's own would be a palette that can be left twice."""
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="find colours by their name"))
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(cast(Any, self)):
+        if not self.palette_is_open():
             self.push_screen(Palette(placeholder="find a key by its name", id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: the actions of the screen, then the colours."""
         if isinstance(screen, CockpitScreen):
-            for action in (*screen.ACTIONS, *GO.values()):
+            for action in (*screen.ACTIONS, *self.ways.values()):
                 told = f"{key_word(action.keys):<6} {action.help}"
                 yield SystemCommand(action.label, told, _once(partial(screen.action_take, action.id)))
         yield SystemCommand("theme", "Choose other colours.", self.action_change_theme)
 
-    @on(Started)
-    def _run_started(self, message: Started) -> None:
+    @on(ShowRun)
+    def _run_chosen(self, message: ShowRun) -> None:
         self._open_soon(message.paths)
 
-    @on(Chosen)
-    def _run_chosen(self, message: Chosen) -> None:
-        self._open_soon(message.paths)
+    @on(CopyText)
+    def _copy_asked(self, message: CopyText) -> None:
+        self.copy_text(message.text)
 
     def _open_soon(self, paths: RunPaths) -> None:
         if len(self.screen_stack) > 1:
@@ -202,8 +184,8 @@ class CockpitApp(AnsweringApp):
         self.alerts = message.alerts
         self.alerts_changed.publish(message.alerts)
         sound = ringing(message.fresh, self.paths.name if self.paths else "", os.environ)
-        if sound and self._driver is not None:
-            self._driver.write(sound)
+        if sound:
+            self.write_to_terminal(sound)
         for alert in message.fresh:
             self.notify(
                 clean(alert.text[:NOTIFIED]), title=alert.kind, severity="warning", timeout=8, markup=False
@@ -213,7 +195,7 @@ class CockpitApp(AnsweringApp):
         """Copy it, and say what became of it; a program that keeps the clipboard may take its time."""
 
         def told(copied: Copied) -> None:
-            self._clipboard = text  # the app's own, for its fields
+            self.keep_for_fields(text)
             if copied.by_terminal:
                 self.copy_to_clipboard(text)
             severity: Literal["information", "warning"] = (
@@ -236,8 +218,8 @@ class CockpitApp(AnsweringApp):
         self._send(setting(title))
 
     def _send(self, sequence: str) -> None:
-        if self._titled and self._driver is not None:
-            self._driver.write(sequence)
+        if self._titled:
+            self.write_to_terminal(sequence)
 
     def _follow_title(self, paths: RunPaths | None) -> None:
         """From now on the title is about this run, whatever screen is seen."""
@@ -259,7 +241,7 @@ class CockpitApp(AnsweringApp):
         """The list of alerts over the screen."""
         keeper = self._keeper
         if keeper is not None:
-            shown = AlertList(self.alerts, keeper.acknowledge, self.glyphs)
+            shown = AlertList(self.alerts, self.alerts_changed, keeper.acknowledge, self.glyphs)
             self.push_screen(shown)
 
     def on_unmount(self) -> None:
@@ -273,7 +255,7 @@ class CockpitApp(AnsweringApp):
         self.alerts, self._keeper = (), None
         if paths is not None:
             self._keeper = AlertKeeper(
-                lambda: self.sources.alerts(paths), self.post_message, self.poll_seconds
+                lambda: self.sources["alerts"](paths), self.post_message, self.poll_seconds
             )
             self._keeper.start()
 
@@ -294,10 +276,10 @@ class CockpitApp(AnsweringApp):
         """Go to another screen about the same run, or to Setup."""
         if len(self.screen_stack) > 1:  # behind a box that asks something
             return
-        if name == "setup":
-            self.switch_mode(name)  # the one screen that outlives the run that is shown
+        if self.screens_known[name].build_once is not None:
+            self.switch_mode(name)  # it outlives the run that is shown
         elif self.paths is None:
-            self.notify(f"there is no run yet: {flight.DEMO.key_name} starts the demo", severity="warning")
+            self.notify(f"there is no run yet: {DEMO.key_name} starts the demo", severity="warning")
         else:
             self.switch_mode(self._mode(name))
 
@@ -305,16 +287,21 @@ class CockpitApp(AnsweringApp):
         """To Flight, or to the start screen while there is no run."""
         self.switch_mode(self._mode("flight" if self.paths else "start"))
 
-    def _build_setup(self) -> Screen[Any]:
-        from cockpit.screens.setup import Setup
-
-        return Setup(self._checker, self.setup_changed, self.setup, self.glyphs, self.poll_seconds)
+    def _add_run_screens(self, paths: RunPaths) -> list[str]:
+        """Make the screens about a run known; each is built when it is first gone to. Returns their modes."""
+        modes = []
+        for name, entry in self.screens_known.items():
+            if entry.build is not None:
+                open_source = partial(self.sources[name], paths)
+                modes.append(self._mode(name))
+                self.add_mode(modes[-1], partial(entry.build, self, paths, open_source))
+        return modes
 
     def _check_setup(self) -> None:
         """Begin behind the first paint; an earlier check of the same Python is built upon."""
         if self._make_check is not None:
             config = self.paths.config if self.paths else None
-            self.call_after_refresh(self._checker.check, config if config and config.exists() else None)
+            self.call_after_refresh(self.checker.check, config if config and config.exists() else None)
 
     def open_run(self, paths: RunPaths, screen: str = "flight") -> None:
         """Show a run, on the given screen; the screens of the one shown before are closed."""
@@ -323,10 +310,7 @@ class CockpitApp(AnsweringApp):
         self._opened += 1
         self._watch_alerts(paths)
         self._follow_title(paths)
-        about_a_run = [name for name in GO if name != "setup"]
-        self._opened_modes = [self._mode(name) for name in about_a_run]
-        for name in about_a_run:
-            self.add_mode(self._mode(name), partial(build_screen, self, name, paths))
+        self._opened_modes = self._add_run_screens(paths)
         self.switch_mode(self._mode(screen))
         for mode in before:
             self.remove_mode(mode)
@@ -389,7 +373,7 @@ def run_app(
     if not is_terminal():
         watch = command_line("status", "RUN", "--watch", runs=runs)
         raise UserError(f"the app needs a terminal; without one, use `{watch}`")
-    move_keys(read_keymap(keymap_path()))
+    move_keys(read_keymap(keymap_path(), action_groups(), list(ways_to().values())))
     ascii = ascii or not writes_unicode()
     graphics = choose_graphics(images, ascii, os.environ)
     newest = next(iter(list_runs(runs)), None)
@@ -397,7 +381,7 @@ def run_app(
     app = CockpitApp(
         paths or newest,
         sources_on(runs, graphics.way != "none"),
-        _offers(runs),
+        offers_on(runs),
         _glyphs(ascii, graphics),
         theme,
         poll_seconds,
@@ -420,55 +404,3 @@ def run_app(
 def _glyphs(ascii: bool, graphics: Graphics) -> Glyphs:
     glyphs = ASCII if ascii else UNICODE
     return replace(glyphs, pictures=Pictures(graphics)) if graphics.way in ("kitty", "sixel") else glyphs
-
-
-def sources_on(directory: Path, pictures: bool = True) -> Sources:
-    """The run directories themselves; `directory` is where the other runs are."""
-
-    def flight(paths: RunPaths) -> Source:
-        from cockpit.screens.run_source import RunSource
-
-        return RunSource(paths, pictures)
-
-    def samples(paths: RunPaths) -> SamplesSource:
-        from cockpit.screens.samples_source import SamplesSource
-
-        return SamplesSource(paths, pictures)
-
-    def log(paths: RunPaths) -> LogSource:
-        from cockpit.screens.log_source import LogSource
-
-        return LogSource(paths)
-
-    def runs(paths: RunPaths) -> RunsSource:
-        from cockpit.screens.runs_source import RunsSource
-
-        return RunsSource(directory, paths)
-
-    def data(paths: RunPaths) -> DataSource:
-        from cockpit.screens.data_source import DataSource
-
-        return DataSource(paths, pictures)
-
-    def alerts(paths: RunPaths) -> Watch:
-        from cockpit.alerts.watch import AlertWatch
-
-        return AlertWatch(paths)
-
-    return Sources(flight, samples, data, runs, log, alerts)
-
-
-def _offers(runs: Path) -> Offers:
-    """What the start screen offers; the commands behind it are loaded when they are asked for."""
-
-    def demo() -> RunPaths:
-        from cockpit.commands.demo import start_demo
-
-        return start_demo(runs)
-
-    def config(path: Path) -> RunPaths:
-        from cockpit.commands.train import start_config
-
-        return start_config(path, runs)
-
-    return Offers(demo, config, lambda: machine_line(runs))

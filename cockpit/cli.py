@@ -47,7 +47,7 @@ COMMANDS = {
     "service": ("service", "go on after a reboot with what was interrupted"),
     "model": ("model", "fetch, inspect or convert a base model"),
     "plan": ("plan", "say what memory and time a run will take, and which recipes fit"),
-    "bench": ("bench", "measure what this installation costs, each figure with its bar"),
+    "bench": ("bench.command", "measure what this installation costs, each figure with its bar"),
     "completion": ("completion", "print what makes bash, zsh or fish complete these commands"),
 }
 ALIASES = {"status": ("ls", "list", "runs")}
@@ -219,7 +219,7 @@ class _Version(argparse.Action):
 
 
 def _open_app(options: argparse.Namespace) -> int:
-    from cockpit.commands.opening import open_app
+    from cockpit.commands.common.show_run import open_app
 
     return open_app(options)
 

@@ -17,7 +17,8 @@ from engine.programs import leave_out_working_directory
 from engine.progress import Progress
 from engine.runs.awake import kept_awake
 from engine.runs.layout import RunPaths
-from engine.runs.patient_log import OneLine, be_patient
+from engine.runs.retrying_stream import OneLine, outlast_full_disk
+from engine.stages import STAGE_NAMES
 from engine.standard_streams import open_missing, printable_streams
 from engine.training.device.environment import prepare_environment
 from engine.words.printable import message, printable
@@ -29,7 +30,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="be the engine of a run directory")
     run.add_argument("run", type=Path)
-    run.add_argument("--stage", choices=("stage_a", "stage_b", "all"))
+    run.add_argument("--stage", choices=(*STAGE_NAMES, "all"))
     run.add_argument("--same-stage", action="store_true")
     evaluate = verbs.add_parser("evaluate", help="score a checkpoint")
     evaluate.add_argument("run", type=Path)
@@ -59,6 +60,10 @@ def main() -> int:
     report.add_argument("images", nargs="+", type=Path)
     report.add_argument("--ehr", type=Path)
     report.add_argument("--checkpoint")
+    film = verbs.add_parser("film", help="write a film as the model sees it")
+    film.add_argument("film", type=Path)
+    film.add_argument("--to", type=Path, required=True)
+    film.add_argument("--base", type=Path)
     device = verbs.add_parser("device", help="try the device; findings as lines of JSON")
     device.add_argument("--device", default="auto", choices=("auto", "cpu", "mps", "cuda"))
     device.add_argument(
@@ -67,7 +72,7 @@ def main() -> int:
     plan = verbs.add_parser("plan", help="memory and time of a run, before anything is loaded")
     plan.add_argument("config", type=Path)
     plan.add_argument("--what-if", action="append", default=[])
-    plan.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    plan.add_argument("--stage", choices=(*STAGE_NAMES, "all"), default="all")
     plan.add_argument("--memory", type=float)
     plan.add_argument("--runs", type=Path, required=True)
     plan.add_argument("--json", action="store_true")
@@ -75,14 +80,9 @@ def main() -> int:
         "dry-run", help="three steps of each stage at the longest shapes, leaving nothing"
     )
     dry_run.add_argument("place", type=Path)
-    dry_run.add_argument("--stage", choices=("stage_a", "stage_b", "all"), default="all")
+    dry_run.add_argument("--stage", choices=(*STAGE_NAMES, "all"), default="all")
     dry_run.add_argument("--runs", type=Path, required=True)
     dry_run.add_argument("--json", action="store_true")
-    random_base = verbs.add_parser(
-        "random-base", help="write a base model of random weights, for measurements"
-    )
-    random_base.add_argument("parameters", type=float)
-    random_base.add_argument("--to", type=Path, required=True)
     options = parser.parse_args()
     open_missing()
     os.umask(0o077)
@@ -95,7 +95,7 @@ def main() -> int:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if options.verb == "run":
-        be_patient()
+        outlast_full_disk()
     with printable_streams():
         return _carried_out(options)
 
@@ -126,14 +126,17 @@ def _run(options: argparse.Namespace) -> int:
 
     signals = Signals()
     signals.listen()  # first: to import torch takes seconds
+    from engine.planning.plan import planned_stages
     from engine.training.session import run
 
     with kept_awake():
-        return run(RunPaths(options.run.absolute()), options.stage, options.same_stage, signals)
+        return run(
+            RunPaths(options.run.absolute()), options.stage, options.same_stage, signals, planned_stages
+        )
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from engine.training.session import evaluate_run
+    from engine.training.scoring import evaluate_run
 
     result = evaluate_run(RunPaths(options.run.absolute()), options.checkpoint, options.split, options.limit)
     print(json.dumps(result))
@@ -183,6 +186,16 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _film(options: argparse.Namespace) -> int:
+    from engine.model.film import write_seen
+
+    said, empty = write_seen(options.film, options.to, options.base)
+    print("\n".join(map(printable, said)))
+    if empty:
+        print(f"cxr-cockpit: {message(f'{options.film}: {empty}')}", file=sys.stderr)
+    return 1 if empty else 0
+
+
 def _device(options: argparse.Namespace) -> int:
     from engine.setup_check.probe.device_trial import as_line
     from engine.training.device.device import choose_device, device_of
@@ -207,22 +220,14 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _dry_run(options: argparse.Namespace) -> int:
-    from engine.planning.dry_run import dry_run
+    from engine.planning.comparison import dry_run
 
     return dry_run(options.place, options.runs, _stages(options.stage), options.json)
 
 
-def _random_base(options: argparse.Namespace) -> int:
-    from engine.planning.random_base import write_random_base
-
-    print(write_random_base(options.to, int(options.parameters)))
-    return 0
-
-
 def _stages(asked: str) -> tuple[str, ...]:
-    from engine.config import STAGES
 
-    return STAGES if asked == "all" else (asked,)
+    return STAGE_NAMES if asked == "all" else (asked,)
 
 
 _VERBS = {
@@ -233,10 +238,10 @@ _VERBS = {
     "fetch": _fetch,
     "export": _export,
     "report": _report,
+    "film": _film,
     "device": _device,
     "plan": _plan,
     "dry-run": _dry_run,
-    "random-base": _random_base,
 }
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ directory; from then on the run follows that file, whatever becomes of the one i
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -26,13 +27,11 @@ from engine.config_complaint import Places, complaint
 from engine.errors import UserError
 from engine.files import yaml_file
 from engine.files.temporary import write_private
+from engine.paths import expanded
 from engine.pattern import refuse_unreadable
-from engine.runs.layout import expanded
+from engine.stages import STAGES
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line
-
-StageName = Literal["stage_a", "stage_b"]
-STAGES: tuple[StageName, ...] = get_args(StageName)
 
 
 def _readable_cadence(words: str) -> str:
@@ -54,6 +53,10 @@ Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 BUNDLED_BASE = Path(__file__).parent / "model" / "base"
 #: The configurations to copy; in the package they are a link, so that an installed one brings them along.
 CONFIGS = (Path(__file__).parent / "configs").resolve()
+
+
+#: What keys were called in configurations that people and older runs have; read as ever.
+_FORMER_NAMES = {"target_val_loss": "bar"}
 
 
 class Section(BaseModel):
@@ -150,8 +153,14 @@ class StageSection(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     replay: Fraction = 0.0
     """Samples of earlier stages mixed in, as a share of this stage's own."""
-    bar: float | None = None
+    target_val_loss: float | None = Field(
+        None, validation_alias=AliasChoices("target_val_loss", _FORMER_NAMES["target_val_loss"])
+    )
     """Validation loss the team wants to get below; drawn as a line."""
+
+    @property
+    def samples_per_step(self) -> int:
+        return self.batch_size * self.accumulation
 
 
 class StagesSection(Section):
@@ -205,8 +214,11 @@ class RunConfig(Section):
     def _nothing_contradicts(self) -> "RunConfig":
         """Each complaint begins with the key it is about."""
         data = self.data
-        if self.stages.stage_a.replay:
-            raise ValueError("stages.stage_a.replay: stage A is the first, there is nothing to replay")
+        first = STAGES[0]
+        if self.stage(first.name).replay:
+            raise ValueError(
+                f"stages.{first.name}.replay: stage {first.letter} is the first, there is nothing to replay"
+            )
         if data.length_multiple > data.max_length:
             raise ValueError(
                 f"data.length_multiple: {data.length_multiple} is more than data.max_length, {data.max_length}"
@@ -214,7 +226,8 @@ class RunConfig(Section):
         return self
 
     def stage(self, name: str) -> StageSection:
-        return self.stages.stage_a if name == "stage_a" else self.stages.stage_b
+        section: StageSection = getattr(self.stages, name)
+        return section
 
     @property
     def base_directory(self) -> Path:
@@ -318,9 +331,14 @@ def _apply(raw: dict[str, Any], override: str, option: str) -> tuple[str, ...]:
             raise UserError(f"{option} {override}: {key} is a value, not a section")
         place = place[key]
     try:
-        place[keys[-1]] = yaml_file.load(words)[0]
+        value = yaml_file.load(words)[0]
     except (yaml.YAMLError, ValueError, RecursionError):  # as for a file
         raise UserError(f"{option} {override}: {words!r} is not a YAML value") from None
+    for names in _FORMER_NAMES.items():  # what the file says under the other name is overridden as well
+        if keys[-1] in names:
+            for name in names:
+                place.pop(name, None)
+    place[keys[-1]] = value
     return tuple(keys)
 
 

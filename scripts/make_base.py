@@ -45,10 +45,10 @@ from transformers import LlavaForConditionalGeneration
 
 from engine.data.labels import LABELS
 from engine.data.prompt import PromptEncoder
-from engine.model.checkpoint_files import _original_name as original_name
 from engine.model.image_processor import CLIP_MEAN, CLIP_STD, ImageProcessor
 from engine.model.llava_mistral import read_config
 from engine.model.tokenizer import load_tokenizer
+from engine.model.weight_files import original_name
 from engine.phantom.film.image import Style, render
 from engine.phantom.patient.sampling import sample_patients
 from engine.phantom.patient.truth import PatientTruth, StudyTruth

@@ -18,19 +18,20 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from cockpit.actions import GO
-from cockpit.app import CockpitApp, sources_on
-from cockpit.machine import machine_line
-from cockpit.screens.data import Data
-from cockpit.screens.flight import Flight
-from cockpit.screens.log import Log
-from cockpit.screens.runs import Runs
-from cockpit.screens.samples import Samples
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_checker import checks_on
-from cockpit.screens.start import Offers
+from cockpit.app import CockpitApp
+from cockpit.screens.data.screen import Data
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.log.screen import Log
+from cockpit.screens.runs.screen import Runs
+from cockpit.screens.samples.screen import Samples
+from cockpit.screens.setup.checker import checks_on
+from cockpit.screens.setup.screen import Setup
+from cockpit.screens.start.offers import Offers, machine_line
+from cockpit.screens.table import sources_on, ways_to
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs, runs_dir
+
+GO = ways_to()
 
 SIZES = ((120, 40), (80, 24))
 SCREENS: dict[str, tuple[str, ...]] = {
@@ -79,11 +80,11 @@ def is_drawn(app: CockpitApp) -> bool:
     if isinstance(screen, Samples):
         return bool(screen.view.book.cases) and bool(screen.view.film)
     if isinstance(screen, Data):
-        state = screen.view.state
-        measured = state.lengths.reason or state.lengths.measured == state.lengths.total
-        films = state.films.looked == state.films.total
+        data = screen.view.state
+        measured = data.lengths.reason or data.lengths.measured == data.lengths.total
+        films = data.films.looked == data.films.total
         shown = bool(screen.view.film) or not (screen.view.browsing or screen.view.roomy)
-        return bool(state.samples) and bool(measured) and films and shown
+        return bool(data.samples) and bool(measured) and films and shown
     if isinstance(screen, Runs):
         return bool(screen.view.state.rows) and len(screen.view.state.curves) == len(screen.view.drawn)
     if isinstance(screen, Log):

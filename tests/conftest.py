@@ -1,7 +1,8 @@
-"""Shared test setup: Ctrl-C, and a model hub on this machine that can be told to fail."""
+"""Shared test setup: one environment for all, Ctrl-C, and a model hub on this machine that can be told to fail."""
 
 import hashlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -14,9 +15,28 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+#: pytest imports readline, which leaves the size of its own terminal to each worker and so to every child of a test:
+#: no app there would follow its window.
+for _name in ("LINES", "COLUMNS"):
+    os.environ.pop(_name, None)
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    #: Before anything imports torch. Its threads would wait for each other where the processes fill the cores already.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+#: No test is judged by the clock: on a machine that does other work, an example takes what it takes.
+settings.register_profile("any pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any pace")
 
 #: What a request is answered with in place of the file: it writes to the handler itself.
 Fault = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: of two processes, none ends long after the other."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

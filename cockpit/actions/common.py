@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from cockpit.actions.record import Action, always
+from cockpit.actions.action import Action, always
+from cockpit.actions.keys import key_word, keys_of
 
 S = TypeVar("S")
 
@@ -16,18 +17,24 @@ ALERTS: Action[object] = Action("alerts", "a", "alerts", "What went wrong, and w
 COMMON = (ALERTS, BACK, HELP, LEAVE)
 """What every screen about a run can do, last in its footer."""
 
-GO: dict[str, Action[object]] = {
-    name: Action(f"go.{name}", key, title, help, 7)
-    for key, name, title, help in (
-        ("1", "flight", "Flight", "Is it well, how far is it, what did it last write."),
-        ("2", "samples", "Samples", "What the model wrote beside the reference."),
-        ("3", "setup", "Setup", "What is wrong with this machine, and what fixes it."),
-        ("4", "data", "Data", "What the run learns from, as the model reads it."),
-        ("5", "runs", "Runs", "All runs, and their curves over each other."),
-        ("6", "log", "Log", "training.log, and what went wrong in it."),
-    )
-}
-"""The way to every screen, by its name. All but Setup are about a run."""
+SAMPLE_KEY, RESUME_KEY, LOG_KEY = "g", "s", "6"
+"""Keys that other screens than their own name, unless the user has moved them."""
+
+
+def sample_key() -> str:
+    """The key by which Flight asks for samples."""
+    return key_word(keys_of("sample", SAMPLE_KEY))
+
+
+def resume_key() -> str:
+    """The key by which Flight goes on with a run."""
+    return key_word(keys_of("resume", RESUME_KEY))
+
+
+def log_key() -> str:
+    """The key that leads to the Log screen."""
+    return key_word(keys_of("go.log", LOG_KEY))
+
 
 FINISHED = "finished: every stage of this run is done"
 

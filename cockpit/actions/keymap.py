@@ -7,15 +7,19 @@ are read: `P`, `+`, `space`, `f5`, `ctrl+s`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cockpit.actions import GO, GROUPS, by_id, known_ids
+from cockpit.actions.action import Action
 from cockpit.actions.common import BACK
 from cockpit.actions.keys import key_named, key_word
 from engine.errors import UserError
 from engine.words.nearest import nearest
+
+Groups = Mapping[str, tuple[Action[Any], ...]]
+"""The actions of every screen, by the screen's name."""
 
 RESERVED = {
     "escape": "it always backs out",
@@ -36,8 +40,10 @@ def keymap_path(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(os.path.expanduser(base), "cxr-cockpit", "keys.yaml")
 
 
-def read_keymap(path: Path) -> dict[str, str]:
+def read_keymap(path: Path, groups: Groups, everywhere: Sequence[Action[Any]]) -> dict[str, str]:
     """{action id: its keys as Textual names them, commas between}; empty where there is no file.
+
+    `groups` are the actions of every screen, `everywhere` those that work on all of them.
 
     Raises UserError, one line, for a file that cannot be read, an unknown action, a bad key, a key given twice.
     """
@@ -49,12 +55,13 @@ def read_keymap(path: Path) -> dict[str, str]:
         text = read_text(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    known = [action.id for action in (*chain.from_iterable(groups.values()), *everywhere)]
     moved: dict[str, str] = {}
     lines: dict[str, int] = {}
     for line, given, words in _entries(text, path):
         id, where = RENAMED.get(given, given), f"{path}:{line}"
-        if id not in known_ids():
-            near = nearest(id, known_ids())
+        if id not in known:
+            near = nearest(id, known)
             hint = f"did you mean {near}?" if near else "the README's key table names them all"
             raise UserError(f"{where}: no action {id!r}: {hint}")
         if id == BACK.id:
@@ -65,7 +72,7 @@ def read_keymap(path: Path) -> dict[str, str]:
             raise UserError(f"{where}: {id} has its keys from line {lines[id]} already; take one of them out")
         moved[id] = ",".join(_key(word, where, id) for word in words)
         lines[id] = line
-    _refuse_clashes(moved, lines, path)
+    _refuse_clashes(moved, lines, path, groups, everywhere)
     return moved
 
 
@@ -106,17 +113,24 @@ def _key(word: str, where: str, id: str) -> str:
     return key
 
 
-def _refuse_clashes(moved: Mapping[str, str], lines: Mapping[str, int], path: Path) -> None:
+def _refuse_clashes(
+    moved: Mapping[str, str],
+    lines: Mapping[str, int],
+    path: Path,
+    groups: Groups,
+    everywhere: Sequence[Action[Any]],
+) -> None:
     """No two actions of a screen may have the same key, the ways to other screens included."""
-    for screen, group in GROUPS.items():
+    for screen, group in groups.items():
+        actions = {action.id: action for action in (*group, *everywhere)}
         owner: dict[str, str] = {}
-        for action in (*group, *GO.values()):
+        for action in actions.values():
             for key in moved.get(action.id, action.key).split(","):
                 if key not in owner:
                     owner[key] = action.id
                     continue
                 here, there = sorted((action.id, owner[key]), key=lambda id: lines.get(id, 0), reverse=True)
                 raise UserError(
-                    f"{path}:{lines[here]}: {here}: {key_word(key)!r} is {there} ({by_id(there).label}) on "
+                    f"{path}:{lines[here]}: {here}: {key_word(key)!r} is {there} ({actions[there].label}) on "
                     f"{screen} already; give one of them another key"
                 )

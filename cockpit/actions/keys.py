@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from textual.keys import Keys, _character_to_key, key_to_character
+from textual.keys import Keys, key_to_character
+
+from cockpit.textual_internals import key_of_character
 
 _WORDS = {"escape": "esc", "space": "space", "slash": "/", "plus": "+", "minus": "-"}
 _SAME = {"esc": "escape", "return": "enter", "del": "delete", "pgup": "pageup", "pgdn": "pagedown"}
@@ -35,7 +37,7 @@ def key_word(keys: str) -> str:
 def key_named(word: str) -> str:
     """Textual's name for the key that people write as `word`. Raises ValueError if there is no such key."""
     if len(word) == 1 and word.isprintable():
-        return _character_to_key(word)
+        return key_of_character(word)
     name = _SAME.get(word.lower(), word.lower())
     plain = name
     while plain.startswith(_MODIFIERS):

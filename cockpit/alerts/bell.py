@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from cockpit.alerts.record import Alert
-from cockpit.widgets.lines import clean
+from cockpit.alerts.alert import Alert
+from cockpit.toolkit.lines import clean
 
 BELL = "\a"
 OSC_9 = frozenset({"iTerm.app", "WezTerm", "ghostty", "WarpTerminal"})

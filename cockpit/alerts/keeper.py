@@ -7,9 +7,9 @@ from typing import Protocol
 
 from textual.message import Message
 
+from cockpit.alerts.alert import Alert
 from cockpit.alerts.bell import fresh_among
-from cockpit.alerts.record import Alert
-from cockpit.screens.background import Arrived, Background
+from cockpit.toolkit.background import Arrived, Background
 
 BEATS = 2
 """Looks at the run for alerts are so many times rarer than those for a screen."""

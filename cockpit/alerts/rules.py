@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cockpit.alerts.record import Alert
-from cockpit.screens.flight_state import NEEDS_A_HAND
+from cockpit.alerts.alert import Alert
+from cockpit.views.run_summary import NEEDS_A_HAND
 from engine.runs.status import Status
 from engine.runs.store.rows import Event
 from engine.words.sizes import in_memory, on_disk

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from cockpit.alerts.book import AlertBook
-from cockpit.alerts.record import Alert
+from cockpit.alerts.alert import Alert
+from cockpit.alerts.alert_file import AlertFile
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, not_finite
+from engine.files.free_space import free_space
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, RunReader, open_reader, status_of
@@ -25,12 +25,12 @@ LOOK_BACK = 2000
 
 
 class AlertWatch:
-    """One run; see `cockpit.screens.background.Readable`."""
+    """One run; see `cockpit.toolkit.background.Readable`."""
 
     def __init__(self, paths: RunPaths, clock: Callable[[], float] = time.time) -> None:
         self._paths = paths
         self._clock = clock
-        self._book = AlertBook(paths.root)
+        self._file = AlertFile(paths.root)
         self._reader: RunReader | None = None
         self._token: tuple[int, bool] | None = None
         self._seen: dict[str, Alert] = {}
@@ -43,14 +43,14 @@ class AlertWatch:
         evidence = self._look()
         fresh = [alert for alert in alerts_in(evidence) if alert.key not in self._seen]
         if evidence.status.live or self._looked:  # what ended before stays as it is, and needs no telling
-            known = {alert.key for alert in self._book.alerts(())}
-            self._book.tell(one for one in fresh if not one.key.startswith("event-") and one.key not in known)
+            known = {alert.key for alert in self._file.alerts(())}
+            self._file.tell(one for one in fresh if not one.key.startswith("event-") and one.key not in known)
         self._seen.update({alert.key: alert for alert in fresh})
         self._looked = True
-        return self._book.alerts(self._seen.values())
+        return self._file.alerts(self._seen.values())
 
     def acknowledge(self, keys: tuple[str, ...]) -> None:
-        self._book.acknowledge(keys, self._clock())
+        self._file.acknowledge(keys, self._clock())
 
     def close(self) -> None:
         if self._reader is not None:
@@ -117,6 +117,6 @@ def _size(checkpoints: list[Event]) -> int | None:
 
 def _free(paths: RunPaths) -> int | None:
     try:
-        return shutil.disk_usage(paths.root).free
+        return free_space(paths.root)
     except OSError:
         return None

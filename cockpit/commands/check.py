@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines, print_json
-from cockpit.commands.finding_lines import MARKS, finding_block, finding_line, plan_lines
-from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.common.arguments import add_runs, runs_of
+from cockpit.commands.common.console import SPARSE_SECONDS, LiveLines, print_json
+from cockpit.views.findings import MARKS, finding_block, finding_line, plan_lines
 from engine.errors import UserError
 from engine.words.nearest import nearest_file
 from engine.words.printable import one_line
@@ -96,7 +96,7 @@ def _look(check: Check, as_json: bool) -> None:
 
 
 def _mend(check: Check, options: argparse.Namespace) -> int:
-    from engine.setup_check.fix.mend import carry_out
+    from engine.setup_check.fix.apply import apply_plan
 
     plan = check.plan
     if check.ok or plan is None:
@@ -113,7 +113,7 @@ def _mend(check: Check, options: argparse.Namespace) -> int:
     if not _agreed("Do this?", options.yes):
         say("nothing was changed")
         return 1
-    well, kept = carry_out(plan, check.facts, say)
+    well, kept = apply_plan(plan, check.facts, say)
     if not well:
         say("a command failed; what it changed is taken back with --undo")
     from engine.setup_check.check import Check

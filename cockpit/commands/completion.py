@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from cockpit.commands.candidates import candidates
+from cockpit.commands.completion_candidates import candidates
 from cockpit.commands.completion_scripts import SCRIPTS, SEPARATOR
 from engine.errors import UserError
 from engine.standard_streams import beneath

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from cockpit.commands.describing import how_to_go_on
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of
+from cockpit.commands.common.status_words import how_to_go_on
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import NoEngine, NotReady, open_reader, status_of
 from engine.runs.store.rows import Outcome

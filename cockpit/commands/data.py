@@ -1,15 +1,19 @@
-"""`data phantom`, `data build`, `data import`: where curricula come from."""
+"""`data phantom`, `data build` and the other kinds of `data`: where curricula come from."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from cockpit.commands.console import print_json
-from cockpit.commands.numbers import real_number, seed_number, whole_number
+from cockpit.commands import data_film, data_import
+from cockpit.commands.common.arguments import real_number, seed_number, whole_number
+from cockpit.commands.common.console import print_json, table
+from engine.errors import UserError
 from engine.progress import Progress
 from engine.words.plural import counted
 from engine.words.printable import one_line, printable
@@ -75,6 +79,12 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         default=0.35,
         help="share of stage A (default: 0.35)",
     )
+    parser.add_argument(
+        "--sections",
+        choices=("own", "official"),
+        default="own",
+        help="how reports are read; official: to the letter as MIMIC-CXR's section parser (default: own)",
+    )
     for tree, name in (
         ("jpg", "MIMIC-CXR-JPG"),
         ("reports", "MIMIC-CXR"),
@@ -96,6 +106,7 @@ def _build(options: argparse.Namespace) -> int:
             seed=options.seed,
             stage_a_fraction=options.stage_a_fraction,
             limit=options.limit,
+            sections=options.sections,
             progress=progress,
             jpg_root=options.jpg_root,
             reports_root=options.reports_root,
@@ -109,25 +120,56 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _configure_import(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="JSON, JSON lines or CSV")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True)
-    parser.add_argument("--map", metavar="YAML", type=Path, help="`fields:` (ours: theirs), `constants:`")
+def _configure_label(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--image-root", metavar="DIR", type=Path, help="where the images lie; they are looked for"
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="CSV, TSV or JSON lines (.gz too), or .txt with one text a line",
     )
-    parser.add_argument("--json", action="store_true", help="the report as JSON")
-    parser.epilog = "example:\n  cxr-cockpit data import train.json --out mine --image-root films"
+    parser.add_argument(
+        "--text-column",
+        metavar="C",
+        action="append",
+        default=[],
+        help="column that holds the text; given several times, they are joined",
+    )
+    parser.add_argument("--to", metavar="OUT.csv", type=Path, help="the labels as a table: 1, 0, -1 or blank")
+    parser.add_argument("--json", action="store_true", help="one line a row, rows counted from 1")
+    parser.epilog = "example:\n  cxr-cockpit data label reports.csv --text-column impression --to labels.csv"
 
 
-def _import(options: argparse.Namespace) -> int:
-    from engine.data.importing.importer import import_curriculum
+def _label(options: argparse.Namespace) -> int:
+    from engine.data.labeler.label import label
+    from engine.data.labeler.texts import read_texts
+    from engine.data.labels import LABELS
+    from engine.files.temporary import write_private
 
-    report = import_curriculum(options.files, options.out, mapping=options.map, image_root=options.image_root)
+    if options.to is not None and options.to.resolve() == options.file.resolve():
+        raise UserError(f"{options.to}: is the file with the texts; give another name")
+    texts, reasons = read_texts(options.file, options.text_column)
+    labelled = [(text.row, label(text.text)) for text in texts]
     if options.json:
-        print_json(report.to_json())
-    else:
-        print("\n".join(map(printable, report.lines())))
+        for row, labels in labelled:
+            print_json({"row": row, "labels": labels})
+    if options.to is not None:
+        lines = [",".join(("row", *LABELS))]
+        for row, labels in labelled:
+            lines.append(
+                ",".join((str(row), *("" if value is None else str(value) for value in labels.values())))
+            )
+        write_private(options.to, (f"{line}\n" for line in lines))
+    told = sys.stderr if options.json else sys.stdout
+    empty = sum(not text.text.strip() for text in texts)
+    print(f"{counted(len(texts), 'row')}, {empty:,} without a text", file=told)
+    for reason in reasons:
+        print(f"the file: {reason}", file=told)
+    if not options.json:
+        rows: list[tuple[str, ...]] = [("label", "positive", "uncertain", "negative", "not mentioned")]
+        for name in LABELS:
+            found = Counter(labels[name] for _, labels in labelled)
+            rows.append((name, *(f"{found[value]:,}" for value in (1, -1, 0, None))))
+        print("\n".join(table(rows, right=(1, 2, 3, 4))))
     return 0
 
 
@@ -136,5 +178,6 @@ _Kind = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse
 _KINDS: dict[str, _Kind] = {
     "phantom": ("make phantom X-rays, reports and records in MIMIC's layout", _configure_phantom, _phantom),
     "build": ("turn MIMIC trees into a curriculum", _configure_build, _build),
-    "import": ("turn processed files into a curriculum", _configure_import, _import),
+    "import": ("turn processed files into a curriculum", data_import.configure, data_import.run),
+    "film": ("write a film as the model sees it", data_film.configure, data_film.run),
 }

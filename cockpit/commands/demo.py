@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from cockpit.commands.numbers import seed_number
-from cockpit.commands.opening import add_runs, runs_of
-from cockpit.commands.starting import add_headless, fly, start_run
-from engine.runs.layout import RunPaths, next_free_name
+from cockpit.commands.common.arguments import add_headless, add_runs, runs_of, seed_number
+from cockpit.commands.common.show_run import show_run
+from cockpit.launch.start import start_demo
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +25,4 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     directory = runs_of(options)
-    return fly(options, lambda: start_demo(directory, options.run, options.seed))
-
-
-def start_demo(directory: Path, name: str | None = None, seed: int = 0) -> RunPaths:
-    """Start a demo run; without a name, under the next free one. Raises UserError."""
-    from engine.config import demo_config
-
-    return start_run(demo_config(seed, directory), directory, name or next_free_name(directory, "demo"))
+    return show_run(options, lambda: start_demo(directory, options.run, options.seed))

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.starting import check_inputs
+from cockpit.commands.common.child_exit import exit_code
+from cockpit.launch.start import check_inputs
 from engine.errors import UserError
 from engine.files.temporary import Holder, holder
 from engine.runs.layout import command_line

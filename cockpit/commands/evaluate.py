@@ -8,23 +8,15 @@ import subprocess
 import sys
 from typing import Any
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.console import print_json, table
+from cockpit.commands.common.arguments import add_run, run_of, whole_number
+from cockpit.commands.common.child_exit import exit_code
+from cockpit.commands.common.console import print_json, table
 from cockpit.commands.control import ask
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_run, run_of
+from engine.metrics import registry
+from engine.metrics.scores import figure
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.words.printable import message
-
-_COLUMNS = (
-    ("loss", ("loss",)),
-    ("BLEU-4", ("bleu4",)),
-    ("ROUGE-L", ("rouge_l",)),
-    ("labels F1", ("chexpert", "micro_f1_14")),
-    ("ICD F1", ("icd", "micro_f1")),
-    ("n", ("n",)),
-)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,26 +69,25 @@ def _show(scores: dict[str, Any], as_json: bool) -> None:
 def score_lines(scores: dict[str, Any]) -> list[str]:
     """The main figures of every stage and baseline, a line each."""
     conditions = {"this checkpoint": scores["stages"], **scores["baselines"]}
-    rows = [("", "", *(title for title, _ in _COLUMNS))]
+    shown = [(metric.title, metric.id) for metric in registry.METRICS if metric.title]
+    shown = [("loss", "loss"), *shown, ("n", "n")]
+    rows = [("", "", *(title for title, _ in shown))]
     for condition, stages in conditions.items():
         for stage, values in stages.items():
-            rows.append((condition, stage, *(_figure(values, keys) for _, keys in _COLUMNS)))
-    right = tuple(range(2, 2 + len(_COLUMNS)))
+            rows.append((condition, stage, *(_figure(figure(values, metric_id)) for _, metric_id in shown)))
+    right = tuple(range(2, 2 + len(shown)))
     heading = f"{scores['run']}  {scores['checkpoint']}  {scores['split']}"
     return [heading, *table(rows, right), *_policies(scores["stages"])]
 
 
 def _policies(stages: dict[str, Any]) -> list[str]:
     """What the figures mean: without it none of them can be held against another system's."""
-    lines = ["BLEU-4: sacrebleu, 13a, cased, on the prose alone; ICD F1: micro, whole codes"]
-    if "stage_a" in stages:
-        lines.append(f"labels F1: micro, 14 labels; {stages['stage_a']['chexpert']['policy']}")
-    return lines
+    rules = "; ".join(f"{metric.title}: {metric.rule}" for metric in registry.METRICS if metric.rule)
+    policies = {policy for values in stages.values() if (policy := figure(values, "chexpert.policy"))}
+    return [rules, *(f"labels F1: micro, 14 labels; {policy}" for policy in sorted(policies))]
 
 
-def _figure(values: Any, keys: tuple[str, ...]) -> str:
-    for key in keys:
-        values = values.get(key) if isinstance(values, dict) else None
-    if values is None:
+def _figure(value: Any) -> str:
+    if value is None:
         return "—"
-    return f"{values:,}" if isinstance(values, int) else f"{values:.3f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

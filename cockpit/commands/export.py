@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of
+from cockpit.commands.common.child_exit import exit_code
 from engine.files.temporary import sweep
 
 

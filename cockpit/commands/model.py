@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from cockpit.commands import model_fetch
-from cockpit.commands.child import exit_code
+from cockpit.commands.common.child_exit import exit_code
 from engine.files.temporary import sweep
 
 

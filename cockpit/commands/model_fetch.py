@@ -7,9 +7,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from cockpit.commands.console import SPARSE_SECONDS, LiveLines
-from cockpit.commands.headless import Interrupts, interrupts
-from cockpit.widgets.download_lines import progress_lines
+from cockpit.commands.common.console import SPARSE_SECONDS, LiveLines
+from cockpit.commands.common.headless import Interrupts, interrupts
+from cockpit.views.download import progress_lines
 from engine.download.model_download import (
     DEFAULT_REPO,
     Download,
@@ -18,7 +18,7 @@ from engine.download.model_download import (
     start_download,
     stop_download,
 )
-from engine.runs.layout import expanded
+from engine.paths import expanded
 from engine.words.printable import message, one_line
 from engine.words.sizes import on_disk
 

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.numbers import real_number
-from cockpit.commands.opening import add_runs, runs_of
+from cockpit.commands.common.arguments import add_runs, real_number, runs_of
+from cockpit.commands.common.child_exit import exit_code
+from engine.stages import STAGE_NAMES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", type=Path, help="a YAML file, as in configs/")
-    parser.add_argument("--stage", choices=["stage_a", "stage_b", "all"], default="all", help="default: both")
+    parser.add_argument("--stage", choices=[*STAGE_NAMES, "all"], default="all", help="default: both")
     parser.add_argument(
         "--what-if",
         action="append",

@@ -11,9 +11,10 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.child import exit_code
-from cockpit.commands.console import print_json
-from cockpit.commands.opening import add_runs, run_of
+from cockpit.commands.common.arguments import add_runs, run_of
+from cockpit.commands.common.child_exit import exit_code
+from cockpit.commands.common.console import print_json
+from engine.stages import stage_of
 from engine.words.printable import one_line, printable
 
 
@@ -70,7 +71,7 @@ def report_lines(report: dict[str, Any], width: int) -> list[str]:
 
 
 def _findings(report: dict[str, Any]) -> str:
-    if report["stage"] == "stage_a":
+    if stage_of(report["stage"]).line == "labels":
         labels = report["labels"]
         if labels is None:
             return "labels: none that could be read"

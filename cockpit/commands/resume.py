@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cockpit.commands.common.arguments import add_auto_resume, add_headless, add_run, run_of
+from cockpit.commands.common.headless import follow, interrupts, keep_watch
+from cockpit.commands.common.show_run import open_app, show_run
 from cockpit.commands.control import ask
-from cockpit.commands.headless import follow, interrupts, keep_watch
-from cockpit.commands.opening import add_run, is_terminal, open_app, run_of
-from cockpit.commands.starting import add_auto_resume, add_headless, fly
+from cockpit.terminal.streams import is_terminal
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.layout import RunPaths, command_line
 from engine.runs.lock import lock_holder
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store.opening import NotReady, open_reader, status_of
 from engine.runs.store.schema import Damaged
+from engine.stages import STAGES, find_stage
 from engine.words.printable import message
 
 
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         launch(paths, engine_argv(paths, *engine_options))
         return paths
 
-    return fly(options, start)
+    return show_run(options, start)
 
 
 def _status(paths: RunPaths) -> Status | None:
@@ -92,16 +94,20 @@ def _join(options: argparse.Namespace, paths: RunPaths, status: Status) -> int:
 
 def _finished_words(paths: RunPaths) -> str:
     planned = _planned(paths)
-    if planned and planned[-1] == "stage_a":
-        words = ["train", str(paths.config), "--stage", "stage_b", "--run", paths.name]
-        return f"stage A is done; stage B: `{command_line(*words, runs=paths.root.parent)}`"
+    done = find_stage(planned[-1]) if planned else None
+    following = STAGES[STAGES.index(done) + 1 :] if done else ()
+    if done and following:
+        after = following[0]
+        words = ["train", str(paths.config), "--stage", after.name, "--run", paths.name]
+        command = command_line(*words, runs=paths.root.parent)
+        return f"stage {done.letter} is done; stage {after.letter}: `{command}`"
     return "all requested stages are done"
 
 
 def _check_next_stage(paths: RunPaths, status: Status, same_stage: bool) -> None:
     """After the last stage was stopped there is no next one to start."""
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if status.state != "stopped" or same_stage or reached is None or reached.ended != "stopped":
         return
     planned = _planned(paths)

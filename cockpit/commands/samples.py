@@ -6,13 +6,13 @@ import argparse
 import shutil
 import textwrap
 from itertools import chain
-from typing import Any
 
-from cockpit.commands.console import print_json
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of, whole_number
+from cockpit.commands.common.console import print_json
 from engine.errors import UserError
 from engine.runs.store.opening import NotReady, open_reader
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import STAGE_NAMES
 from engine.words.nearest import did_you_mean
 from engine.words.printable import one_line, printable
 
@@ -25,7 +25,7 @@ PURPOSES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("--stage", metavar="S", choices=["stage_a", "stage_b"], help="stage_a or stage_b")
+    parser.add_argument("--stage", metavar="S", choices=STAGE_NAMES, help=" or ".join(STAGE_NAMES))
     parser.add_argument("--step", metavar="N", type=whole_number(0))
     parser.add_argument("--purpose", metavar="P", help="case, evaluation or baseline:NAME")
     parser.add_argument("--format", choices=["jsonl", "text"], default="jsonl")
@@ -47,21 +47,19 @@ def run(options: argparse.Namespace) -> int:
             )
         for sample in chain([] if first is None else [first], found):
             if options.format == "jsonl":
-                print_json(sample)
+                print_json(sample.to_json())
             else:
                 print("\n".join(text_lines(sample, shutil.get_terminal_size().columns)), end="\n\n")
     return 0
 
 
-def text_lines(sample: dict[str, Any], columns: int) -> list[str]:
+def text_lines(sample: GeneratedSample, columns: int) -> list[str]:
     """Generated above reference, for the eye."""
-    head = (
-        f"{sample['stage']}  step {sample['step']}  {sample['purpose']}  {sample['case']}  {sample['image']}"
-    )
+    head = f"{sample.stage}  step {sample.step}  {sample.purpose}  {sample.case}  {sample.image}"
     lines = [one_line(head)]
-    for title, key in (("generated", "generated"), ("reference", "reference")):
+    for title, text in (("generated", sample.generated), ("reference", sample.reference)):
         lines.append(f"  {title}")
-        for paragraph in printable(sample[key] or "").splitlines():
+        for paragraph in printable(text).splitlines():
             lines += textwrap.wrap(
                 paragraph, max(40, columns - 4), initial_indent="    ", subsequent_indent="    "
             )

@@ -8,14 +8,16 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 
-from cockpit.commands.console import print_json
-from cockpit.commands.opening import add_run, run_of
+from cockpit.commands.common.arguments import add_run, run_of
+from cockpit.commands.common.console import print_json
 from engine.errors import UserError
+from engine.metrics import registry
 from engine.runs.store.opening import NotReady, open_reader
 from engine.runs.store.rows import Scalar
 from engine.words.nearest import did_you_mean
 from engine.words.printable import one_line
 
+#: Beside those of the metrics.
 KNOWN_TAGS = (
     "train/loss",
     "train/lr",
@@ -24,10 +26,6 @@ KNOWN_TAGS = (
     "train/supervised_tokens",
     "train/padding",
     "val/loss",
-    "val/bleu4",
-    "val/rouge_l",
-    "val/chexpert_micro_f1",
-    "val/icd_micro_f1",
     "memory/process",
     "memory/device",
     "memory/device_reserved",
@@ -61,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_tags(asked: Sequence[str], recorded: Sequence[str]) -> None:
     """A misspelt tag must not look like an empty series."""
-    known = sorted({*KNOWN_TAGS, *recorded})
+    known = sorted({*KNOWN_TAGS, *(one.tag for one in registry.METRICS if one.tag), *recorded})
     for tag in asked:
         if tag not in known:
             raise UserError(f"no series {tag!r}: {did_you_mean(tag, known, 'there are')}")

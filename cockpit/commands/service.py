@@ -12,10 +12,11 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from cockpit.commands.headless import follow, interrupts
-from cockpit.commands.opening import add_run, run_of, runs_of
+from cockpit.commands.common.arguments import add_run, run_of, runs_of
+from cockpit.commands.common.headless import follow, interrupts
 from engine.errors import UserError
-from engine.runs.layout import RunPaths, expanded, list_runs
+from engine.paths import expanded
+from engine.runs.layout import RunPaths, list_runs
 from engine.runs.process import engine_argv, launch
 from engine.runs.status import Status
 from engine.runs.store.opening import status_of
@@ -91,9 +92,11 @@ def describe(kind: str, runs: Path, name: str | None, home: Path) -> Service:
 
 def _refuse_control(word: str) -> None:
     """A line end would begin a directive of its own in a unit, and some other characters end a line or a file there."""
-    odd = next((one for one in word if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")), None)
-    if odd is not None:
-        kind = "bytes that are not UTF-8" if unicodedata.category(odd) == "Cs" else "a control character"
+    character = next((one for one in word if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if character is not None:
+        kind = (
+            "bytes that are not UTF-8" if unicodedata.category(character) == "Cs" else "a control character"
+        )
         raise UserError(f"{one_line(word)}: has {kind} in it, which no service may; rename it")
 
 

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cockpit.commands.console import print_json
-from cockpit.commands.describing import overview, progress_line, status_lines
-from cockpit.commands.opening import add_run, run_of, runs_of
-from cockpit.commands.watching import glyphs_for, read_story, watch_lines, watching
+from cockpit.commands.common.arguments import add_run, run_of, runs_of
+from cockpit.commands.common.console import print_json
+from cockpit.commands.common.status_words import overview, progress_line, status_lines
+from cockpit.commands.status_watch import glyphs_for, read_details, watch_lines, watching
 from engine.errors import UserError
 from engine.runs.aftermath import aftermath
 from engine.runs.layout import RunPaths, command_line, list_runs
@@ -62,7 +62,7 @@ def _watch(paths: RunPaths, as_json: bool, ascii: bool) -> None:
                     print_json(shown)
                     sys.stdout.flush()
             elif live.on_terminal:
-                live.show(watch_lines(status, read_story(paths, status), live.columns, glyphs_for(ascii)))
+                live.show(watch_lines(status, read_details(paths, status), live.columns, glyphs_for(ascii)))
             else:
                 live.show([progress_line(status)])
             if not status.live:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cockpit.commands.numbers import whole_number
-from cockpit.commands.opening import add_runs, runs_of
-from cockpit.commands.starting import Origin, add_auto_resume, add_headless, fly, start_run
+from cockpit.commands.common.arguments import add_auto_resume, add_headless, add_runs, runs_of, whole_number
+from cockpit.commands.common.show_run import show_run
+from cockpit.launch.start import free_name, parse_origin, start_run
 from engine.errors import UserError
-from engine.runs.checkpoints import newest_checkpoint, standing
-from engine.runs.layout import RunPaths, next_free_name, resolve_run
+from engine.runs.checkpoints import newest_checkpoint, read_meta
+from engine.runs.layout import RunPaths
 from engine.runs.process import engine_argv, launch
 from engine.runs.store.opening import status_of
+from engine.stages import STAGE_NAMES, STAGES, Stage, find_stage
 
 if TYPE_CHECKING:
     from engine.config import RunConfig
 
-STAGES = ("stage_a", "stage_b")
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", type=Path, help="a YAML file, as in configs/")
-    parser.add_argument("--stage", choices=[*STAGES, "all"], help="what to train (default: both stages)")
+    parser.add_argument("--stage", choices=[*STAGE_NAMES, "all"], help="what to train (default: both stages)")
     parser.add_argument(
         "--epochs", metavar="N", type=whole_number(1, 100_000), help="epochs of each stage to train"
     )
@@ -69,55 +67,41 @@ def run(options: argparse.Namespace) -> int:
 
         return dry_run(options.config, config, directory, options.stage or "all")
     existing = RunPaths(directory / options.run) if options.run else None
-    if existing and existing.is_run() and options.stage == "stage_b" and not options.origin:
-        return fly(options, lambda: _go_on_with_stage_b(existing, config))
-    name = options.run or _free_name(options.config, directory)
+    later = find_stage(options.stage) if options.stage in STAGE_NAMES[1:] else None
+    if existing and existing.is_run() and later and not options.origin:
+        return show_run(options, lambda: _go_on_with(later, existing, config))
+    name = options.run or free_name(options.config, directory)
     engine_options = ["--stage", options.stage] if options.stage else []
     origin = parse_origin(options.origin, directory) if options.origin else None
-    return fly(options, lambda: start_run(config, directory, name, engine_options, origin))
-
-
-def start_config(path: Path, directory: Path) -> RunPaths:
-    """A new run from a configuration file, named after it. Raises UserError."""
-    from engine.config import load_config
-
-    return start_run(load_config(path, []), directory, _free_name(path, directory))
-
-
-def parse_origin(words: str, directory: Path) -> Origin:
-    """`RUN` or `RUN:CHECKPOINT`."""
-    try:
-        return resolve_run(words, directory), None
-    except UserError:
-        name, colon, checkpoint = words.rpartition(":")
-        if not colon:
-            raise
-        return resolve_run(name, directory), checkpoint
+    return show_run(options, lambda: start_run(config, directory, name, engine_options, origin))
 
 
 def _epochs(options: argparse.Namespace) -> list[str]:
     if options.epochs is None:
         return []
-    stages = [options.stage] if options.stage in STAGES else STAGES
+    stages = [options.stage] if options.stage in STAGE_NAMES else STAGE_NAMES
     return [f"stages.{stage}.epochs={options.epochs}" for stage in stages]
 
 
-def _free_name(config: Path, directory: Path) -> str:
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", config.stem).lstrip("-._")
-    return next_free_name(directory, stem[:80] or "run")
-
-
-def _go_on_with_stage_b(paths: RunPaths, config: RunConfig) -> RunPaths:
-    """Stage B in the run that did stage A. UserError if it did not, or under another configuration."""
+def _go_on_with(stage: Stage, paths: RunPaths, config: RunConfig) -> RunPaths:
+    """A stage in the run that did the one before. UserError if it did not, or under another configuration."""
     status = status_of(paths)
     if status.live:
         raise UserError(f"run {paths.name!r} is {status.state} already: see `{paths.command('status')}`")
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
-    if reached is None or (reached.stage == "stage_a" and not reached.ended):
-        raise UserError(f"stage A of run {paths.name!r} is not done: `{paths.resume_command}` first")
+    reached = read_meta(newest) if newest else None
+    *earlier, before = STAGES[: STAGES.index(stage)]
+    undone = (
+        [one.name for one in earlier]
+        if reached and reached.ended
+        else [one.name for one in (*earlier, before)]
+    )
+    if reached is None or reached.stage in undone:
+        raise UserError(
+            f"stage {before.letter} of run {paths.name!r} is not done: `{paths.resume_command}` first"
+        )
     _check_same(paths, config)
-    launch(paths, engine_argv(paths, "--stage", "stage_b"))
+    launch(paths, engine_argv(paths, "--stage", stage.name))
     return paths
 
 

@@ -13,8 +13,8 @@ from engine.data.labels import LABELS
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
 from engine.files.temporary import sweep, write_private
+from engine.stages import STAGE_NAMES
 
-STAGES = ("stage_a", "stage_b")
 SPLITS = ("train", "val", "test")
 NO_EHR = "not available"
 
@@ -91,8 +91,8 @@ def sample_from_json(record: Any) -> Sample:
     for name in _NAMES:
         if len(record[name]) > MAX_NAME:
             raise ValueError(f"field {name} has {len(record[name]):,} characters; {MAX_NAME} are allowed")
-    if record["stage"] not in STAGES:
-        raise ValueError(f"unknown stage {brief(record['stage'])}; known are {', '.join(STAGES)}")
+    if record["stage"] not in STAGE_NAMES:
+        raise ValueError(f"unknown stage {brief(record['stage'])}; known are {', '.join(STAGE_NAMES)}")
     if record["split"] not in SPLITS:
         raise ValueError(f"unknown split {brief(record['split'])}; known are {', '.join(SPLITS)}")
     if problem := image_path_problem(record["image"]):

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -29,6 +28,7 @@ from engine.download.model_download import (
     write_download,
 )
 from engine.errors import UserError
+from engine.files.free_space import free_space
 from engine.files.plain_file import open_plain
 from engine.words.plural import counted
 from engine.words.printable import message
@@ -218,7 +218,7 @@ class Fetch:
     def _ask_disk(self, missing: list[HubFile]) -> None:
         needed = sum(file.bytes - min(_size(self._part(file)), file.bytes) for file in missing)
         needed += _BLOCK if needed else 0
-        free = shutil.disk_usage(self._standing.directory).free
+        free = free_space(self._standing.directory)
         if free < needed:
             raise UserError(
                 f"{self._standing.directory}: {on_disk(needed)} are still to come, "

@@ -6,19 +6,18 @@ and the parts of files that are not whole yet. Whatever lies in DIR itself under
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import UserError
+from engine.files.file_lock import lock_within, try_lock
 from engine.files.json_file import read_json
 from engine.files.plain_file import open_descriptor
 
@@ -69,6 +68,7 @@ class Download:
 
     @property
     def live(self) -> bool:
+        """Whether its process was at work when this was written."""
         return self.state in ("asking", "checking", "fetching", "waiting")
 
     @property
@@ -78,10 +78,12 @@ class Download:
 
     @property
     def done(self) -> int:
+        """Bytes that are here."""
         return sum(file.done for file in self.files)
 
     @property
     def under_way(self) -> FileProgress | None:
+        """The file that is being fetched."""
         return next((file for file in self.files if file.state == "under way"), None)
 
 
@@ -91,6 +93,7 @@ def default_directory(repo: str) -> Path:
 
 
 def workplace(directory: Path) -> Path:
+    """Where a download keeps its state, its lock and its parts."""
     return directory / ".fetch"
 
 
@@ -189,16 +192,10 @@ def take_lock(directory: Path) -> int | None:
         raise UserError(
             f"{directory}: cannot be written: {error.strerror}; choose another place with --to"
         ) from None
-    deadline = time.monotonic() + LOOK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(lock)
-                return None
-            time.sleep(0.02)
+    if not lock_within(lock, LOOK_SECONDS):
+        os.close(lock)
+        return None
+    return lock
 
 
 def _held(directory: Path) -> bool:
@@ -207,12 +204,9 @@ def _held(directory: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(lock, shared=True)
     finally:
         os.close(lock)
-    return False
 
 
 def _from_json(raw: dict[str, Any], directory: Path) -> Download:

@@ -1,6 +1,7 @@
-"""JSON that somebody else may have written: a plain file of a bounded size."""
+"""JSON as everybody reads it: without NaN; and files that somebody else may have written, of a bounded size."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ def read_json(path: Path, most: int = MAX_BYTES, links: bool = True) -> Any:
     if len(content) > most:
         raise ValueError(f"more than {most:,} bytes")
     return parsed_json(content)
+
+
+def without_nan(value: Any) -> Any:
+    """The value with null for every number that JSON does not know, and with words for keys."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return value
 
 
 def parsed_json(content: bytes) -> Any:

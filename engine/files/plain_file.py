@@ -69,7 +69,7 @@ def read_text(path: str | os.PathLike[str], links: bool = True) -> str:
         return str(file.read())
 
 
-def odd_entry(directory: Path) -> Path | None:
+def special_entry(directory: Path) -> Path | None:
     """The first entry of a directory that is neither a plain file nor a directory, links followed; None without one.
 
     For libraries that open by name whatever they look for. Raises OSError where the directory cannot be read.

@@ -7,7 +7,6 @@ and removes them. They may hold rows of a patient's record.
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import tempfile
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.files.file_lock import try_lock
 from engine.files.removal import remove
 
 PREFIX = ".cxr-temporary-"
@@ -118,14 +118,11 @@ def _remove_if_left(path: Path) -> None:
 def _taken(lock: int) -> bool | None:
     """Whether the lock is ours now; None where the file system knows no locks: nothing there is ever swept."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(lock)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
             raise
         return None
-    return True
 
 
 def _is(path: Path, descriptor: int) -> bool:

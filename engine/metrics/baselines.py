@@ -3,43 +3,44 @@
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from engine.data.curriculum import Sample
-from engine.metrics.f1 import positives
-from engine.metrics.parse import parse_icd, parse_labels
-from engine.metrics.scores import Row, sample_scores
+from engine.data.labels import positives
+from engine.metrics.scores import read_and_scored
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import stage_of
 
 
-def constant_rows(train_samples: Sequence[Sample], rows: Sequence[Row]) -> list[dict[str, Any]]:
+def constant_rows(train_samples: Sequence[Sample], rows: Sequence[GeneratedSample]) -> list[GeneratedSample]:
     """The rows, each stage answered with one text: its most frequent training target.
 
     Where every target is different it is the first, by sample id, of those with the most frequent labels or
     codes. Raises ValueError if a stage of `rows` has no training sample.
     """
-    targets = {stage: _constant(train_samples, stage) for stage in {row["stage"] for row in rows}}
-    return [_answered(row, targets[row["stage"]], "baseline:constant") for row in rows]
+    targets = {stage: _constant(train_samples, stage) for stage in {row.stage for row in rows}}
+    return [_answered(row, targets[row.stage], "baseline:constant") for row in rows]
 
 
 def shuffled_rows(
-    rows: Sequence[Row], seed: int, subjects: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
+    rows: Sequence[GeneratedSample], seed: int, subjects: Mapping[str, str] | None = None
+) -> list[GeneratedSample]:
     """The rows, each with the text that was generated for another patient's case of the same stage.
 
     subjects: the patient of each case; without it every case counts as a patient of its own. Rows for which
     the stage offers no other patient are left out.
     """
-    partner: dict[int, Row] = {}
-    for stage in sorted({row["stage"] for row in rows}):
+    partner: dict[int, GeneratedSample] = {}
+    for stage in sorted({row.stage for row in rows}):
         groups: defaultdict[str, list[int]] = defaultdict(list)
         for index, row in enumerate(rows):
-            if row["stage"] == stage:
-                groups[row["case"] if subjects is None else subjects[row["case"]]].append(index)
+            if row.stage == stage:
+                groups[row.case if subjects is None else subjects[row.case]].append(index)
         partner.update(
             {mine: rows[other] for mine, other in _pairs(groups, random.Random(f"{seed}:{stage}"))}
         )
     return [
-        _answered(row, partner[index]["generated"], "baseline:shuffled")
+        _answered(row, partner[index].generated, "baseline:shuffled")
         for index, row in enumerate(rows)
         if index in partner
     ]
@@ -72,21 +73,15 @@ def _constant(samples: Iterable[Sample], stage: str) -> str:
 
 
 def _machine_part(sample: Sample) -> str:
-    return ";".join(sorted(positives(sample.labels) if sample.stage == "stage_a" else sample.icd))
+    return ";".join(
+        sorted(positives(sample.labels) if stage_of(sample.stage).line == "labels" else sample.icd)
+    )
 
 
 def _most_frequent(texts: Iterable[str]) -> tuple[str, int]:
     return min(Counter(texts).items(), key=lambda item: (-item[1], item[0]))
 
 
-def _answered(row: Row, generated: str, purpose: str) -> dict[str, Any]:
+def _answered(row: GeneratedSample, generated: str, purpose: str) -> GeneratedSample:
     """The row with another generated text and all that follows from it."""
-    stage_a = row["stage"] == "stage_a"
-    answered = {
-        **row,
-        "purpose": purpose,
-        "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated, row["icd_reference"]).icd,
-    }
-    return {**answered, "scores": sample_scores(answered)}
+    return read_and_scored(replace(row, purpose=purpose, generated=generated))

@@ -1,11 +1,10 @@
-"""F1 of CheXpert labels and of ICD codes, each with the rules it was computed by."""
+"""F1 of CheXpert labels and of ICD codes: how often each was right, and what follows from the counts."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from engine.data.icd import category
-from engine.data.labels import LABELS, LABELS_5
+from engine.data.labels import LABELS, LABELS_5, positives
 
 Labels = Mapping[str, int | None]
 
@@ -21,29 +20,24 @@ POLICY = (
 class Counts:
     """True positives, false positives and false negatives."""
 
-    hits: int = 0
-    extra: int = 0
-    missed: int = 0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.hits + other.hits, self.extra + other.extra, self.missed + other.missed)
+        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
 
     @property
     def f1(self) -> float:
-        return _ratio(2 * self.hits, 2 * self.hits + self.extra + self.missed)
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
 
     @property
     def precision(self) -> float:
-        return _ratio(self.hits, self.hits + self.extra)
+        return _ratio(self.tp, self.tp + self.fp)
 
     @property
     def recall(self) -> float:
-        return _ratio(self.hits, self.hits + self.missed)
-
-
-def positives(labels: Labels | None) -> frozenset[str]:
-    """The names that count as positive under POLICY; None, an unreadable line, has none."""
-    return frozenset() if labels is None else frozenset(name for name in LABELS if labels.get(name) == 1)
+        return _ratio(self.tp, self.tp + self.fn)
 
 
 def count(reference: Collection[str], generated: Collection[str]) -> Counts:
@@ -52,48 +46,43 @@ def count(reference: Collection[str], generated: Collection[str]) -> Counts:
     return Counts(len(wanted & given), len(given - wanted), len(wanted - given))
 
 
-def chexpert_f1(references: Sequence[Labels | None], generated: Sequence[Labels | None]) -> dict[str, Any]:
-    """Micro and macro F1 over 14 and 5 labels, and each label on its own, by POLICY."""
-    pairs = [
-        (positives(wanted), positives(given)) for wanted, given in zip(references, generated, strict=True)
-    ]
-    counts = {
-        name: _total(count(wanted & {name}, given & {name}) for wanted, given in pairs) for name in LABELS
-    }
-    return {
-        "policy": POLICY,
-        "micro_f1_14": _total(counts.values()).f1,
-        "macro_f1_14": sum(counts[name].f1 for name in LABELS) / len(LABELS),
-        "micro_f1_5": _total(counts[name] for name in LABELS_5).f1,
-        "macro_f1_5": sum(counts[name].f1 for name in LABELS_5) / len(LABELS_5),
-        "per_label": {
-            name: {"f1": c.f1, "precision": c.precision, "recall": c.recall, "support": c.hits + c.missed}
-            for name, c in counts.items()
-        },
-    }
+def label_counts(
+    references: Sequence[Labels | None], generated: Sequence[Labels | None]
+) -> dict[str, Counts]:
+    """Of each of the 14 labels over all samples, by POLICY; None is an unreadable line. Raises ValueError where the
+    two have not the same length."""
+    tp: Counter[str] = Counter()
+    fp: Counter[str] = Counter()
+    fn: Counter[str] = Counter()
+    for reference, said in zip(references, generated, strict=True):
+        wanted, given = set(positives(reference)), set(positives(said))
+        tp.update(wanted & given)
+        fp.update(given - wanted)
+        fn.update(wanted - given)
+    return {name: Counts(tp[name], fp[name], fn[name]) for name in LABELS}
 
 
-def icd_f1(
-    references: Sequence[Collection[str]], generated: Sequence[Collection[str] | None]
-) -> dict[str, float]:
-    """Micro F1 over all samples' codes, in full and by category; an unreadable ICD line has no codes."""
-    pairs = [(wanted, given or ()) for wanted, given in zip(references, generated, strict=True)]
+def micro_f1(counts: Iterable[Counts]) -> float:
+    """F1 of all counts together: every single decision weighs the same. 0 of none."""
+    return sum(counts, Counts()).f1
+
+
+def macro_f1(counts: Sequence[Counts]) -> float:
+    """The mean of each one's F1: a rare label weighs as much as a common one. Raises ZeroDivisionError of none."""
+    return sum(one.f1 for one in counts) / len(counts)
+
+
+def per_label(counts: Mapping[str, Counts]) -> dict[str, dict[str, float]]:
+    """Each label's F1, precision and recall, and how often it was wanted."""
     return {
-        "micro_f1": _total(count(wanted, given) for wanted, given in pairs).f1,
-        "micro_f1_category": _total(
-            count([category(code) for code in wanted], [category(code) for code in given])
-            for wanted, given in pairs
-        ).f1,
+        name: {"f1": one.f1, "precision": one.precision, "recall": one.recall, "support": one.tp + one.fn}
+        for name, one in counts.items()
     }
 
 
 def sample_f1(reference: Collection[str], generated: Collection[str]) -> float:
     """F1 of one sample's sets; two empty sets agree completely."""
     return count(reference, generated).f1 if reference or generated else 1.0
-
-
-def _total(parts: Iterable[Counts]) -> Counts:
-    return sum(parts, Counts())
 
 
 def _ratio(part: int, whole: int) -> float:

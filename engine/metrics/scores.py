@@ -1,70 +1,49 @@
-"""The scores of a set of generated samples, in the form that `evaluate --json` prints.
-
-A row is a generated sample as `cxr-cockpit samples --format jsonl` writes it.
-"""
+"""The scores of generated samples, in the form that `evaluate --json` and `samples` print."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from engine.metrics.f1 import chexpert_f1, icd_f1, positives, sample_f1
-from engine.metrics.parse import prose
-from engine.metrics.text import corpus_bleu, mean_rouge_l, rouge_l, sentence_bleu4
-
-Row = Mapping[str, Any]
-
-_NORMAL = ({"No Finding"}, {"No Finding", "Support Devices"})
+from engine.data.answers import read_answer
+from engine.metrics import registry
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import stage_of
 
 
-def scores_a(rows: Sequence[Row], loss: float | None) -> dict[str, Any]:
-    """Stage A: impressions and CheXpert labels. `labeler` is None: no labeler has read the prose.
-
-    Raises ValueError if `rows` is empty or holds another stage.
-    """
-    generated, references = _prose(rows, "stage_a")
-    return {
-        "n": len(rows),
-        "loss": loss,
-        "bleu1": corpus_bleu(generated, references, order=1),
-        "bleu4": corpus_bleu(generated, references),
-        "rouge_l": mean_rouge_l(generated, references),
-        "chexpert": chexpert_f1([row["labels_reference"] for row in rows], [row["labels"] for row in rows]),
-        "labeler": None,
-        "distinct_outputs": _distinct(rows),
-        "normal_fraction": sum(positives(row["labels"]) in _NORMAL for row in rows) / len(rows),
-        "format_errors": sum(row["labels"] is None for row in rows),
-    }
+def scores_of(samples: Sequence[GeneratedSample], loss: float | None) -> dict[str, Any]:
+    """SCORES of one stage's samples. Raises ValueError if there are none, or of several stages."""
+    if not samples:
+        raise ValueError("no samples to score")
+    stages = {sample.stage for sample in samples}
+    if len(stages) > 1:
+        raise ValueError(f"samples of several stages: {', '.join(sorted(stages))}")
+    scores: dict[str, Any] = {"n": len(samples), "loss": loss}
+    for metric in registry.metrics_of(samples[0].stage):
+        *outer, key = metric.id.split(".")
+        place = scores
+        for name in outer:
+            place = place.setdefault(name, {})
+        place[key] = metric.of(samples)
+    return scores
 
 
-def scores_b(rows: Sequence[Row], loss: float | None) -> dict[str, Any]:
-    """Stage B: clinical reasoning and ICD codes. Raises ValueError as `scores_a`."""
-    generated, references = _prose(rows, "stage_b")
-    return {
-        "n": len(rows),
-        "loss": loss,
-        "bleu4": corpus_bleu(generated, references),
-        "rouge_l": mean_rouge_l(generated, references),
-        "icd": icd_f1([row["icd_reference"] for row in rows], [row["icd"] for row in rows]),
-        "distinct_outputs": _distinct(rows),
-        "format_errors": sum(row["icd"] is None for row in rows),
-    }
+def figure(scores: Mapping[str, Any], metric_id: str) -> Any:
+    """A metric's value in SCORES; None where they have none."""
+    value: Any = scores
+    for key in metric_id.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
-def sample_scores(row: Row) -> dict[str, float]:
-    """One row's own scores, for its "scores" field: how well this text does, not a part of any average."""
-    generated, reference = prose(row["generated"], row["stage"]), prose(row["reference"], row["stage"])
-    scores = {"bleu4": sentence_bleu4(generated, reference), "rouge_l": rouge_l(generated, reference)}
-    if row["stage"] == "stage_a":
-        return scores | {"label_f1": sample_f1(positives(row["labels_reference"]), positives(row["labels"]))}
-    return scores | {"icd_f1": sample_f1(row["icd_reference"], row["icd"] or ())}
+def scalars_of(scores: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the scores that have a tag, by it."""
+    found = {metric.tag: figure(scores, metric.id) for metric in registry.METRICS if metric.tag}
+    return {tag: value for tag, value in found.items() if value is not None}
 
 
-def _prose(rows: Sequence[Row], stage: str) -> tuple[list[str], list[str]]:
-    if not rows:
-        raise ValueError("no rows to score")
-    if any(row["stage"] != stage for row in rows):
-        raise ValueError(f"rows of another stage among those of {stage}")
-    return [prose(row["generated"], stage) for row in rows], [prose(row["reference"], stage) for row in rows]
-
-
-def _distinct(rows: Sequence[Row]) -> int:
-    return len({row["generated"].strip() for row in rows})
+def read_and_scored(sample: GeneratedSample) -> GeneratedSample:
+    """The sample with what its generated text says, and its own scores."""
+    said = read_answer(sample.generated, stage_of(sample.stage).line, sample.icd_reference or ())
+    read = replace(sample, labels=said.labels, icd=said.icd)
+    own = [metric.own for metric in registry.metrics_of(sample.stage) if metric.own]
+    return replace(read, scores={one.id: one.of(read) for one in own})

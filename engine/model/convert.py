@@ -18,11 +18,11 @@ from transformers import LlamaTokenizer
 from engine.errors import UserError
 from engine.files.new_directory import new_directory, refuse_existing
 from engine.files.temporary import holder
-from engine.model import checkpoint_files
+from engine.model import weight_files
+from engine.model.companion_files import FILES, TOKENIZER_FILES, copy_files
 from engine.model.image_processor import ImageProcessor
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
-from engine.model.rest import FILES, TOKENIZER_FILES, copy_files
 from engine.model.tokenizer import IMAGE_TOKEN, PAD_TOKEN
 
 #: Output shards stay below this, so that no more than one is in memory at a time.
@@ -36,13 +36,13 @@ def convert(source: Path, target: Path, progress: Callable[[int, int], None] | N
     """
     refuse_existing(target)
     original = read_config(source)
-    found = checkpoint_files.refuse_unless_complete(original)
+    found = weight_files.refuse_unless_complete(original)
     with new_directory(target, found.bytes) as partial:
-        write_shards(checkpoint_files.renamed_tensors(original), found.tensors, partial, progress)
-        write_rest(original, partial, _dominant_dtype(found))
+        write_shards(weight_files.renamed_tensors(original), found.tensors, partial, progress)
+        write_companion_files(original, partial, _dominant_dtype(found))
 
 
-def write_rest(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:
+def write_companion_files(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:
     """Everything but the weights that plain transformers asks of a directory."""
     original.llava.dtype = dtype
     original.llava.save_pretrained(out)
@@ -51,7 +51,7 @@ def write_rest(original: OriginalConfig, out: Path, dtype: torch.dtype) -> None:
     _write_tokenizer(original, out)
 
 
-def copy_rest(source: Path, out: Path, dtype: torch.dtype) -> None:
+def copy_companion_files(source: Path, out: Path, dtype: torch.dtype) -> None:
     """The same from a directory that has it already, a converted one; `dtype` is that of the weights in `out`."""
     copy_files(source, FILES, out)
     config = read_object(out / "config.json")
@@ -62,7 +62,7 @@ def copy_rest(source: Path, out: Path, dtype: torch.dtype) -> None:
     _write_json(out / "config.json", config)
 
 
-def _dominant_dtype(found: checkpoint_files.Audit) -> torch.dtype:
+def _dominant_dtype(found: weight_files.Audit) -> torch.dtype:
     names = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
     return names.get(max(found.dtypes, key=lambda name: found.dtypes[name]), torch.float32)
 

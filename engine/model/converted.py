@@ -6,15 +6,15 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import LlavaConfig
 
 from engine.errors import UserError
-from engine.model.checkpoint_files import Audit, hold_against, in_memory_shapes, legacy_name, tensors_of
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import refuse_absurd_sizes
-from engine.model.odd_files import refuse_odd_files
+from engine.model.special_files import refuse_special_files
+from engine.model.weight_files import Audit, hold_against, in_memory_shapes, legacy_name, tensors_of
 
 
 def read_converted_config(directory: Path) -> LlavaConfig:
     """Raises `UserError` where config.json does not describe a LLaVA model."""
-    refuse_odd_files(directory)
+    refuse_special_files(directory)
     path = directory / "config.json"
     raw = read_object(path)
     for name in ("text_config", "vision_config"):

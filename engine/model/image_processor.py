@@ -57,9 +57,12 @@ class ImageProcessor:
         canvas.paste(rgb, ((side - width) // 2, (side - height) // 2))
         return canvas
 
+    def seen(self, image: Image.Image) -> Image.Image:
+        """The film as the tower sees it, before its values are normalised: RGB, `size` pixels square."""
+        return self.square(image).resize((self.size, self.size), Image.Resampling.BICUBIC)
+
     def __call__(self, image: Image.Image) -> npt.NDArray[np.float32]:
         """Pixels of shape (3, size, size), normalised."""
-        resized = self.square(image).resize((self.size, self.size), Image.Resampling.BICUBIC)
-        pixels = np.asarray(resized, dtype=np.float32) / np.float32(255)
+        pixels = np.asarray(self.seen(image), dtype=np.float32) / np.float32(255)
         normalised = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(normalised.transpose(2, 0, 1))

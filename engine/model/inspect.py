@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.model import checkpoint_files
-from engine.model.checkpoint_files import Audit
+from engine.model import weight_files
 from engine.model.converted import audit_converted, read_converted_config
 from engine.model.json_file import read_object
 from engine.model.llava_mistral import OriginalConfig, read_config
 from engine.model.tokenizer import load_tokenizer
+from engine.model.weight_files import Audit
 from engine.words.plural import counted
 from engine.words.sizes import on_disk
 
@@ -23,7 +23,7 @@ def inspect_model(directory: Path) -> dict[str, Any]:
     if config.is_file() and read_object(config).get("model_type") == "llava":
         return _inspect_converted(directory)
     original = read_config(directory)
-    found, findings = checkpoint_files.audit(original), _config_findings(original)
+    found, findings = weight_files.audit(original), _config_findings(original)
     return {
         **(files := _files(directory, "llava_mistral", found)),
         "ok": files["ok"] and not findings,
@@ -104,7 +104,7 @@ def _files(directory: Path, layout: str, found: Audit) -> dict[str, Any]:
         "parameters": found.parameters,
         "bytes": found.bytes,
         "dtypes": found.dtypes,
-        "shards": len(checkpoint_files.shards(directory)),
+        "shards": len(weight_files.shards(directory)),
         "missing": found.missing,
         "unexpected": found.unexpected,
         "reshaped": found.reshaped,

@@ -10,7 +10,7 @@ from transformers.utils import logging as transformers_logging
 
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
-from engine.model import checkpoint_files
+from engine.model import weight_files
 from engine.model.attention import SAFE_ATTENTION
 from engine.model.converted import read_converted_config
 from engine.model.image_processor import ImageProcessor
@@ -46,8 +46,8 @@ def load_base(directory: Path, dtype: torch.dtype) -> Base:
 
 def _load_original(directory: Path, dtype: torch.dtype) -> Base:
     original = read_config(directory)
-    found = checkpoint_files.refuse_unless_complete(original)
-    tensors = dict(checkpoint_files.renamed_tensors(original, dtype))
+    found = weight_files.refuse_unless_complete(original)
+    tensors = dict(weight_files.renamed_tensors(original, dtype))
     model = _from_pretrained(None, config=original.llava, state_dict=tensors, dtype=dtype)
     tower = directory / str(original.raw["mm_vision_tower"])
     return _base(directory, model, original.llava, original.vocabulary, tower, found.tensors)
@@ -62,7 +62,7 @@ def _load_converted(directory: Path, dtype: torch.dtype) -> Base:
         config,
         int(config.image_token_id),
         directory,
-        len(checkpoint_files.headers(directory)),
+        len(weight_files.headers(directory)),
     )
 
 
@@ -122,6 +122,7 @@ def _base(
 
 
 def model_type_of(directory: Path) -> str | None:
+    """What config.json calls the model, None where it does not. Raises `UserError` where there is no such file."""
     path = directory / "config.json"
     try:
         model_type: str | None = read_object(path).get("model_type")

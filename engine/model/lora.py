@@ -134,3 +134,12 @@ def load_adapter(model: PeftModel, directory: Path) -> None:
         raise UserError(
             f"{directory}: the adapter holds unexpected tensors: {', '.join(result.unexpected_keys[:3])}"
         )
+
+
+def checkpoint_activations(model: PeftModel) -> None:
+    """Activation checkpointing: keep only the input of every decoder layer and compute what is inside it again in the
+    backward pass; about a third more arithmetic, a fraction of the memory.
+
+    Without re-entrance: the other way needs inputs with gradients and has given NaN on MPS.
+    """
+    model.get_base_model().activation_checkpointing_enable({"use_reentrant": False})

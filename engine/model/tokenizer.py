@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from engine.errors import UserError
-from engine.model.odd_files import refuse_odd_files
+from engine.model.special_files import refuse_special_files
 
 IMAGE_TOKEN = "<image>"
 PAD_TOKEN = "<pad>"
@@ -18,7 +18,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
     Raises `UserError` where neither is there or neither can be read.
     """
-    refuse_odd_files(directory)
+    refuse_special_files(directory)
     tokenizer = _read(directory)
     if not tokenizer.get_vocab_size(with_added_tokens=False):  # an empty file is read without complaint
         raise UserError(f"{directory}: the tokenizer has no words; fetch it again")

@@ -1,22 +1,17 @@
-"""Random draws that depend on nothing but a seed and a name, so order and number of workers cannot matter."""
+"""Random streams and choices of the phantoms."""
 
 import random
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import TypeVar
+
+from engine.seeds import seed_for
 
 T = TypeVar("T")
 
 
-def key(seed: int, *names: object) -> int:
-    """A 63-bit seed for the thing called `names` under `seed`."""
-    text = "\x1f".join([str(seed), *map(str, names)])
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
-
-
 def stream(seed: int, *names: object) -> random.Random:
     """A random stream of its own for the thing called `names` under `seed`."""
-    return random.Random(key(seed, *names))
+    return random.Random(seed_for(seed, *names))
 
 
 def pick(rng: random.Random, weights: Mapping[T, float]) -> T:

@@ -12,7 +12,7 @@ from engine.planning.workload import StageWork
 SecondsOf = Callable[[Shape], float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageTime:
     """Seconds of a whole stage, and operations its training steps compute."""
 
@@ -33,10 +33,10 @@ def stage_time(
     validations = _times(work.validations, work.steps, training) + 1
     samplings = _times(work.samplings, work.steps, training) + 1
     return StageTime(
-        training,
-        validations * _sum(work.validation, validate),
-        samplings * _sum(work.cases, answer) + _sum(work.prompts, answer),
-        _sum(work.micro_batches, flops),
+        training=training,
+        validation=validations * _sum(work.validation, validate),
+        generation=samplings * _sum(work.cases, answer) + _sum(work.prompts, answer),
+        flops=_sum(work.micro_batches, flops),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.planning.miniature import Resident
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape, Traced
@@ -43,7 +43,7 @@ class Beside:
     def parts(self, samples: int, moving: float) -> dict[str, int]:
         """Pictures decoded ahead of need for micro-batches of `samples`, the allocator's slack, the runtime."""
         picture = 3 * self.shapes.image_size**2 * 4
-        window = max(self.config.stage(name).accumulation for name in STAGES)
+        window = max(stage.most for stage in self.workload.stages)
         ahead = (2 * self.config.data.workers + window) * samples
         return {
             "image cache": ahead * picture + self.config.data.workers * self.workload.film_bytes,

@@ -15,8 +15,7 @@ import torch
 from peft import PeftModel
 
 from engine.config import LoraSection
-from engine.model.activations import checkpoint_activations
-from engine.model.lora import trainable
+from engine.model.lora import checkpoint_activations, trainable
 from engine.planning.skeleton import Shapes, skeleton
 from engine.planning.step import Shape, Traced, trace_answer, trace_micro_batch, trace_validation
 

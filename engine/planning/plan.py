@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.errors import UserError
 from engine.planning import memory
 from engine.planning.hours import SecondsOf, StageTime, quadratic, stage_time
@@ -18,13 +18,14 @@ from engine.planning.skeleton import Shapes, read_shapes
 from engine.planning.speed import Speed, read_speed
 from engine.planning.step import Shape, Traced
 from engine.planning.trace import Operator
-from engine.planning.workload import Lengths, Workload, read_workload, workload_of
+from engine.planning.workload import Lengths, Workload, lengths_of, read_workload, workload_of
+from engine.stages import STAGE_NAMES
+from engine.training.batches import Encoded
 from engine.training.device.device import choose_device, device_of
+from engine.training.loaded import PRECISIONS
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What was found.
 
@@ -57,7 +58,7 @@ class Plan:
 def make_plan(
     config: RunConfig,
     runs: Path,
-    stages: Sequence[str] = STAGES,
+    stages: Sequence[str] = STAGE_NAMES,
     *,
     limit: int | None = None,
     compare: bool = True,
@@ -76,19 +77,37 @@ def make_plan(
     draft = _Draft.of(config, shapes, workload, device, speed)
     micro_batch, times = draft.times()
     return Plan(
-        config,
-        shapes,
-        device,
-        here,
-        speed,
-        workload,
-        draft.held.adapter // 4,
-        draft.phases(),
-        limit,
-        times,
-        micro_batch,
-        tuple(draft.recipes(limit)) if compare else (),
+        config=config,
+        shapes=shapes,
+        device=device,
+        here=here,
+        speed=speed,
+        workload=workload,
+        trainable=draft.held.adapter // 4,
+        phases=draft.phases(),
+        limit=limit,
+        times=times,
+        micro_batch_seconds=micro_batch,
+        recipes=tuple(draft.recipes(limit)) if compare else (),
     )
+
+
+def planned_stages(
+    config: RunConfig, runs: Path, stages: Sequence[str], encoded: dict[str, list[Encoded]], before: int
+) -> dict[str, dict[str, float]]:
+    """What a run keeps of its plan by stage, to be held against what it then measures.
+
+    `planned_bytes` are the process's on a CPU, else the device's; beside them `planned_samples_per_second`.
+    before: bytes the process had before anything was loaded.
+    """
+    plan = make_plan(config, runs, stages, compare=False, lengths=lengths_of(encoded))
+    planned = memory.on_device(plan.peak, plan.device) + (before if plan.device == "cpu" else 0)
+    told: dict[str, dict[str, float]] = {}
+    for work in plan.workload.stages:
+        told[work.name] = {"planned_bytes": planned}
+        if time := plan.times.get(work.name):
+            told[work.name]["planned_samples_per_second"] = work.samples / time.training
+    return told
 
 
 def planned_device(wanted: str) -> tuple[str, bool]:
@@ -105,7 +124,7 @@ def memory_limit(device: str) -> int:
     return int(of_device.get("memory/device_limit", psutil.virtual_memory().total))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Draft:
     """What the parts of a plan share. step, validation, reading, writing: traced at their longest shapes."""
 
@@ -127,17 +146,19 @@ class _Draft:
     ) -> "_Draft":
         section = config.model
         models = _models(config, shapes, device, section.precision, section.activation_checkpointing)
+        reading, writing = models.answer(workload.longest_answered)
         return cls(
-            config,
-            shapes,
-            workload,
-            device,
-            speed,
-            models,
-            models.resident(),
-            models.step(workload.longest, _accumulated(config)),
-            models.validation(workload.longest_validated),
-            *models.answer(workload.longest_answered),
+            config=config,
+            shapes=shapes,
+            workload=workload,
+            device=device,
+            speed=speed,
+            models=models,
+            held=models.resident(),
+            step=models.step(workload.longest, workload.accumulates),
+            validation=models.validation(workload.longest_validated),
+            reading=reading,
+            writing=writing,
         )
 
     @property
@@ -170,7 +191,7 @@ class _Draft:
         traced = {longest.length: self.step}
         for length in {min(lengths), (min(lengths) + max(lengths)) // 2} - {longest.length}:
             shape = Shape(longest.samples, length, min(length, longest.answer))
-            traced[length] = self.models.step(shape, _accumulated(self.config))
+            traced[length] = self.models.step(shape, self.workload.accumulates)
         seconds = {length: self.speed.seconds(one.operators) for length, one in traced.items()}
         flops = {length: flops_of(one.operators) for length, one in traced.items()}
         validation = self.speed.seconds(self.validation.operators) / (validated.samples * validated.length)
@@ -191,23 +212,36 @@ class _Draft:
         """Every division of a step's samples, in both precisions, with and without activation checkpointing."""
         config, longest = self.config, self.workload.longest
         section, model = config.stage(self.workload.stages[-1].name), config.model
-        now = (section.batch_size, model.precision, model.activation_checkpointing)
+        now = (model.precision, model.activation_checkpointing)
         found = []
         for precision in PRECISIONS:
-            draft = self if precision == now[1] else self._in(precision)
+            draft = self if precision == now[0] else self._in(precision)
             others = max(phase.total for phase in draft.others())
             for checkpointed in (False, True):
                 step, held = draft.step, draft.held
                 if checkpointed != model.activation_checkpointing:
                     models = _models(config, self.shapes, self.device, precision, checkpointed)
-                    step, held = models.step(longest, _accumulated(config)), models.resident()
+                    step, held = models.step(longest, self.workload.accumulates), models.resident()
                 seconds = self.speed.seconds(step.operators) / longest.samples if self.speed else None
-                for micro, accumulation in divisions(section.batch_size, section.accumulation):
+                budget, most = section.tokens_per_micro_batch, self.workload.stages[-1].most
+                cuts = [(micro, pieces, None) for micro, pieces in divisions(section.samples_per_step)]
+                for micro, pieces, tokens in [(longest.samples, most, budget), *cuts] if budget else cuts:
                     shape = Shape(micro, longest.length, longest.answer)
                     full = memory.training_memory(self.beside, held, step, shape, micro / longest.samples)
-                    peak, chosen = max(full.total, others), (micro, precision, checkpointed) == now
+                    own = tokens == budget and (budget is not None or micro == section.batch_size)
                     found.append(
-                        Recipe(micro, accumulation, precision, checkpointed, peak, limit, seconds, chosen)
+                        Recipe(
+                            micro_batch=micro,
+                            accumulation=pieces,
+                            tokens=tokens,
+                            budgeted=budget is not None,
+                            precision=precision,
+                            activation_checkpointing=checkpointed,
+                            peak_bytes=max(full.total, others),
+                            limit=limit,
+                            seconds_per_sample=seconds,
+                            chosen=own and (precision, checkpointed) == now,
+                        )
                     )
         return found
 
@@ -226,11 +260,6 @@ def _models(config: RunConfig, shapes: Shapes, device: str, precision: str, chec
         device,
         checkpointed=checkpointed,
     )
-
-
-def _accumulated(config: RunConfig) -> bool:
-    """Whether a micro-batch finds gradients of the one before it."""
-    return any(config.stage(name).accumulation > 1 for name in STAGES)
 
 
 def flops_of(operators: Mapping[Operator, int]) -> float:

@@ -7,12 +7,13 @@ operator. What an operator uses inside itself is not seen.
 
 import math
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 aten = torch.ops.aten
 
@@ -111,7 +112,7 @@ class Trace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.adopt(tensor, self.part_of(tensor))
         if made:
             moved = sum(map(_extent, made)) + sum(map(_extent, _tensors(args)))
-            flops = _FLOPS[func](args, made) if func in _FLOPS else 0.0
+            flops = _flops(func, args, kwargs or {}, out)
             self.operators.append(Operator(made[0].dtype, flops, moved))
         return out
 
@@ -133,41 +134,28 @@ def _extent(tensor: torch.Tensor) -> int:
     return math.prod(sizes) * tensor.element_size()
 
 
-def _product(args: Sequence[Any], made: Sequence[torch.Tensor]) -> float:
-    """Two operations for each element of the result and each of the summed-over dimension."""
-    matrix = next(one for one in args if isinstance(one, torch.Tensor) and one.ndim == made[0].ndim)
-    return 2.0 * made[0].numel() * int(matrix.shape[-1])
+def _flops(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], out: Any) -> float:
+    """Floating-point operations as torch counts them; those of attention on a CPU, which it does not know, as ours."""
+    if func in _CPU_ATTENTION:
+        return _CPU_ATTENTION[func](args)
+    count = flop_registry.get(func._overloadpacket)
+    return float(count(*args, **kwargs, out_val=out)) if count else 0.0
 
 
-def _added_product(args: Sequence[Any], made: Sequence[torch.Tensor]) -> float:
-    return 2.0 * made[0].numel() * int(args[1].shape[-1])
-
-
-def _convolution(args: Sequence[Any], made: Sequence[torch.Tensor]) -> float:
-    return 2.0 * made[0].numel() * int(math.prod(args[1].shape[1:]))
-
-
-def _attention(args: Sequence[Any], made: Sequence[torch.Tensor]) -> float:
+def _attention(args: Sequence[Any]) -> float:
     """Scores and their product with the values; query and key are (samples, heads, length, width)."""
     query, key = args[0], args[1]
     return 4.0 * int(query.numel()) * int(key.shape[-2])
 
 
-def _attention_backward(args: Sequence[Any], made: Sequence[torch.Tensor]) -> float:
+def _attention_backward(args: Sequence[Any]) -> float:
     """The scores once more, and four products of their size."""
-    return 2.5 * _attention(args[1:], made)
+    return 2.5 * _attention(args[1:])
 
 
 _READS_DATA = {aten._local_scalar_dense.default, aten.is_nonzero.default, aten.equal.default}
 
-_FLOPS: dict[Any, Callable[[Sequence[Any], Sequence[torch.Tensor]], float]] = {
-    aten.mm.default: _product,
-    aten.bmm.default: _product,
-    aten.addmm.default: _added_product,
-    aten.baddbmm.default: _added_product,
-    aten.convolution.default: _convolution,
+_CPU_ATTENTION: dict[Any, Callable[[Sequence[Any]], float]] = {
     aten._scaled_dot_product_flash_attention_for_cpu.default: _attention,
     aten._scaled_dot_product_flash_attention_for_cpu_backward.default: _attention_backward,
-    aten._scaled_dot_product_efficient_attention.default: _attention,
-    aten._scaled_dot_product_efficient_attention_backward.default: _attention_backward,
 }

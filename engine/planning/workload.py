@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from engine.cadence import Cadence
-from engine.config import BUNDLED_BASE, STAGES, RunConfig
+from engine.config import BUNDLED_BASE, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.prompt import PromptEncoder
 from engine.errors import UserError
@@ -18,17 +18,15 @@ from engine.files.plain_file import open_plain
 from engine.model.tokenizer import load_tokenizer
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape
+from engine.stages import STAGE_NAMES, STAGES
+from engine.training.batches import Encoded
 from engine.training.schedule import StageSchedule
 
 #: Lengths by (stage, split).
 Lengths = dict[tuple[str, str], list["Length"]]
 
-#: Text tokens of prompt and answer taken where there is no curriculum yet: rounded up from phantom curricula.
-ASSUMED = {"stage_a": (60, 120), "stage_b": (450, 220)}
 #: Width and height of MIMIC's films in pixels, and how many of one's own are looked at.
 FILM, FILMS_LOOKED_AT = (2544, 3056), 16
-#: Share of the samples that are stage A's where only their number is known.
-STAGE_A_SHARE = 0.35
 #: Samples that the curriculum of one phantom patient has, in train and in val.
 PER_PHANTOM = {"train": 1.5, "val": 0.23}
 
@@ -41,9 +39,11 @@ class Length:
     answer: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageWork:
-    """One stage. micro_batches: how often each padded shape occurs in all epochs. validation: batches of one pass.
+    """One stage. micro_batches: how often each padded shape occurs in all epochs; most: how many a step has at most.
+
+    validation: batches of one pass.
 
     prompts: batches of prompts that the stage's end generates answers to; cases: those of one sampling."""
 
@@ -52,6 +52,7 @@ class StageWork:
     samples: int
     tokens: int
     micro_batches: Counter[Shape]
+    most: int
     validation: Counter[Shape]
     prompts: Counter[Shape]
     cases: Counter[Shape]
@@ -83,6 +84,11 @@ class Workload:
         )
 
     @property
+    def accumulates(self) -> bool:
+        """Whether a micro-batch finds gradients of the one before it."""
+        return any(stage.most > 1 for stage in self.stages)
+
+    @property
     def longest_answered(self) -> Shape:
         prompts = [shape for stage in self.stages for shape in stage.prompts]
         return max(prompts, key=lambda one: one.samples * (one.length + one.answer))
@@ -95,7 +101,7 @@ class Workload:
         )
 
 
-def read_workload(config: RunConfig, shapes: Shapes, stages: Sequence[str] = STAGES) -> Workload:
+def read_workload(config: RunConfig, shapes: Shapes, stages: Sequence[str] = STAGE_NAMES) -> Workload:
     """The run's micro-batches, by its own schedule. Raises `UserError` on samples that would be refused."""
     if config.data.curriculum.is_file():
         lengths, note = _measured(config, shapes, read_curriculum(config.data.curriculum))
@@ -118,6 +124,15 @@ def workload_of(config: RunConfig, lengths: Lengths, stages: Sequence[str], note
     # every token of every sample is held twice, as id and as label; an id above 256 is an object of its own
     held = sum(16 * one.tokens + 28 * 2 * one.answer for own in lengths.values() for one in own)
     return Workload(tuple(_stage(config, name, lengths) for name in stages), note, held, _film_bytes(config))
+
+
+def lengths_of(encoded: dict[str, list[Encoded]]) -> Lengths:
+    """Encoded samples by split, as a plan wants them."""
+    lengths: Lengths = {}
+    for split, own in encoded.items():
+        for one in own:
+            lengths.setdefault((one.sample.stage, split), []).append(Length(len(one.ids), one.supervised))
+    return lengths
 
 
 def _measured(config: RunConfig, shapes: Shapes, samples: Sequence[Sample]) -> tuple[Lengths, str]:
@@ -170,25 +185,31 @@ def _assumed(config: RunConfig, shapes: Shapes) -> Lengths:
         counts = {"train": data.expected.train or 10_000, "val": data.expected.validation or 1_000}
     lengths: Lengths = {}
     for split, count in counts.items():
-        first = max(1, round(count * STAGE_A_SHARE))
-        for stage, number in (("stage_a", first), ("stage_b", max(1, count - first))):
-            prompt, answer = ASSUMED[stage]
+        share, given = 0.0, 0
+        for stage in STAGES:
+            share += stage.share
+            number = max(1, round(count * share) - given)
+            given += number
+            prompt, answer = stage.lengths
             tokens = min(data.max_length, shapes.image_tokens + prompt + answer)
-            lengths[stage, split] = [Length(tokens, answer)] * number
+            lengths[stage.name, split] = [Length(tokens, answer)] * number
     return lengths
 
 
 def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
     own = lengths.get((name, "train"), [])
-    earlier = [one for stage in STAGES[: STAGES.index(name)] for one in lengths.get((stage, "train"), [])]
+    earlier = [
+        one for stage in STAGE_NAMES[: STAGE_NAMES.index(name)] for one in lengths.get((stage, "train"), [])
+    ]
     section, pool, multiple = config.stage(name), own + earlier, config.data.length_multiple
     if not own:
         raise UserError(f"{config.data.curriculum}: no train sample of {name}")
-    schedule = StageSchedule(config.seed, name, section, [one.tokens for one in pool], len(own))
+    schedule = StageSchedule.of(config, name, lengths=[one.tokens for one in pool], own=len(own))
     micro_batches: Counter[Shape] = Counter()
-    tokens = 0
-    for epoch in range(section.epochs):
-        for micro in (micro for step in schedule.epoch(epoch) for micro in step):
+    tokens = most = 0
+    for step in (step for epoch in range(section.epochs) for step in schedule.epoch(epoch)):
+        most = max(most, len(step))
+        for micro in step:
             micro_batches[_padded([pool[index] for index in micro], multiple)] += 1
             tokens += sum(pool[index].tokens for index in micro)
     settings = config.evaluation
@@ -197,20 +218,21 @@ def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
         judged = judged[:: max(1, len(judged) // settings.validation_limit)][: settings.validation_limit]
     cases = judged[:: max(1, len(judged) // settings.cases)][: settings.cases]
     return StageWork(
-        name,
-        schedule.steps,
-        schedule.samples_per_epoch * section.epochs,
-        tokens,
-        micro_batches,
-        Counter(_padded(group, multiple) for group in _groups(judged, settings.batch_size)),
-        Counter(
+        name=name,
+        steps=schedule.steps,
+        samples=schedule.samples_per_epoch * section.epochs,
+        tokens=tokens,
+        micro_batches=micro_batches,
+        most=most,
+        validation=Counter(_padded(group, multiple) for group in _groups(judged, settings.batch_size)),
+        prompts=Counter(
             _asked(group, multiple, settings.max_new_tokens) for group in _groups(judged, settings.batch_size)
         ),
-        Counter(
+        cases=Counter(
             _asked(group, multiple, settings.max_new_tokens) for group in _groups(cases, settings.batch_size)
         ),
-        Cadence.parse(config.cadence.validation),
-        Cadence.parse(config.cadence.sample),
+        validations=Cadence.parse(config.cadence.validation),
+        samplings=Cadence.parse(config.cadence.sample),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.files.plain_file import open_plain
 from engine.runs import machine
-from engine.runs.checkpoints import newest_checkpoint, standing
+from engine.runs.checkpoints import newest_checkpoint, read_meta
 from engine.runs.failures import known_failure
 from engine.runs.layout import RunPaths
 from engine.runs.status import ATTEMPT_MARK, Status
@@ -82,7 +82,7 @@ def _kept(paths: RunPaths, attempt: int) -> tuple[dict[str, Any], tuple[float, f
 
 def _safe(paths: RunPaths, status: Status) -> str:
     newest = newest_checkpoint(paths)
-    reached = standing(newest) if newest else None
+    reached = read_meta(newest) if newest else None
     if newest is None or reached is None:
         return "no checkpoint was written yet: it starts again from the beginning; the data are kept"
     place = f"checkpoint {newest.name}, step {reached.step:,} of {reached.steps:,}"

@@ -5,9 +5,9 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from engine.errors import UserError
 from engine.files.json_file import read_json
@@ -19,11 +19,11 @@ Ended = Literal["", "finished", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where in the curriculum a checkpoint stands.
+class CheckpointMeta:
+    """Where in the curriculum a checkpoint was taken, as its `progress.json` says.
 
     ended: how its stage ended, "" while it goes on. val_loss: what its weights scored, if that was measured.
-    skipped: steps of the stage that were left out since their loss or gradient was not finite.
+    skipped_steps: steps of the stage that were left out since their loss or gradient was not finite.
     """
 
     stage: str
@@ -31,7 +31,21 @@ class Standing:
     steps: int
     ended: Ended = ""
     val_loss: float | None = None
-    skipped: int = 0
+    skipped_steps: int = 0
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "CheckpointMeta":
+        """The inverse of `as_json`. Raises `TypeError` or `ValueError` for what is no such thing."""
+        fields = dict(content)
+        if "skipped" in fields:
+            fields["skipped_steps"] = fields.pop("skipped")
+        return cls(**fields)
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of `progress.json`, where the skipped steps have always been `skipped`."""
+        fields = asdict(self)
+        fields["skipped"] = fields.pop("skipped_steps")
+        return fields
 
 
 def newest_checkpoint(paths: RunPaths) -> Path | None:
@@ -73,18 +87,18 @@ def named_checkpoint(paths: RunPaths, name: str) -> Path:
     return paths.checkpoints / name
 
 
-def standing(checkpoint: Path) -> Standing | None:
+def read_meta(checkpoint: Path) -> CheckpointMeta | None:
     """What the checkpoint says of itself; None if that cannot be read, or is no such thing."""
     try:
-        found = Standing(**read_json(checkpoint / "progress.json", links=False))
+        found = CheckpointMeta.from_json(read_json(checkpoint / "progress.json", links=False))
     except (OSError, ValueError, TypeError):
         return None
     return found if _is_whole(found) else None
 
 
-def _is_whole(found: Standing) -> bool:
+def _is_whole(found: CheckpointMeta) -> bool:
     """Whether what was read from a file is of the kind that is written to it."""
-    counts = (found.step, found.steps, found.skipped)
+    counts = (found.step, found.steps, found.skipped_steps)
     return (
         type(found.stage) is str
         and all(type(count) is int and count >= 0 for count in counts)
@@ -118,10 +132,10 @@ def copy_checkpoint(source: RunPaths, name: str | None, target: RunPaths) -> str
     return chosen.name
 
 
-def best_names(standings: Mapping[str, Standing]) -> set[str]:
+def best_names(metas: Mapping[str, CheckpointMeta]) -> set[str]:
     """Of checkpoints by name, the one of each stage with the lowest validation loss; the earlier of two equal ones."""
     best: dict[str, tuple[float, int, str]] = {}
-    for name, one in standings.items():
+    for name, one in metas.items():
         if one.val_loss is not None and math.isfinite(one.val_loss):
             mine = (one.val_loss, one.step, name)
             best[one.stage] = min(best.get(one.stage, mine), mine)

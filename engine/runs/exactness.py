@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config import STAGES
 from engine.runs.checkpoints import checkpoint_names, digest
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.store.opening import open_reader
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import STAGE_NAMES
 
 #: Tags that are compared, besides all that begin with `val/`; times and memory belong to the attempt.
 EXACT_TAGS = ("train/loss", "train/lr", "train/grad_norm", "train/supervised_tokens", "train/padding")
@@ -28,7 +29,7 @@ class Evidence:
     doubled: tuple[Key, ...]
 
 
-def evidence(paths: RunPaths, stages: Collection[str] = STAGES) -> Evidence:
+def evidence(paths: RunPaths, stages: Collection[str] = STAGE_NAMES) -> Evidence:
     """Scalars as `repr`, samples as JSON, and the blake2b of every file of the checkpoints."""
     with open_reader(paths) as reader:
         scalars: list[tuple[Key, str]] = [
@@ -37,9 +38,9 @@ def evidence(paths: RunPaths, stages: Collection[str] = STAGES) -> Evidence:
             if row.stage in stages and (row.tag in EXACT_TAGS or row.tag.startswith("val/"))
         ]
         samples = [
-            (_sample_key(row), json.dumps({key: row[key] for key in sorted(row) if key != "attempt"}))
-            for row in reader.samples()
-            if row["stage"] in stages
+            (_sample_key(sample), json.dumps(sample.to_json() | {"attempt": None}))
+            for sample in reader.samples()
+            if sample.stage in stages
         ]
     files: dict[Key, str] = {
         (name, file.name): digest(file)
@@ -79,8 +80,8 @@ def _differences(kind: str, one: Mapping[Key, str], other: Mapping[Key, str]) ->
             yield f"{kind} {_words(key)} differs{values}"
 
 
-def _sample_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("purpose", "stage", "step", "checkpoint", "split", "case"))
+def _sample_key(sample: GeneratedSample) -> Key:
+    return sample.purpose, sample.stage, sample.step, sample.checkpoint, sample.split, sample.case
 
 
 def _words(key: Key) -> str:

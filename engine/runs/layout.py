@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.files.plain_file import kind_of
+from engine.paths import expanded
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _CHECKPOINT = re.compile(r"(?P<stage>[a-z][a-z0-9_]*)-(?P<step>\d{6,})")
@@ -86,14 +87,6 @@ def command_line(*words: str, runs: Path) -> str:
     usual = Path("runs").absolute()
     named = [] if runs.absolute() == usual == runs_dir() else ["--runs", str(runs.absolute())]
     return shlex.join(["cxr-cockpit", *words, *named])
-
-
-def expanded(path: str | os.PathLike[str]) -> Path:
-    """The path with `~` as the home directory. UserError where nobody knows which that is."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise UserError(f"{os.fspath(path)}: no home directory is known for it; write the path out") from None
 
 
 def list_runs(directory: Path) -> list[RunPaths]:

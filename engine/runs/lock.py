@@ -4,14 +4,13 @@ The kernel drops the lock however the engine ends, which no pid file does. The f
 holds it: {"pid", "started", "purpose", "attempt"}.
 """
 
-import fcntl
 import json
 import os
-import time
 from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
 from engine.errors import UserError
+from engine.files.file_lock import lock_within, try_lock
 from engine.files.plain_file import open_descriptor
 from engine.runs.layout import RunPaths, refuse_links
 
@@ -54,15 +53,13 @@ def lock_holder(paths: RunPaths) -> Holder | None:
     except OSError as error:
         raise UserError(f"cannot look at {paths.lock}: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            record = _read_record(descriptor)
-            if record is None:
-                return Holder(None)
-            pid = record.pid if process_started(record.pid) == record.started else None
-            return Holder(pid, record.purpose, record.attempt)
-        return None
+        if try_lock(descriptor, shared=True):
+            return None
+        record = _read_record(descriptor)
+        if record is None:
+            return Holder(None)
+        pid = record.pid if process_started(record.pid) == record.started else None
+        return Holder(pid, record.purpose, record.attempt)
     finally:
         os.close(descriptor)
 
@@ -102,16 +99,10 @@ class EngineLock:
             descriptor = _open_to_take(paths)
         except OSError as error:
             raise UserError(f"cannot open {paths.lock}: {error.strerror}") from None
-        deadline = time.monotonic() + retry_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return cls(paths, descriptor)
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    os.close(descriptor)
-                    raise UserError(_in_use(paths)) from None
-                time.sleep(0.02)
+        if not lock_within(descriptor, retry_seconds):
+            os.close(descriptor)
+            raise UserError(_in_use(paths))
+        return cls(paths, descriptor)
 
     @classmethod
     def acquire(cls, paths: RunPaths, purpose: Purpose = "run") -> Self:
@@ -148,11 +139,9 @@ class EngineLock:
         except FileNotFoundError:
             pass
         descriptor = _open_to_take(self.paths)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(descriptor):
             os.close(descriptor)
-            raise TakenOver(f"{self.paths.lock} was replaced, and another process has it now") from None
+            raise TakenOver(f"{self.paths.lock} was replaced, and another process has it now")
         os.pwrite(descriptor, os.pread(self.descriptor, _RECORD_BYTES, 0), 0)
         os.close(self.descriptor)
         self.descriptor = descriptor

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from engine.errors import UserError
 from engine.files.plain_file import open_descriptor
 from engine.runs.layout import RunPaths
-from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder
+from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock
 from engine.runs.status import ATTEMPT_MARK
 from engine.runs.store.opening import open_writer
 from engine.runs.trash import empty_trash
-
-__all__ = ["engine_argv", "launch", "lock_holder"]
 
 
 def engine_argv(paths: RunPaths, *options: str) -> list[str]:

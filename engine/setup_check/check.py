@@ -10,9 +10,11 @@ from typing import Any
 
 from engine.config import RunConfig
 from engine.setup_check.finding import Finding, worst_first
+from engine.setup_check.fix.fixes import with_fixes
 from engine.setup_check.fix.installer import Resolver, find_installer
 from engine.setup_check.fix.pip_settings import astray_finding
-from engine.setup_check.fix.plan import Plan, Planner, with_fixes
+from engine.setup_check.fix.plan import Plan
+from engine.setup_check.fix.planner import Planner
 from engine.setup_check.probe.device_trial import RESTS_ON, Part, not_tried, try_device
 from engine.setup_check.probe.facts import Facts
 from engine.setup_check.probe.target import IMPORT_SECONDS, Target, ask
@@ -39,7 +41,7 @@ class Check:
     nice: int = 0
     """How far the imports step back behind other work."""
     both: bool = False
-    """Whether every import is tried isolated as well: after a mend, which must hold without what lies outside."""
+    """Whether every import is tried isolated as well: after a fix, which must hold without what lies outside."""
     known: Facts | None = None
     """What an earlier check saw of the interpreter; with it, only what surrounds it is looked at anew."""
     resolver: Resolver | None = None
@@ -47,13 +49,13 @@ class Check:
     facts: Facts = field(default_factory=Facts)
     plan: Plan | None = None
     plans: dict[str, Plan] = field(default_factory=dict)
-    """For each finding that can be mended, what does it."""
+    """For each finding that can be fixed, what does it."""
     _config: RunConfig | None = None
     _findings: dict[str, Finding] = field(default_factory=dict)
 
     def run(self) -> Iterator[Finding]:
         """Findings as they become known. One that comes again with the same id replaces the earlier one:
-        failing ones come first without, then with the command that mends them. Closing the iterator ends the probe.
+        failing ones come first without, then with the command that fixes them. Closing the iterator ends the probe.
         """
         for finding in self._all():
             if self._findings.get(finding.id) != finding:
@@ -110,10 +112,10 @@ class Check:
         if planner is not None:
             in_the_way = astray_finding(planner.installer.settings)
             yield from [in_the_way] if in_the_way else []
-        mends = with_fixes(found, planner, self.facts, knowledge())
-        self.plan = mends.plan
-        self.plans = mends.plans
-        yield from (one for one in mends.findings if one.fix)
+        fixes = with_fixes(found, planner, self.facts, knowledge())
+        self.plan = fixes.plan
+        self.plans = fixes.plans
+        yield from (one for one in fixes.findings if one.fix)
         if self.trial:
             yield from self._trial()
 

@@ -17,12 +17,14 @@ GROUPS: tuple[Group, ...] = (
     "project",
     "device",
 )
+SEEN = "seen here"
+"""The source of what rests on this look at this machine, and on nothing that was written elsewhere."""
 WORST_FIRST: tuple[Status, ...] = ("fail", "warn", "info", "ok")
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One way to mend a finding in the interpreter that was looked at.
+    """One way to fix a finding in the interpreter that was looked at.
 
     `install` are requirements such as "transformers>=4.47,<5"; `uninstall` and `reinstall` are names (a reinstall
     keeps the version, "name==version"); `remove` are files and folders; `aside` are such that get another name.
@@ -54,7 +56,7 @@ class Finding:
     source: str = ""
     """What the statement rests on: "verified", "wheel" or "cited" with the place, or how it was seen here."""
     repairs: tuple[Repair, ...] = field(default=(), compare=False)
-    """Ways to mend it, the preferred one first; `fix` is made from the one that was chosen."""
+    """Ways to fix it, the preferred one first; `fix` is made from the one that was chosen."""
 
     def as_json(self) -> dict[str, Any]:
         return {

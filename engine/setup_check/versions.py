@@ -27,6 +27,7 @@ def canonical(name: str) -> str:
 
 
 def parsed(version: str) -> Version | None:
+    """The version, or None if the text is none."""
     try:
         return Version(version)
     except InvalidVersion:
@@ -51,6 +52,7 @@ def satisfies(version: str, wanted: str | SpecifierSet) -> bool:
 
 
 def requirement(text: str) -> Requirement | None:
+    """The requirement, or None if the text is none."""
     try:
         return Requirement(text)
     except InvalidRequirement:

@@ -62,21 +62,21 @@ class MovementWatch:
             return None
         now = trainable(model)
         still = [name for name, before in self._before.items() if torch.equal(before, now[name].detach())]
-        odd = [name for name in self._before if not bool(torch.isfinite(now[name]).all())]
-        if still or odd:
-            listed = ", ".join((still or odd)[:3])
+        broken = [name for name in self._before if not bool(torch.isfinite(now[name]).all())]
+        if still or broken:
+            listed = ", ".join((still or broken)[:3])
             word = "has not moved" if still else "is not finite"
             raise AuditFailure(
-                f"after {counted(self._steps, 'step')} {len(still or odd)} of {len(now)} tensors: {listed} {word}"
+                f"after {counted(self._steps, 'step')} {len(still or broken)} of {len(now)} tensors: {listed} {word}"
             )
         return f"audit: all {len(now)} trainable tensors have moved and are finite"
 
 
-def refuse_odd_weights(model: torch.nn.Module) -> None:
+def check_finite(model: torch.nn.Module) -> None:
     """Raises `AuditFailure` naming a trainable tensor that is not finite: it must not become a checkpoint."""
-    odd = [name for name, tensor in trainable(model).items() if not bool(torch.isfinite(tensor).all())]
-    if odd:
+    broken = [name for name, tensor in trainable(model).items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
         raise AuditFailure(
-            f"{len(odd)} trainable tensors are not finite, e.g. {odd[0]}: no checkpoint is made of them; "
+            f"{len(broken)} trainable tensors are not finite, e.g. {broken[0]}: no checkpoint is made of them; "
             "resume goes on from the newest one"
         )

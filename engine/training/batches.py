@@ -1,11 +1,8 @@
-"""From samples to tensors: encoded once, padded to few lengths, images decoded ahead of need in threads."""
+"""From samples to tensors: encoded once, padded to few lengths."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +15,6 @@ from engine.data.prompt import IGNORED_LABEL, PromptEncoder
 from engine.errors import UserError
 from engine.model.image_processor import ImageProcessor
 from engine.training.quarantine import LostFilm
-
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -36,7 +30,7 @@ class Encoded:
         return sum(label != IGNORED_LABEL for label in self.labels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """A micro-batch, right-padded.
 
@@ -122,14 +116,14 @@ class Collator:
             ]  # it predicts the token after it
             targets[row, : len(supervised)] = [one.labels[place] for place in supervised]
         return Batch(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            self.pixels([one.sample for one in samples]),
-            torch.from_numpy(positions),
-            torch.from_numpy(targets),
-            sum(one.supervised for one in samples),
-            1 - mask.mean().item(),
-            tuple(one.sample.id for one in samples),
+            ids=torch.from_numpy(ids),
+            mask=torch.from_numpy(mask),
+            pixels=self.pixels([one.sample for one in samples]),
+            positions=torch.from_numpy(positions),
+            targets=torch.from_numpy(targets),
+            supervised=sum(one.supervised for one in samples),
+            padding=1 - mask.mean().item(),
+            samples=tuple(one.sample.id for one in samples),
         )
 
     def prompts(self, samples: Sequence[Sample], encoder: PromptEncoder) -> Batch:
@@ -142,14 +136,14 @@ class Collator:
             ids[row, length - len(one) :], mask[row, length - len(one) :] = one, 1
         none = torch.zeros((len(asked), 0), dtype=torch.int64)
         return Batch(
-            torch.from_numpy(ids),
-            torch.from_numpy(mask),
-            self.pixels(samples),
-            none,
-            none,
-            0,
-            1 - mask.mean().item(),
-            tuple(sample.id for sample in samples),
+            ids=torch.from_numpy(ids),
+            mask=torch.from_numpy(mask),
+            pixels=self.pixels(samples),
+            positions=none,
+            targets=none,
+            supervised=0,
+            padding=1 - mask.mean().item(),
+            samples=tuple(sample.id for sample in samples),
         )
 
     def pixels(self, samples: Sequence[Sample]) -> torch.Tensor:
@@ -165,21 +159,3 @@ class Collator:
         except UserError as error:
             raise LostFilm(sample, str(error)) from error
         return self._processor(self._change(image) if self._change else image)
-
-
-def prefetched(items: Iterable[Item], make: Callable[[Item], Made], workers: int) -> Iterator[Made]:
-    """`make` of every item in order, made in `workers` threads a few items ahead of need.
-
-    Threads suffice: Pillow and numpy let the interpreter go while they work. Closing the iterator ends them.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
-    pending: deque[Future[Made]] = deque()
-    try:
-        for item in items:
-            pending.append(pool.submit(make, item))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

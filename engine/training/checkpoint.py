@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from safetensors.torch import load_file, save_file
 from engine.files.free_space import free_space
 from engine.files.removal import remove
 from engine.model.lora import adapter_state, save_adapter_config, trainable
-from engine.runs.checkpoints import Standing, best_names, digest, flaw
-from engine.runs.checkpoints import standing as standing_of
+from engine.runs.checkpoints import CheckpointMeta, best_names, digest, flaw, read_meta
 from engine.runs.layout import parse_checkpoint_name
 
 ADAPTER = "adapter_model.safetensors"
@@ -44,7 +43,7 @@ class NotWritten(OSError):
 @dataclass(frozen=True)
 class Checkpoint:
     path: Path
-    standing: Standing
+    meta: CheckpointMeta
 
     @property
     def name(self) -> str:
@@ -52,7 +51,7 @@ class Checkpoint:
 
 
 def write_checkpoint(
-    directory: Path, name: str, model: PeftModel, optimizer: torch.optim.Optimizer, standing: Standing
+    directory: Path, name: str, model: PeftModel, optimizer: torch.optim.Optimizer, meta: CheckpointMeta
 ) -> Checkpoint:
     """Write or replace `directory/name`. Raises `NotWritten` and leaves what was there as it was."""
     target, partial, replaced = (directory / each for each in (name, f".{name}.partial", f".{name}.replaced"))
@@ -65,7 +64,7 @@ def write_checkpoint(
         save_file(adapter, partial / ADAPTER, metadata={"format": "pt"})
         save_adapter_config(model, partial)
         save_file(moments, partial / OPTIMIZER)
-        _write_json(partial / PROGRESS, asdict(standing))
+        _write_json(partial / PROGRESS, meta.as_json())
         files = sorted(path.name for path in partial.iterdir())
         for file in files:
             os.chmod(partial / file, 0o600)
@@ -93,7 +92,7 @@ def write_checkpoint(
     with suppress(OSError):
         remove(replaced)
         remove(directory / f"{name}{SET_ASIDE}")
-    return Checkpoint(target, standing)
+    return Checkpoint(target, meta)
 
 
 def refuse_without_room(directory: Path, needed: int) -> None:
@@ -138,7 +137,9 @@ def set_aside(directory: Path, names: Iterable[str]) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    return Checkpoint(path, Standing(**json.loads((path / PROGRESS).read_text(encoding="utf-8"))))
+    return Checkpoint(
+        path, CheckpointMeta.from_json(json.loads((path / PROGRESS).read_text(encoding="utf-8")))
+    )
 
 
 def load_optimizer(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
@@ -159,10 +160,10 @@ def rotate(directory: Path, keep: int, keep_best: bool = False) -> list[str]:
 
     Those that end a stage stay, and with `keep_best` the one of each stage with the lowest validation loss.
     """
-    there = {path.name: standing_of(path) for path in _newest_first(directory)}
-    known = {name: standing for name, standing in there.items() if standing}
+    there = {path.name: read_meta(path) for path in _newest_first(directory)}
+    known = {name: meta for name, meta in there.items() if meta}
     spared = best_names(known) if keep_best else set()
-    rolling = [name for name, standing in there.items() if not (standing and standing.ended)]
+    rolling = [name for name, meta in there.items() if not (meta and meta.ended)]
     removed = [name for name in rolling[keep:] if name not in spared]
     for name in removed:
         # under another name first: a death in the midst of it must not leave half a checkpoint
@@ -175,9 +176,9 @@ def rotate(directory: Path, keep: int, keep_best: bool = False) -> list[str]:
 def best_loss(directory: Path, stage: str) -> float | None:
     """The lowest validation loss that a checkpoint of `stage` on disk has."""
     losses = [
-        standing.val_loss
-        for standing in map(standing_of, _newest_first(directory))
-        if standing and standing.stage == stage and standing.val_loss is not None
+        meta.val_loss
+        for meta in map(read_meta, _newest_first(directory))
+        if meta and meta.stage == stage and meta.val_loss is not None
     ]
     return min((loss for loss in losses if math.isfinite(loss)), default=None)
 
@@ -194,7 +195,7 @@ def _unusable(path: Path) -> str | None:
     missing = [file for file in (ADAPTER, OPTIMIZER, PROGRESS) if not (path / file).is_file()]
     if missing:
         return f"{missing[0]} is missing"
-    return None if standing_of(path) else f"{PROGRESS} is damaged"
+    return None if read_meta(path) else f"{PROGRESS} is damaged"
 
 
 def _newest_first(directory: Path) -> Iterator[Path]:

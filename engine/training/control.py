@@ -5,11 +5,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.lock import TakenOver
+from engine.runs.pinned_paths import RunRemoved
 from engine.runs.store.opening import RunWriter
 from engine.runs.store.rows import Command
 from engine.training.at_once import AtOnce
@@ -65,9 +66,8 @@ class Signals:
 class Control:
     """Takes commands from the run directory, and says there what state the engine is in.
 
-    actions: what the present phase can carry out besides hold, continue, park and stop. at_once: does work that park,
-    stop and signals end in its midst. look_after: done at every look for commands; what it raises ends whatever is
-    under way.
+    at_once: does work that park, stop and signals end in its midst. look_after: done at every look for commands; what
+    it raises ends whatever is under way.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Control:
         self._waiting: deque[Command] = deque()
         self._taking = threading.Lock()
         self.at_once = AtOnce(self._look_aside, self._give_up, signals.note)
-        self.actions: dict[str, Action] = {}
+        self._action: Action | None = None
         self._held = 0.0
 
     def working(self) -> float:
@@ -100,6 +100,15 @@ class Control:
             self._state = state
             self._writer.state(state, message)
         return before
+
+    @contextmanager
+    def answering(self, action: Action) -> Iterator[None]:
+        """Inside the `with`, `action` carries out what is asked for besides hold, continue, park and stop."""
+        before, self._action = self._action, action
+        try:
+            yield
+        finally:
+            self._action = before
 
     def poll(self) -> None:
         """Carry out what is asked, in the order it was asked in. Raises `Interrupt` for park and stop."""
@@ -146,7 +155,7 @@ class Control:
                 self._carry_out(ending)
             while self._waiting and self._waiting[0].verb != "hold":
                 self._carry_out(self._waiting.popleft())
-        except (Interrupt, Gone, TakenOver) as ended:
+        except (Interrupt, RunRemoved, TakenOver) as ended:
             return ended
         return None
 
@@ -177,18 +186,18 @@ class Control:
             self._writer.finish_command(
                 command.id, f"busy with another command; ask for {command.verb} again", ok=False
             )
-        elif command.verb in self.actions:
-            self._act(command)
+        elif self._action:
+            self._act(command, self._action)
         else:
             self._writer.finish_command(
                 command.id, f"cannot {command.verb} yet: training has not begun", ok=False
             )
 
-    def _act(self, command: Command) -> None:
+    def _act(self, command: Command, action: Action) -> None:
         """An action polls as well, so that a long one can be held or parked; a second action is refused."""
         self._busy = True
         try:
-            outcome = self.actions[command.verb](command)
+            outcome = action(command)
         except Interrupt:
             self._writer.finish_command(command.id, "interrupted", ok=False)
             raise

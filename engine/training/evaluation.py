@@ -1,22 +1,21 @@
 """Scores of a checkpoint beside what tells whether they mean anything: the same with the image or the EHR blanked,
 the untouched base model, one constant answer, and answers given to the wrong case."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.config import STAGES, RunConfig
+from engine.config import RunConfig
 from engine.data.curriculum import Sample, without_ehr
 from engine.data.images import blank_like
 from engine.metrics.baselines import constant_rows, shuffled_rows
-from engine.metrics.parse import parse_icd, parse_labels
-from engine.metrics.scores import sample_scores, scores_a, scores_b
+from engine.metrics.scores import read_and_scored, scores_of
 from engine.model.loading import Base
+from engine.runs.store.rows import GeneratedSample
+from engine.seeds import seed_for
+from engine.stages import STAGE_NAMES, stage_of
 from engine.training.batches import Collator, encode_all
-from engine.training.randomness import seed_for
 from engine.training.sampling import Done, Poll, generate, validation_loss
-
-Row = dict[str, Any]
 
 #: Called as each condition begins: its name, how many are done, how many there are.
 Report = Callable[[str, int, int], None]
@@ -40,7 +39,7 @@ class Evaluator:
         *,
         blank_image: bool = False,
         done: Done = lambda _samples: None,
-    ) -> list[Row]:
+    ) -> list[GeneratedSample]:
         """One row a sample, in the order of `samples`, with everything but the attempt."""
         settings = self.config.evaluation
         texts = generate(
@@ -54,7 +53,7 @@ class Evaluator:
             done,
         )
         return [
-            row_of(sample, text, purpose, checkpoint, step)
+            generated_sample(sample, text, purpose, checkpoint, step)
             for sample, text in zip(samples, texts, strict=True)
         ]
 
@@ -84,7 +83,7 @@ class Evaluator:
         )
 
 
-def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+def subset(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
     """At most `limit` of the samples, always the same ones for a seed."""
     if limit is None or limit >= len(samples):
         return list(samples)
@@ -93,36 +92,36 @@ def chosen(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Samp
     )
 
 
-def row_of(sample: Sample, generated: str, purpose: str, checkpoint: str, step: int) -> Row:
-    """A generated sample in the form of `cxr-cockpit samples`, without its attempt."""
-    stage_a = sample.stage == "stage_a"
-    row: Row = {
-        "stage": sample.stage,
-        "step": step,
-        "checkpoint": checkpoint,
-        "split": sample.split,
-        "purpose": purpose,
-        "case": sample.id,
-        "image": sample.image,
-        "prompt": sample.prompt,
-        "reference": sample.target,
-        "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "labels_reference": sample.labels if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated, sample.icd).icd,
-        "icd_reference": None if stage_a else list(sample.icd),
-    }
-    return {**row, "scores": sample_scores(row)}
+def generated_sample(sample: Sample, text: str, purpose: str, checkpoint: str, step: int) -> GeneratedSample:
+    """What the model wrote about a sample, read and scored, not stored yet."""
+    line = stage_of(sample.stage).line
+    return read_and_scored(
+        GeneratedSample(
+            stage=sample.stage,
+            step=step,
+            checkpoint=checkpoint,
+            split=sample.split,
+            purpose=purpose,
+            case=sample.id,
+            image=sample.image,
+            prompt=sample.prompt,
+            reference=sample.target,
+            generated=text,
+            labels=None,
+            labels_reference=sample.labels if line == "labels" else None,
+            icd=None,
+            icd_reference=list(sample.icd) if line == "icd" else None,
+            scores=None,
+        )
+    )
 
 
-def score(rows: Sequence[Row], losses: dict[str, float | None]) -> dict[str, Any]:
-    """SCORES_A and SCORES_B of the stages that `rows` hold."""
-    scores: dict[str, Any] = {}
-    for stage, scorer in (("stage_a", scores_a), ("stage_b", scores_b)):
-        own = [row for row in rows if row["stage"] == stage]
-        if own:
-            scores[stage] = scorer(own, losses.get(stage))
-    return scores
+def score(
+    generated: Sequence[GeneratedSample], losses: Mapping[str, float | None]
+) -> dict[str, dict[str, Any]]:
+    """SCORES by stage, of the stages that `generated` holds, in their order."""
+    by_stage = {stage: [one for one in generated if one.stage == stage] for stage in STAGE_NAMES}
+    return {stage: scores_of(own, losses.get(stage)) for stage, own in by_stage.items() if own}
 
 
 def evaluate(
@@ -132,17 +131,17 @@ def evaluate(
     checkpoint: str,
     step: int,
     report: Report,
-) -> tuple[dict[str, Any], list[Row]]:
+) -> tuple[dict[str, Any], list[GeneratedSample]]:
     """Score `samples` and every baseline. Returns `stages` and `baselines` of `evaluate --json`, and all rows."""
     conditions = ("evaluation", "blank_image", "blank_ehr", "base_model", "constant", "shuffled")
-    by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGES}
+    by_stage = {stage: [sample for sample in samples if sample.stage == stage] for stage in STAGE_NAMES}
     by_stage = {stage: own for stage, own in by_stage.items() if own}
 
     def judged(
         purpose: str, *, blank_image: bool = False, change: Callable[[Sample], Sample] | None = None
     ) -> Judged:
         report(purpose, conditions.index(purpose.removeprefix("baseline:")), len(conditions))
-        rows: list[Row] = []
+        rows: list[GeneratedSample] = []
         losses: dict[str, float | None] = {}
         for stage, own in by_stage.items():
             seen = [change(sample) for sample in own] if change else own
@@ -173,5 +172,5 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Judged:
-    rows: list[Row]
+    rows: list[GeneratedSample]
     scores: dict[str, Any]

@@ -7,14 +7,16 @@ from accelerate import Accelerator
 from peft import PeftModel
 
 from engine.config import RunConfig, freeze, load_config
-from engine.model.activations import checkpoint_activations
 from engine.model.loading import Base, load_base
-from engine.model.lora import add_adapter, load_adapter
+from engine.model.lora import add_adapter, checkpoint_activations, load_adapter
 from engine.runs.layout import RunPaths
+from engine.seeds import seed_for
 from engine.training.checkpoint import Checkpoint
 from engine.training.device import heap
 from engine.training.device.device import device_of
-from engine.training.randomness import seed_for
+
+#: Of the frozen base weights, by the configuration's `model.precision`.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,17 @@ class Loaded:
 
 
 def frozen_config(paths: RunPaths) -> RunConfig:
-    """The run's configuration, its thread count settled on the first start: sums depend on it."""
+    """The run's configuration. Sets torch's threads to its count.
+
+    On the first start that count is settled and written into `config.yaml`, since sums depend on it; so is the order of
+    a run that began before orders were written down.
+    """
     config = load_config(paths.config)
+    if (
+        "order" not in config.data.model_fields_set
+    ):  # frozen before it was written down, when there was one order
+        config = config.model_copy(update={"data": config.data.model_copy(update={"order": "by_length"})})
+        freeze(config, paths.config)
     if config.model.threads is None:
         model = config.model.model_copy(update={"threads": torch.get_num_threads()})
         config = config.model_copy(update={"model": model})
@@ -38,13 +49,15 @@ def frozen_config(paths: RunPaths) -> RunConfig:
 
 
 def load(config: RunConfig, place: torch.device, checkpoint: Checkpoint | None) -> Loaded:
-    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint."""
-    precision = {"float32": torch.float32, "bfloat16": torch.bfloat16}[config.model.precision]
+    """Base and adapter on the device; the adapter fresh from the seed or from a checkpoint.
+
+    For a large base on a CPU it changes how the process's heap gives memory back (`heap.py`), for good.
+    """
     if place.type == "cpu" and heap.gives_back(config.base_directory):
         heap.give_back_at_once()
     accelerator = Accelerator(cpu=place.type == "cpu", mixed_precision="no")
     device_of(place).prepare()
-    base = load_base(config.base_directory, precision)
+    base = load_base(config.base_directory, PRECISIONS[config.model.precision])
     base.model.requires_grad_(False)
     adapted = add_adapter(
         base.model, config.lora, str(config.base_directory), seed_for(config.seed, "adapter") % 2**31

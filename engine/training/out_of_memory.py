@@ -9,7 +9,7 @@ import torch
 
 from engine.config import RunConfig
 from engine.errors import UserError
-from engine.model import checkpoint_files
+from engine.model import weight_files
 from engine.model.lora import trainable
 from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.words.sizes import in_memory
@@ -68,6 +68,8 @@ def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
     section = config.stage(stage)
     if evaluating and config.evaluation.batch_size > 1:
         return ["--set", f"evaluation.batch_size={config.evaluation.batch_size // 2}"]
+    if section.tokens_per_micro_batch:
+        return ["--set", f"stages.{stage}.tokens_per_micro_batch={section.tokens_per_micro_batch // 2 or 1}"]
     if section.batch_size > 1:
         batch = max(size for size in range(1, section.batch_size) if section.batch_size % size == 0)
         pieces = section.accumulation * (section.batch_size // batch)
@@ -84,7 +86,7 @@ def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
 
 def _weights(base: Path, precision: str) -> str:
     try:
-        shapes = [shape for shape, _, _ in checkpoint_files.headers(base).values()]
+        shapes = [shape for shape, _, _ in weight_files.headers(base).values()]
     except UserError:
         return "an unknown amount"
     return in_memory(sum(map(math.prod, shapes)) * _BYTES[precision])

@@ -1,18 +1,21 @@
 """Where an engine goes on: what the run directory says of the weights, and of the films that were lost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
 from engine.runs.checkpoints import flaw, named_checkpoint
 from engine.runs.layout import RunPaths, command_line, next_free_name
 from engine.runs.store.opening import RunReader, RunWriter
+from engine.stages import STAGE_NAMES
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import Checkpoint
 from engine.training.quarantine import Loss
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,20 @@ def where_to_go_on(
     newest, left = checkpoints.newest_valid(directory)
     if newest is None:
         return Position(stages[0], 0, None), left
-    standing = newest.standing
-    if not standing.ended or (standing.ended == "stopped" and same_stage):
-        if standing.stage not in stages:
+    meta = newest.meta
+    if not meta.ended or (meta.ended == "stopped" and same_stage):
+        if meta.stage not in stages:
             raise UserError(
-                f"{standing.stage} stands at step {standing.step} of {standing.steps}: `resume` it first, or stop it"
+                f"{meta.stage} stands at step {meta.step} of {meta.steps}: `resume` it first, or stop it"
             )
-        return Position(standing.stage, standing.step, newest), left
-    following = [stage for stage in stages if STAGES.index(stage) > STAGES.index(standing.stage)]
+        return Position(meta.stage, meta.step, newest), left
+    following = [stage for stage in stages if STAGE_NAMES.index(stage) > STAGE_NAMES.index(meta.stage)]
     if following:
         return Position(following[0], 0, newest), left
-    if standing.ended == "finished":
-        return Position(standing.stage, standing.steps, newest), left
+    if meta.ended == "finished":
+        return Position(meta.stage, meta.steps, newest), left
     raise UserError(
-        f"{standing.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it"
+        f"{meta.stage}, the last stage asked for, was stopped: `resume --same-stage` goes on with it"
     )
 
 
@@ -81,6 +84,15 @@ def stored_losses(reader: RunReader) -> list[Loss]:
             if "lost_film" in event.data and event.stage is not None and event.step is not None
         ]
     return losses
+
+
+def read_or_mend(writer: RunWriter, query: Callable[[], Answer]) -> Answer:
+    """What the run's database says; where it cannot be read, what it says once its writer has mended it."""
+    try:
+        return query()
+    except UserError as error:
+        writer.recover(error)
+        return query()
 
 
 def find_checkpoint(paths: RunPaths, name: str | None) -> Checkpoint:

@@ -1,6 +1,5 @@
 """What can be wrong with the data, found before the first step: phantoms made, samples read, films decoded."""
 
-import fcntl
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.config import STAGES, PhantomSection, RunConfig
+from engine.config import PhantomSection, RunConfig
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.images import open_image
 from engine.errors import UserError
+from engine.files.file_lock import try_lock
 from engine.files.plain_file import open_plain
 from engine.files.temporary import holder
+from engine.stages import STAGE_NAMES
 
 #: Called with a line about what is under way.
 Note = Callable[[str], None]
@@ -64,19 +65,15 @@ def _alone(home: Path, poll: Callable[[], None]) -> Iterator[None]:
     """Two engines that want the same phantoms make them once: the second waits for the first."""
     home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_plain(home.with_name(f"{home.name}.lock"), "w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                poll()
-                time.sleep(0.2)
+        while not try_lock(lock.fileno()):
+            poll()
+            time.sleep(0.2)
         yield
 
 
 def _hold_against_expected(config: RunConfig, samples: Sequence[Sample]) -> None:
     """Refuse a curriculum that lacks a stage or a split, or lets a patient be on both sides."""
-    for stage in STAGES:
+    for stage in STAGE_NAMES:
         for split in ("train", "val"):
             if not any(sample.stage == stage and sample.split == split for sample in samples):
                 raise UserError(

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.config import STAGES
 from engine.data.curriculum import Sample
 from engine.errors import UserError
-from engine.training.randomness import seed_for
+from engine.seeds import seed_for
+from engine.stages import STAGE_NAMES
 
 #: Other films looked for before a missing one is blamed, and not the disk that all of them lie on.
 WITNESSES = 20
@@ -40,10 +40,10 @@ class Loss:
 
     @property
     def place(self) -> tuple[int, int]:
-        return STAGES.index(self.stage), self.step
+        return STAGE_NAMES.index(self.stage), self.step
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Quarantine:
     """The films a run has lost.
 
@@ -93,8 +93,9 @@ class Quarantine:
         )
 
 
-def stand_in(seed: int, stage: str, epoch: int, sample: Sample, others: Sequence[Sample]) -> list[int]:
+def substitutes(seed: int, stage: str, epoch: int, sample: Sample, others: Sequence[Sample]) -> list[int]:
     """Indices of `others` in the order in which they are asked to take the place of `sample`."""
+    # what a draw is called is part of it: under another word, a run from before would not end with the same bytes
     draw = random.Random(seed_for(seed, stage, "stand-in", epoch, sample.id))
     return draw.sample(range(len(others)), len(others))
 

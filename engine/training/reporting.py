@@ -3,23 +3,23 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.data.answers import read_answer
 from engine.data.curriculum import NO_EHR, Sample, complete_labels, read_curriculum, without_ehr
 from engine.data.images import open_image
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
 from engine.data.mimic.ehr_context import EhrContext, Measurement
-from engine.data.targets import one_line
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
-from engine.metrics.parse import parse_icd, parse_labels
 from engine.model.trained import load_trained
 from engine.runs.layout import RunPaths
+from engine.stages import STAGES, Stage
 from engine.training.batches import Collator
 from engine.training.device.device import choose_device
 from engine.training.sampling import generate
+from engine.words.printable import clean_line
 
 #: No record is that long, and no model reads so much.
 MAX_RECORD_BYTES = 100_000
@@ -31,7 +31,7 @@ NOTICE = "Research only: not a medical device, nothing here is fit for clinical 
 class Question:
     """A stage's prompt. known: whether it is the one that the run was trained on, rather than this project's own."""
 
-    stage: str
+    stage: Stage
     prompt: str
     known: bool
 
@@ -65,11 +65,11 @@ def reports(
         (text,) = generate(trained.model, base, [sample], collator, 1, settings.max_new_tokens, lambda: None)
         yield {
             "image": str(given),
-            "stage": asked.stage,
+            "stage": asked.stage.name,
             "checkpoint": trained.checkpoint.name,
             "prompt": asked.prompt,
             "prompt_known": asked.known,
-            **_parsed(text, asked.stage),
+            **asdict(read_answer(text, asked.stage.line)),
             "generated": text,
             "notice": NOTICE,
         }
@@ -77,20 +77,20 @@ def reports(
 
 def question(curriculum: Path, context: str | None) -> Question:
     """The prompt that the run was trained on, with `context` as the record; ours where there is no curriculum."""
-    stage = "stage_a" if context is None else "stage_b"
+    stage = next(one for one in STAGES if one.reads_record == (context is not None))
     try:
         samples = read_curriculum(curriculum)
     except UserError:
         samples = []
     prompts = Counter(
-        without_ehr(one).prompt for one in samples if one.stage == stage and one.split == "train"
+        without_ehr(one).prompt for one in samples if one.stage == stage.name and one.split == "train"
     )
     commonest = prompts.most_common(1)
-    known = commonest[0][0] if commonest else PROMPT_A if context is None else PROMPT_B.format(ehr=NO_EHR)
+    known = commonest[0][0] if commonest else stage.prompt.format(ehr=NO_EHR)
     if context is None:
         return Question(stage, known, bool(commonest))
     if NO_EHR not in known:  # the record cannot be told apart in these prompts
-        return Question(stage, PROMPT_B.format(ehr=context), False)
+        return Question(stage, stage.prompt.format(ehr=context), False)
     return Question(stage, known.replace(NO_EHR, context, 1), bool(commonest))
 
 
@@ -117,7 +117,7 @@ def read_ehr(path: Path) -> str:
                 '{"Creatinine": {"value": 2.4, "unit": "", "mark": "high"}}; or text alone'
             ) from None
     else:
-        text = one_line(content)
+        text = clean_line(content)
     if not text:
         raise UserError(f"{path}: is empty")
     return text
@@ -125,7 +125,7 @@ def read_ehr(path: Path) -> str:
 
 def _from_json(raw: dict[str, Any]) -> str:
     if raw.get("text"):
-        return one_line(str(raw["text"]))
+        return clean_line(str(raw["text"]))
     unknown = raw.keys() - {"age", "sex", "complaint", "vitals", "labs", "history", "text"}
     if unknown:
         raise ValueError(f"unknown field {min(unknown)}")
@@ -146,7 +146,7 @@ def _sample(image: str, asked: Question) -> Sample:
         id=image,
         subject_id="-",
         study_id="-",
-        stage=asked.stage,
+        stage=asked.stage.name,
         image=image,
         prompt=asked.prompt,
         target="-",
@@ -155,11 +155,3 @@ def _sample(image: str, asked: Question) -> Sample:
         icd=(),
         split="test",
     )
-
-
-def _parsed(text: str, stage: str) -> dict[str, Any]:
-    if stage == "stage_a":
-        labelled = parse_labels(text)
-        return {"prose": labelled.prose, "labels": labelled.labels, "icd": None}
-    coded = parse_icd(text)
-    return {"prose": coded.prose, "labels": None, "icd": coded.icd}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.config import Order, RunConfig, StageSection
-from engine.training.randomness import seed_for
+from engine.seeds import seed_for
 
 #: Steps' worth of samples that `data.order: by_length` sorts together.
 WINDOW_STEPS = 12
@@ -15,7 +15,7 @@ MicroBatch = tuple[int, ...]  # indices into the stage's pool
 Step = tuple[MicroBatch, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StageSchedule:
     """The steps of one stage.
 
@@ -40,7 +40,15 @@ class StageSchedule:
     def of(cls, config: RunConfig, stage: str, lengths: Sequence[int], own: int) -> "StageSchedule":
         """The schedule of a stage as the run's configuration asks for it."""
         data = config.data
-        return cls(config.seed, stage, config.stage(stage), lengths, own, data.length_multiple, data.order)
+        return cls(
+            seed=config.seed,
+            stage=stage,
+            section=config.stage(stage),
+            lengths=lengths,
+            own=own,
+            length_multiple=data.length_multiple,
+            order=data.order,
+        )
 
     @property
     def replayed(self) -> int:
@@ -52,12 +60,8 @@ class StageSchedule:
         return self.own + self.replayed
 
     @property
-    def samples_per_step(self) -> int:
-        return self.section.batch_size * self.section.accumulation
-
-    @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(self.samples_per_epoch / self.samples_per_step)
+        return math.ceil(self.samples_per_epoch / self.section.samples_per_step)
 
     @property
     def steps(self) -> int:
@@ -85,7 +89,7 @@ class StageSchedule:
             pool = _interleave(pool, draw.sample(range(self.own, len(self.lengths)), self.replayed))
         if self.order == "by_length":
             return self._sorted_beyond_steps(pool, draw)
-        each = self.samples_per_step
+        each = self.section.samples_per_step
         return [self._cut(pool[at : at + each]) for at in range(0, len(pool), each)]
 
     def _cut(self, drawn: Sequence[int]) -> Step:
@@ -105,7 +109,7 @@ class StageSchedule:
     def _sorted_beyond_steps(self, pool: list[int], draw: random.Random) -> list[Step]:
         """The order of runs that began before `data.order` was written down."""
         batch, accumulation = self.section.batch_size, self.section.accumulation
-        window = WINDOW_STEPS * self.samples_per_step
+        window = WINDOW_STEPS * self.section.samples_per_step
         micro_batches: list[MicroBatch] = []
         for start in range(0, len(pool), window):
             by_length = sorted(pool[start : start + window], key=lambda index: self.lengths[index])

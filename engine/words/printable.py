@@ -18,6 +18,11 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+def clean_line(text: str) -> str:
+    """The text on one line: every run of white space is one blank, control and format characters are gone."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
 def as_line(text: str) -> str:
     """The same with every blank where it was: a line that is laid out in columns."""
     return printable(text).replace("\n", "\ufffd")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.config import demo_config_path, freeze, load_config
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import CheckpointMeta
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
 
@@ -110,7 +110,7 @@ def _train(paths: RunPaths, home: Path) -> None:
         writer.begin_attempt("stage_a", 0, {})
         writer.state("training")
         optimizer = torch.optim.AdamW(one for one in model.parameters() if one.requires_grad)
-        standing = Standing("stage_b", 9, 9, "finished")
+        standing = CheckpointMeta("stage_b", 9, 9, "finished")
         write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, standing)
         writer.checkpoint("stage_b-000009", "stage_b", 9, 1, True)
         writer.state("finished")

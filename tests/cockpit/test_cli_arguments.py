@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cockpit.cli import COMMANDS, _parser, main
-from cockpit.commands.opening import runs_of
+from cockpit.commands.common.arguments import runs_of
 from engine.config import demo_config_path, freeze, load_config
 from engine.runs.layout import create_run
 from engine.runs.store.opening import open_writer

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def test_an_interpreter_that_never_answers_is_given_up(
 ) -> None:
     monkeypatch.setattr(target, "SILENCE", 0.5)
     monkeypatch.setattr(target, "PREFIX_SECONDS", 0.5)
+    monkeypatch.setattr(target, "end", partial(end, patience=0.2))
     silent = Target(mute(tmp_path / "python"), (3, 11))
     begun = time.monotonic()
     with pytest.raises(UserError, match="no answer within"):

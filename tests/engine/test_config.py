@@ -25,6 +25,25 @@ def test_a_frozen_configuration_reads_back_as_itself(tmp_path: Path) -> None:
     assert (tmp_path / "config.yaml").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_key_s_former_name_is_read_as_ever_and_frozen_under_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text(demo_config_path().read_text().replace("target_val_loss: 2.0", "bar: 1.75"))
+    old = load_config(path, ["stages.stage_b.bar=1.25"])
+    assert (old.stages.stage_a.target_val_loss, old.stages.stage_b.target_val_loss) == (1.75, 1.25)
+    assert load_config(path, ["stages.stage_a.target_val_loss=1.5"]).stages.stage_a.target_val_loss == 1.5
+    freeze(old, tmp_path / "config.yaml")
+    assert "bar:" not in (tmp_path / "config.yaml").read_text()
+    assert load_config(tmp_path / "config.yaml") == old
+
+
+def test_what_is_wrong_under_a_former_name_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text(demo_config_path().read_text().replace("target_val_loss: 2.0", "bar: low"))
+    line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if "bar: low" in text)
+    with pytest.raises(UserError, match=rf"old\.yaml:{line}: stages\.stage_a\.bar: must be a number"):
+        load_config(path)
+
+
 def test_a_death_while_it_is_frozen_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

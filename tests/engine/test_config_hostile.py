@@ -44,7 +44,7 @@ def said(path: Path, text: str | bytes) -> str:
         ("  precision: float32", "  precision: float8", "must be 'float32' or 'bfloat16' (it is 'float8')"),
         ("  length_multiple: 32", "  length_multiple: 1024", "1024 is more than data.max_length, 512"),
         ("  replay: 0.3", "  replay: -1", "stages.stage_b.replay: must be at least 0 (it is -1)"),
-        ("    bar: 2.0", "    replay: 0.5", "stage A is the first, there is nothing to replay"),
+        ("    target_val_loss: 2.0", "    replay: 0.5", "stage A is the first, there is nothing to replay"),
         ("  checkpoint: 40 steps", "  checkpoint: often", 'say "200 steps", "10 minutes" or "stage end"'),
         ("seed: 0 ", "seed: 2026-13-45 ", "not valid YAML"),
         ("seed: 0 ", "seed: !!python/object/apply:os.system [true] ", "not valid YAML"),

@@ -47,4 +47,4 @@ def test_text_that_the_locale_cannot_spell_ends_no_command(
     monkeypatch.setattr(entry, "prepare_environment", lambda _: None)
     assert entry.main() == 0
     out.flush()
-    assert out.buffer.getvalue() == b"\\u2264 3 GiB\n"  # type: ignore[attr-defined]
+    assert out.buffer.getvalue() == b"\\u2264 3 GiB\n"

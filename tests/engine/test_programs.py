@@ -32,7 +32,8 @@ def test_python_path_keeps_what_was_asked_for() -> None:
     environment = {"PYTHONPATH": ":src::/opt/mine:"}
     leave_out_working_directory(environment)
     assert environment == {"PYTHONPATH": "src:/opt/mine"}
-    leave_out_working_directory(empty := {})
+    empty: dict[str, str] = {}
+    leave_out_working_directory(empty)
     assert empty == {}
 
 

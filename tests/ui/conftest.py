@@ -17,29 +17,30 @@ import yaml
 from PIL import Image
 from textual.pilot import Pilot
 
-from cockpit import typed_words
+from cockpit import input_handling
 from cockpit.actions.keys import move_keys
-from cockpit.alerts.record import Alert
-from cockpit.app import CockpitApp, sources_on
-from cockpit.screens.flight_state import (
+from cockpit.alerts.alert import Alert
+from cockpit.app import CockpitApp
+from cockpit.screens.flight.state import (
     CaseView,
     EventView,
     FlightState,
     Memory,
-    Metric,
     Pace,
     StageView,
-    Thumbnail,
     Trend,
     Wanted,
     Zoomed,
 )
-from cockpit.screens.start import Offers
-from cockpit.widgets.curves import StageCurve
+from cockpit.screens.start.offers import Offers
+from cockpit.screens.table import sources_on
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.graphics.film import Thumbnail
+from cockpit.views.metrics import Metric
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, checkpoint_name, create_run
 from engine.runs.store.opening import open_writer
-from engine.runs.store.rows import Bucket
+from engine.runs.store.rows import Bucket, GeneratedSample
 
 GIB = 1024**3
 STEPS_A, STEPS_B = 332, 618
@@ -114,7 +115,7 @@ def a_state(step: int = 300, state: str = "training", **changes: object) -> Flig
             Trend(Metric("train/grad_norm", "gradient norm"), a_trend(step, 1.3), 1.2),
         ),
         memory=Memory(process=0.8 * GIB, used=3.4 * GIB, total=7.8 * GIB),
-        pace=Pace(12.3 + step % 3, 540.0 - step, 510.0 - step, 600.0 - step, None, None, 9.1e-5, 1.2, 0.04),
+        pace=Pace(12.3 + step % 3, 540.0 - step, 510.0 - step, 600.0 - step),
         cases=(a_case(1), a_case(2)),
         events=(EventView("02:14:51", "info", "validation loss 0.96"),),
     )
@@ -184,11 +185,11 @@ def app_on(source: FakeSource | None, **options: object) -> CockpitApp:
     """The app on a source; None opens the start screen."""
     paths = RunPaths(Path("night-run-3")) if source else None
     offers = Offers(refuse, lambda _path: refuse(), lambda: "2 cores   7.8 GiB memory")
-    sources = replace(
-        sources_on(Path("runs")),
-        flight=lambda _paths: source,  # type: ignore[arg-type,return-value]
-        alerts=lambda _paths: source.watch,  # type: ignore[union-attr]
-    )
+    sources = {
+        **sources_on(Path("runs")),
+        "flight": lambda _paths: source,
+        "alerts": lambda _paths: source.watch,  # type: ignore[union-attr]
+    }
     return CockpitApp(paths, sources, offers, poll_seconds=0.03, **options)  # type: ignore[arg-type]
 
 
@@ -280,24 +281,24 @@ def record(tmp_path: Path) -> Record:
     return write
 
 
-def sample_row(image: str, case: str = "s1") -> dict[str, object]:
-    return {
-        "stage": "stage_a",
-        "step": 40,
-        "checkpoint": "stage_a-000040",
-        "split": "val",
-        "purpose": "case",
-        "case": case,
-        "image": image,
-        "prompt": "Write the impression.",
-        "reference": "Small effusion.\nCheXpert: Pleural Effusion, Edema",
-        "generated": "Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
-        "labels": {"Pleural Effusion": 1, "Fracture": 1},
-        "labels_reference": {"Pleural Effusion": 1, "Edema": 1},
-        "icd": None,
-        "icd_reference": None,
-        "scores": {},
-    }
+def sample_row(image: str, case: str = "s1") -> GeneratedSample:
+    return GeneratedSample(
+        stage="stage_a",
+        step=40,
+        checkpoint="stage_a-000040",
+        split="val",
+        purpose="case",
+        case=case,
+        image=image,
+        prompt="Write the impression.",
+        reference="Small effusion.\nCheXpert: Pleural Effusion, Edema",
+        generated="Large [bold]effusion\x1b[31m.\nCheXpert: Pleural Effusion, Fracture",
+        labels={"Pleural Effusion": 1, "Fracture": 1},
+        labels_reference={"Pleural Effusion": 1, "Edema": 1},
+        icd=None,
+        icd_reference=None,
+        scores={},
+    )
 
 
 CLIPBOARDS = ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "STY", "TERM_PROGRAM")
@@ -309,8 +310,8 @@ def _nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     """No test sees what the one who runs it has set up."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     # Here keys come at any pace, and each is meant; tests of words set their own times.
-    monkeypatch.setattr(typed_words, "ALONE_SECONDS", 0.0)
-    monkeypatch.setattr(typed_words, "PACE_SECONDS", 0.0)
+    monkeypatch.setattr(input_handling, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(input_handling, "PACE_SECONDS", 0.0)
     for name in ("NO_COLOR", "TEXTUAL_ANIMATIONS", "TEXTUAL_THEME", "CXR_RUNS", *CLIPBOARDS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
-from cockpit.screens import setup_checker
+from cockpit.screens.setup import checker as setup_checker
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 from engine.setup_check.finding import Finding
-from engine.setup_check.fix import mend
+from engine.setup_check.fix import apply
 from engine.setup_check.fix.plan import Change, Plan
 
 FAILED = "2026-11-23 02:14:07 ERROR   the engine failed\nRuntimeError: out of memory\n"
@@ -29,7 +31,8 @@ def a_whole_run(record: Callable[..., RunPaths], directory: Path) -> RunPaths:
         for number in range(1, 16):
             for stage, step in (("stage_a", 20), ("stage_a", 40), ("stage_b", 50)):
                 writer.sample(a_text(number, stage, step))
-        writer.sample(a_text(1, "stage_b", 50) | {"purpose": "baseline:blank_image", "generated": "Normal."})
+        blanked = {"purpose": "baseline:blank_image", "generated": "Normal."}
+        writer.sample(replace(a_text(1, "stage_b", 50), **blanked))
         writer.state("finished")
     write_curriculum(directory / "curriculum.jsonl", [a_sample(number) for number in range(30)])
     data = {
@@ -43,26 +46,26 @@ def a_whole_run(record: Callable[..., RunPaths], directory: Path) -> RunPaths:
     return paths
 
 
-def a_text(number: int, stage: str, step: int) -> dict[str, object]:
+def a_text(number: int, stage: str, step: int) -> GeneratedSample:
     """What some weights wrote about a case."""
     stage_a = stage == "stage_a"
-    return {
-        "stage": stage,
-        "step": step,
-        "checkpoint": f"{stage}-{step:06d}",
-        "split": "val",
-        "purpose": "case",
-        "case": f"s{number:02d}",
-        "image": "one.png",
-        "prompt": "Write the impression." if stage_a else "Creatinine 2.4\nReason.",
-        "reference": "Small effusion.\nCheXpert: Edema" if stage_a else "Failure.\nICD: I50.9 Heart failure",
-        "generated": f"Large at {step}.\n" + ("CheXpert: Fracture" if stage_a else "ICD: J90 Effusion"),
-        "labels": {"Fracture": 1} if stage_a else None,
-        "labels_reference": {"Edema": 1} if stage_a else None,
-        "icd": None if stage_a else ["10:J90"],
-        "icd_reference": None if stage_a else ["10:I509"],
-        "scores": {"label_f1" if stage_a else "icd_f1": number / 20, "rouge_l": 0.5},
-    }
+    return GeneratedSample(
+        stage=stage,
+        step=step,
+        checkpoint=f"{stage}-{step:06d}",
+        split="val",
+        purpose="case",
+        case=f"s{number:02d}",
+        image="one.png",
+        prompt="Write the impression." if stage_a else "Creatinine 2.4\nReason.",
+        reference="Small effusion.\nCheXpert: Edema" if stage_a else "Failure.\nICD: I50.9 Heart failure",
+        generated=f"Large at {step}.\n" + ("CheXpert: Fracture" if stage_a else "ICD: J90 Effusion"),
+        labels={"Fracture": 1} if stage_a else None,
+        labels_reference={"Edema": 1} if stage_a else None,
+        icd=None if stage_a else ["10:J90"],
+        icd_reference=None if stage_a else ["10:I509"],
+        scores={"label_f1" if stage_a else "icd_f1": number / 20, "rouge_l": 0.5},
+    )
 
 
 def a_sample(number: int) -> Sample:
@@ -123,13 +126,13 @@ class GivenCheck:
 def broken_setup(patch: pytest.MonkeyPatch, directory: Path) -> Callable[[object, object], Any]:
     """Checks of a setup that no mend mends; mends and undos are told of and not done."""
 
-    def carry_out(_plan: Plan, _facts: object, say: Callable[[str], None]) -> Any:
+    def apply_plan(_plan: Plan, _facts: object, say: Callable[[str], None]) -> Any:
         say("Collecting peft")
         return True, SimpleNamespace(prefix="/env", kept=[])
 
     patch.chdir(directory)
-    patch.setattr(mend, "carry_out", carry_out)
-    patch.setattr(mend, "undo_last", lambda _prefix: (SimpleNamespace(), 7))
+    patch.setattr(apply, "apply_plan", apply_plan)
+    patch.setattr(apply, "undo_last", lambda _prefix: (SimpleNamespace(), 7))
     patch.setattr(setup_checker, "_undoable", lambda _facts: ("peft",))
     asked: list[object] = []
 

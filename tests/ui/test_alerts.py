@@ -11,13 +11,13 @@ from types import ModuleType
 
 import pytest
 
+from cockpit.alerts.alert import Alert, AlertsView
+from cockpit.alerts.alert_file import FILE, AlertFile
+from cockpit.alerts.alert_list import AlertList, alerts_frame
 from cockpit.alerts.bell import BELL, fresh_among, notification, ringing
-from cockpit.alerts.book import FILE, AlertBook
-from cockpit.alerts.record import Alert, AlertsView
 from cockpit.alerts.rules import Evidence, StageEnd, alerts_in, disk_wanted
 from cockpit.alerts.watch import AlertWatch
-from cockpit.screens.alert_list import AlertList, alerts_frame
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.toolkit.glyphs import ASCII, UNICODE
 from engine.runs.lock import EngineLock
 from engine.runs.status import Status
 from engine.runs.store.opening import open_writer
@@ -81,7 +81,7 @@ def test_where_no_engine_lives_a_full_disk_can_wait() -> None:
 
 
 def test_what_one_cockpit_tells_the_other_knows_and_acknowledges(tmp_path: Path) -> None:
-    here, there = AlertBook(tmp_path), AlertBook(tmp_path)
+    here, there = AlertFile(tmp_path), AlertFile(tmp_path)
     here.tell([STALL])
     assert there.alerts([replace(STALL, time=1003.0)]) == (STALL,)
     there.acknowledge([STALL.key], 1010.0)
@@ -91,23 +91,23 @@ def test_what_one_cockpit_tells_the_other_knows_and_acknowledges(tmp_path: Path)
 
 
 def test_lines_that_are_not_whole_are_left_out(tmp_path: Path) -> None:
-    book = AlertBook(tmp_path)
-    book.tell([STALL])
+    file = AlertFile(tmp_path)
+    file.tell([STALL])
     with (tmp_path / FILE).open("ab") as file:
         for line in (b"{}", b"[1]", b"\xff\x00", b'{"key": 1}', b'{"key": "x", "acknowledged": "now"}'):
             file.write(line + b"\n")
         file.write(json.dumps({"key": "half", "time": 1}).encode())
-    assert AlertBook(tmp_path).alerts([]) == (STALL,)
+    assert AlertFile(tmp_path).alerts([]) == (STALL,)
 
 
 def test_a_book_that_cannot_be_written_is_kept_until_it_can(tmp_path: Path) -> None:
-    book = AlertBook(tmp_path / "run")
-    book.tell([STALL])
-    book.acknowledge([STALL.key], 5.0)
-    assert book.alerts([]) == (replace(STALL, acknowledged=5.0),)
+    file = AlertFile(tmp_path / "run")
+    file.tell([STALL])
+    file.acknowledge([STALL.key], 5.0)
+    assert file.alerts([]) == (replace(STALL, acknowledged=5.0),)
     (tmp_path / "run").mkdir()
-    book.alerts([])
-    assert AlertBook(tmp_path / "run").alerts([]) == (replace(STALL, acknowledged=5.0),)
+    file.alerts([])
+    assert AlertFile(tmp_path / "run").alerts([]) == (replace(STALL, acknowledged=5.0),)
 
 
 def test_the_watch_sees_what_the_run_becomes(record) -> None:

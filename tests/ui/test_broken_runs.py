@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from cockpit.screens.base import RunScreen
-from cockpit.screens.help import Help
+from cockpit.screens.shared.base import RunScreen
+from cockpit.screens.shared.help import Help
 from engine.runs.layout import RunPaths
 
 KEYS = ("1", "2", "4", "5", "6")

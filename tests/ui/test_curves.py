@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.widgets.axes import nice_step, y_axis
-from cockpit.widgets.curves import (
+from cockpit.toolkit.charts.axes import nice_step, y_axis
+from cockpit.toolkit.charts.curves import (
     StageCurve,
     needed_range,
     raw_extremes,

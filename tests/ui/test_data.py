@@ -13,20 +13,20 @@ import pytest
 import yaml
 from PIL import Image
 
-from cockpit.actions import DATA_ACTIONS, keys_that_work
-from cockpit.actions import data as keys
-from cockpit.screens import data_facts
-from cockpit.screens.brief import Brief
-from cockpit.screens.data import Data
-from cockpit.screens.data_source import DataSource
-from cockpit.screens.data_state import Counted, DataState, DataView, Films, Lengths, Share
-from cockpit.screens.token_counts import encoder_of
-from cockpit.widgets.data_browser import browser_frame, data_text
-from cockpit.widgets.data_overview import lengths_lines, overview_frame, shares_lines
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.histogram import bar_rows
-from cockpit.widgets.keys import keys_line
-from cockpit.widgets.lines import Frame, width_of
+from cockpit.actions.action import keys_that_work
+from cockpit.screens.data import actions as keys
+from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.actions import DATA_ACTIONS
+from cockpit.screens.data.browser import browser_frame, data_text
+from cockpit.screens.data.overview import bar_rows, lengths_lines, overview_frame, shares_lines
+from cockpit.screens.data.screen import Data
+from cockpit.screens.data.source import DataSource
+from cockpit.screens.data.state import Counted, DataState, DataView, Films, Lengths, Share
+from cockpit.screens.data.token_counts import encoder_of
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.key_bar import keys_line
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.views.run_summary import RunSummary
 from engine.config import BUNDLED_BASE
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.errors import UserError
@@ -97,7 +97,7 @@ def test_lengths_are_those_the_engine_trains_on() -> None:
     encoder = encoder_of(BUNDLED_BASE)
     assert encoder.image_tokens == 100
     ids, labels = encoder.training("Write the impression.", "Small effusion.")
-    from cockpit.screens.token_counts import counted
+    from cockpit.screens.data.token_counts import counted
 
     tokens = counted(encoder, "Write the impression.", "Small effusion.")
     assert tokens.prompt + tokens.answer == len(ids)
@@ -138,7 +138,7 @@ def test_the_histogram_has_two_axes_and_begins_where_its_samples_do() -> None:
 
 
 def test_missing_films_have_their_key_in_a_narrow_footer() -> None:
-    state = DataState(Brief("n"), samples=tuple(four()), films=Films(5, 5, ("a.png",), True, 3, ()))
+    state = DataState(RunSummary("n"), samples=tuple(four()), films=Films(5, 5, ("a.png",), True, 3, ()))
     shown = keys_line(keys_that_work(DATA_ACTIONS, DataView(state, listed=tuple(four()))), 80)
     assert ("m", "key") in shown
 
@@ -154,7 +154,7 @@ def test_bars_of_both_sides_have_one_scale() -> None:
 def test_both_views_fit_and_obey_nothing(size: tuple[int, int], glyphs) -> None:
     bad = sample(9, id="s\x1b[2J", prompt="[red]\x1b]0;x\x07 " * 90, target="\x07boo\nICD: I50.9")
     state = DataState(
-        Brief("n"),
+        RunSummary("n"),
         data_facts.inventory([*four(), bad], {"train": 10**9}),
         data_facts.prevalences(four()),
         Lengths(100, 16, ((2, 5),), 5, 6, 45),
@@ -174,7 +174,7 @@ def test_both_views_fit_and_obey_nothing(size: tuple[int, int], glyphs) -> None:
 
 def test_masked_is_dim_and_supervised_is_bright() -> None:
     view = DataView(
-        DataState(Brief("n"), samples=(sample(1),)), True, listed=(sample(1),), counted=Counted(7, 9, 3)
+        DataState(RunSummary("n"), samples=(sample(1),)), True, listed=(sample(1),), counted=Counted(7, 9, 3)
     )
     frame = browser_frame(view, 120, 36, UNICODE)
     roles = {part: role for line in frame for part, role in line}
@@ -257,10 +257,11 @@ def test_phantoms_not_made_yet_are_no_trouble_for_long(run: RunPaths, tmp_path: 
 
 
 def test_reasons() -> None:
-    empty = DataView(DataState(Brief("n")))
+    empty = DataView(DataState(RunSummary("n")))
     assert keys.BROWSE.reason(empty) and keys.CHECK.reason(empty)
     assert (
-        keys.DOWN.reason(DataView(DataState(Brief("n"), samples=(sample(1),)))) == "b opens the samples first"
+        keys.DOWN.reason(DataView(DataState(RunSummary("n"), samples=(sample(1),))))
+        == "b opens the samples first"
     )
 
 
@@ -317,7 +318,7 @@ async def test_the_browser_shows_samples_as_the_model_reads_them(
 
 
 async def test_a_long_read_does_not_block_the_screen(kit: ModuleType, run: RunPaths, monkeypatch) -> None:
-    from cockpit.screens import data_source
+    from cockpit.screens.data import source as data_source
 
     going_on = threading.Event()
     read = data_source.read_curriculum

@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
-from cockpit.actions import GO, GROUPS
 from cockpit.actions.keys import key_word
-from cockpit.screens.base import CockpitScreen, FramedScreen
-from cockpit.screens.prompt import Nowhere
+from cockpit.screens.shared.base import CockpitScreen, FramedScreen
+from cockpit.screens.table import action_groups, ways_to
+from cockpit.toolkit.modals.prompt import Nowhere
 from engine.runs.layout import RunPaths, create_run
 
 from .scenes import a_whole_run
 from .walks import WALKS
+
+GROUPS = action_groups()
+GO = ways_to()
 
 
 @pytest.fixture

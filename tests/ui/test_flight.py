@@ -9,13 +9,13 @@ import pytest
 from textual.geometry import Region
 from textual.pilot import Pilot
 
-from cockpit.alerts.record import Alert
+from cockpit.alerts.alert import Alert
 from cockpit.app import CockpitApp
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import Help
-from cockpit.widgets.glyphs import ASCII
-from cockpit.widgets.still import Still
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.diffing import DiffingWidget
+from cockpit.toolkit.glyphs import ASCII
+from cockpit.toolkit.modals.confirm import Confirm
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -37,16 +37,16 @@ def record_refreshes(app: CockpitApp) -> list[Region]:
     """Collects the regions that widgets refresh from now on; a whole widget counts as its region."""
     refreshed: list[Region] = []
 
-    def recorder(still: Still) -> Callable[..., Still]:
+    def recorder(still: DiffingWidget) -> Callable[..., DiffingWidget]:
         refresh = still.refresh
 
-        def record(*regions: Region, **options: bool) -> Still:
+        def record(*regions: Region, **options: bool) -> DiffingWidget:
             refreshed.extend(regions or [still.size.region])
             return refresh(*regions, **options)
 
         return record
 
-    for still in app.screen.query(Still):
+    for still in app.screen.query(DiffingWidget):
         still.refresh = recorder(still)  # type: ignore[method-assign]
     return refreshed
 
@@ -362,7 +362,9 @@ async def test_the_screens_are_named(kit: ModuleType, width: int, words: str) ->
             assert all(part in head for part in ("2 S", "3 S", "4 D", "5 R", "6 L"))
 
 
-async def test_an_errand_tells_what_came_of_it(kit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_beside_the_app_tells_what_came_of_it(
+    kit: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The real command, on a run that is not there."""
     app = kit.app_on(kit.FakeSource(kit.a_state(state="finished")))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -8,10 +8,10 @@ from types import ModuleType
 
 import pytest
 
-from cockpit.screens.flight_state import FlightState
-from cockpit.widgets.aftermath import aftermath_frame
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
+from cockpit.screens.flight.aftermath_panel import aftermath_frame
+from cockpit.screens.flight.state import FlightState
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
 from engine.runs.status import NO_NOTICE
@@ -68,7 +68,7 @@ async def test_it_goes_when_an_engine_lives_again_and_while_the_chart_is_open(ki
 
 
 def test_a_crash_is_read_from_the_run_directory(record: Callable[..., RunPaths]) -> None:
-    from cockpit.screens.run_source import RunSource
+    from cockpit.screens.flight.source import RunSource
 
     source = RunSource(record(end=None), pictures=False)  # nobody holds its lock
     state = source.read()

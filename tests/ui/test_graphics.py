@@ -17,14 +17,13 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from cockpit import graphics
-from cockpit.graphics import Graphics, cell_in, choose_graphics, proved
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.widgets import kitty, sixel
-from cockpit.widgets.film_view import PLAIN_VIEW, FilmView
-from cockpit.widgets.lines import cells, width_of
-from cockpit.widgets.pictures import MARK, Pictures
-from cockpit.widgets.spans import narrowed
+from cockpit.terminal import graphics
+from cockpit.terminal.graphics import Graphics, cell_in, choose_graphics, proved
+from cockpit.textual_internals import narrowed
+from cockpit.toolkit.graphics import kitty, sixel
+from cockpit.toolkit.graphics.film import PLAIN_VIEW, FilmView, Thumbnail
+from cockpit.toolkit.graphics.pictures import MARK, Pictures
+from cockpit.toolkit.lines import cells, width_of
 from engine.errors import UserError
 
 KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c"

@@ -14,11 +14,12 @@ from PIL import Image
 from rich.cells import cell_len
 
 from cockpit.app import CockpitApp
-from cockpit.screens.help import Help
-from cockpit.screens.reading import Reading
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.modals.reading import Reading
 from engine.data.curriculum import Sample, complete_labels, write_curriculum
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 
 ORDERS = "\x1b]0;owned\x07\x1b[2J\x9b31m [bold red]markup[/] [@click=app.quit]x[/] \b\b\x7f\x0b\u2028"
 WIDE = (
@@ -79,24 +80,24 @@ def hostile(tmp_path: Path) -> Callable[[str], RunPaths]:
     return write
 
 
-def _row(image: str, text: str) -> dict[str, object]:
-    return {
-        "stage": "stage_a",
-        "step": 8,
-        "checkpoint": None,
-        "split": "val",
-        "purpose": "case",
-        "case": f"{len(image)} {text}",
-        "image": image,
-        "prompt": text,
-        "reference": f"{text[::-1]}\nCheXpert: Edema",
-        "generated": f"{text}\nCheXpert: Edema",
-        "labels": {"Edema": 1},
-        "labels_reference": {"Edema": 1},
-        "icd": None,
-        "icd_reference": None,
-        "scores": {text[:20]: 1.0},
-    }
+def _row(image: str, text: str) -> GeneratedSample:
+    return GeneratedSample(
+        stage="stage_a",
+        step=8,
+        checkpoint=None,
+        split="val",
+        purpose="case",
+        case=f"{len(image)} {text}",
+        image=image,
+        prompt=text,
+        reference=f"{text[::-1]}\nCheXpert: Edema",
+        generated=f"{text}\nCheXpert: Edema",
+        labels={"Edema": 1},
+        labels_reference={"Edema": 1},
+        icd=None,
+        icd_reference=None,
+        scores={text[:20]: 1.0},
+    )
 
 
 def rows_are_text(app: CockpitApp) -> None:

@@ -15,21 +15,24 @@ from textual.events import MouseScrollUp
 from textual.message_pump import MessagePump
 from textual.widgets import Input
 
-from cockpit.actions import GO, GROUPS
+from cockpit.actions.action import always
 from cockpit.actions.keys import key_word, move_keys
-from cockpit.actions.record import always
+from cockpit.alerts.alert_list import AlertList
 from cockpit.cli import main
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.help import Help, help_lines
-from cockpit.screens.leaving import Palette
-from cockpit.widgets.glyphs import UNICODE
-from cockpit.widgets.keys import keys_line
-from cockpit.widgets.lines import cells
-from cockpit.widgets.pressed import key_at
-from cockpit.widgets.zoom_chart import ZoomChart
+from cockpit.screens.flight.zoom_chart import ZoomChart
+from cockpit.screens.shared.help import Help, help_lines
+from cockpit.screens.table import action_groups, ways_to
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.key_bar import keys_line
+from cockpit.toolkit.key_clicks import key_at
+from cockpit.toolkit.lines import cells
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.palette import Palette
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
+
+GROUPS = action_groups()
+GO = ways_to()
 
 
 def write_keys(text: str) -> Path:
@@ -177,7 +180,9 @@ async def test_a_key_of_another_screen_is_not_silent_and_says_it_once(kit: Modul
 def test_help_is_never_cut(width: int) -> None:
     for group in GROUPS.values():
         actions = [action for action in group if action.reason is always]
-        lines = ["".join(part for part, _ in line) for line in help_lines(actions, None, UNICODE, width)]
+        lines = [
+            "".join(part for part, _ in line) for line in help_lines(actions, None, UNICODE, GO, [], width)
+        ]
         assert width < 50 or all(len(line.rstrip()) <= width for line in lines)
         assert all(
             action.help in " ".join(" ".join(lines).split()) for action in actions if not action.companion

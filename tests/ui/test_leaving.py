@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.screen import ModalScreen
 
-from cockpit.actions import GROUPS
-from cockpit.actions.flight import STOP
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.choose import Choose
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.help import Help
-from cockpit.screens.leaving import Palette
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.reading import Reading
-from cockpit.screens.setup_agree import Agree
-from cockpit.screens.setup_state import SetupState, SetupView
-from cockpit.widgets.glyphs import UNICODE
+from cockpit.alerts.alert_list import AlertList
+from cockpit.screens.flight.actions import STOP
+from cockpit.screens.setup.confirm_fix import ConfirmFix
+from cockpit.screens.setup.view import SetupView
+from cockpit.screens.shared.help import Help
+from cockpit.screens.table import action_groups, ways_to
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.modals.choose import Choose
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.palette import Palette
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.toolkit.modals.reading import Reading
+from cockpit.views.setup_state import SetupState
 
 from .scenes import PEFT, PLAN
 
+GROUPS = action_groups()
+NO_SIGNAL: Any = SimpleNamespace(subscribe=lambda *_: None, unsubscribe=lambda *_: None)
+
 BOXES: dict[str, Callable[[], ModalScreen[Any]]] = {
-    "agree": lambda: Agree(SetupView(SetupState(findings=(PEFT,), plan=PLAN)), UNICODE),
-    "alerts": lambda: AlertList([], lambda _keys: None, UNICODE),
+    "agree": lambda: ConfirmFix(SetupView(SetupState(findings=(PEFT,), plan=PLAN)), UNICODE),
+    "alerts": lambda: AlertList([], NO_SIGNAL, lambda _keys: None, UNICODE),
     "choose": lambda: Choose("which", [("one", ""), ("two", "")], UNICODE),
     "confirm": lambda: Confirm(STOP),
-    "help": lambda: Help(GROUPS["start"], None, UNICODE),
+    "help": lambda: Help(GROUPS["start"], None, UNICODE, ways_to(), []),
     "prompt": lambda: Prompt("what"),
     "reading": lambda: Reading("a text", lambda _width: [], UNICODE),
 }

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
-from cockpit.widgets.lines import both_ends, cells, changed_spans, clean, columns, cut, pad, width_of, wrap
+from cockpit.toolkit.lines import both_ends, cells, changed_spans, clean, columns, cut, pad, width_of, wrap
 
 
 def test_what_a_terminal_would_obey_is_replaced() -> None:

@@ -8,16 +8,16 @@ from typing import cast
 
 import pytest
 
-from cockpit.actions import log as keys
-from cockpit.screens import log_file
-from cockpit.screens.brief import Brief
-from cockpit.screens.log import Log
-from cockpit.screens.log_file import LogFile
-from cockpit.screens.log_source import LogSource
-from cockpit.screens.log_state import LEVELS, LogLine, LogState
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.log_board import log_frame
+from cockpit.screens.log import actions as keys
+from cockpit.screens.log import log_file
+from cockpit.screens.log.board import log_frame
+from cockpit.screens.log.log_file import LogFile
+from cockpit.screens.log.screen import Log
+from cockpit.screens.log.source import LogSource
+from cockpit.screens.log.state import LEVELS, LogLine, LogState
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.views.run_summary import RunSummary
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
@@ -168,8 +168,8 @@ def test_the_board_fits_and_obeys_nothing(size: tuple[int, int], glyphs) -> None
         LogLine(line, "info") for line in ("[red]\x1b[31mx", "2026-11-23 02:14:07 INFO    " + "y" * 300)
     )
     for state in (
-        LogState(Brief("n")),
-        LogState(Brief("n"), lines, total=2, every=2, error="\x1b]0;boom\x07 " * 30, following=False),
+        LogState(RunSummary("n")),
+        LogState(RunSummary("n"), lines, total=2, every=2, error="\x1b]0;boom\x07 " * 30, following=False),
     ):
         frame = log_frame(state, *size, glyphs)
         assert "\x1b" not in text(frame) and "\x07" not in text(frame)

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.widgets import plot
-from cockpit.widgets.axes import y_axis
-from cockpit.widgets.chart import FURNITURE, axis_over
-from cockpit.widgets.curves import StageCurve, clipped, needed_range
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.loss_chart import ChartData, chart_frame
+from cockpit.screens.flight.loss_chart import ChartData, chart_frame
+from cockpit.toolkit.charts import plot
+from cockpit.toolkit.charts.axes import y_axis
+from cockpit.toolkit.charts.chart import FURNITURE, axis_over
+from cockpit.toolkit.charts.curves import StageCurve, clipped, needed_range
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
 from engine.runs.store.rows import Bucket
 
 

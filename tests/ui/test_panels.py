@@ -6,19 +6,21 @@ from types import ModuleType
 
 import pytest
 
-from cockpit.screens.flight_state import FlightState, Memory, Pace
-from cockpit.widgets import figures
-from cockpit.widgets.events import events_frame
-from cockpit.widgets.gauges import gauges_frame, memory_line_frame
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.header import header_frame
-from cockpit.widgets.keys import keys_line
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.report import report_frame
-from cockpit.widgets.route import route_frame
-from cockpit.widgets.xray import fitted, picture_frame
+from cockpit.screens.flight.events import events_frame
+from cockpit.screens.flight.gauges import gauges_frame, memory_line_frame
+from cockpit.screens.flight.report import report_frame
+from cockpit.screens.flight.route import route_frame
+from cockpit.screens.flight.state import FlightState, Memory, Pace
+from cockpit.screens.table import ways_to
+from cockpit.toolkit import figures
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.graphics.half_cells import fitted, picture_frame
+from cockpit.toolkit.key_bar import keys_line
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.views.header import header_of
 
 GIB = 1024**3
+header_frame = header_of("flight", ways_to())
 PANELS = (header_frame, route_frame, gauges_frame, memory_line_frame, report_frame, events_frame)
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.widgets import plot
-from cockpit.widgets.axes import y_axis
-from cockpit.widgets.plot import Canvas, draw
+from cockpit.toolkit.charts import plot
+from cockpit.toolkit.charts.axes import y_axis
+from cockpit.toolkit.charts.plot import Canvas, draw
 
 places = st.tuples(st.floats(0, 1000, width=32), st.floats(-1, 6, width=32))
 

@@ -2,13 +2,15 @@
 
 import math
 import os
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
 
-from cockpit.screens import reduce
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.run_source import RunSource
+from cockpit.screens.flight import summaries
+from cockpit.screens.flight.source import RunSource
+from cockpit.toolkit.graphics.film import Thumbnail
+from cockpit.views.labels import marks
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import NoEngine, open_writer
@@ -118,8 +120,8 @@ def test_the_time_between_two_engines_is_not_counted() -> None:
         Scalar("stage_a", step, "train/loss", 1.0, wall, attempt)
         for step, wall, attempt in ((1, 10.0, 1), (2, 12.0, 1), (3, 5000.0, 2), (4, 5003.0, 2))
     ]
-    assert reduce.ended_stage_seconds(rows) == 5.0
-    assert reduce.ended_stage_seconds([]) is None
+    assert summaries.ended_stage_seconds(rows) == 5.0
+    assert summaries.ended_stage_seconds([]) is None
 
 
 @pytest.mark.parametrize(
@@ -137,15 +139,15 @@ def test_the_time_between_two_engines_is_not_counted() -> None:
     ],
 )
 def test_where_a_stage_stands(index: int, now: int | None, state: str, step: int, status: str) -> None:
-    assert reduce.stage_status(index, now, state, step, 10) == status
+    assert summaries.stage_status(index, now, state, step, 10) == status
 
 
 def test_marks_keep_their_order() -> None:
-    assert reduce.marks(["b", "c"], ["a", "b"]) == (("hit", "b"), ("missed", "a"), ("invented", "c"))
+    assert marks(["b", "c"], ["a", "b"]) == (("hit", "b"), ("missed", "a"), ("invented", "c"))
 
 
 def test_codes_are_dotted(kit: ModuleType) -> None:
-    row = kit.sample_row("one.png") | {
+    changes = {
         "stage": "stage_b",
         "labels": None,
         "labels_reference": None,
@@ -153,7 +155,7 @@ def test_codes_are_dotted(kit: ModuleType) -> None:
         "icd_reference": ["10:I509"],
         "reference": "Heart failure.\nICD: I50.9 Heart failure",
     }
-    view = reduce.case_view(row, "")
+    view = summaries.case_view(replace(kit.sample_row("one.png"), **changes), "")
     assert view.codes is None and view.codes_reference == ("I50.9",) and view.labels == ()
     assert view.reference == "Heart failure."
 

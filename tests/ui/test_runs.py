@@ -12,21 +12,22 @@ from types import ModuleType
 import pytest
 import yaml
 
-from cockpit.actions import runs as keys
 from cockpit.cli import main
-from cockpit.screens.brief import Brief
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.runs import Runs, deletion_question, is_little
-from cockpit.screens.runs_changes import delete, differences, rename
-from cockpit.screens.runs_source import RunsSource, flown_seconds
-from cockpit.screens.runs_state import RunCurves, RunRow, RunsState, RunsView
-from cockpit.screens.start import Start
-from cockpit.widgets.curves import StageCurve
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.overlay import OverlayData, aligned, overlay_frame
-from cockpit.widgets.runs_table import age_words, runs_frame, size_words
+from cockpit.screens.runs import actions as keys
+from cockpit.screens.runs.changes import delete, differences, rename
+from cockpit.screens.runs.overlay import OverlayData, aligned, overlay_frame
+from cockpit.screens.runs.runs_table import age_words, runs_frame
+from cockpit.screens.runs.screen import Runs, deletion_question, is_little
+from cockpit.screens.runs.source import RunsSource, flown_seconds
+from cockpit.screens.runs.state import RunCurves, RunRow, RunsState, RunsView
+from cockpit.screens.start.screen import Start
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.figures import size_words
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.views.run_summary import RunSummary
 from engine.errors import UserError
 from engine.runs.layout import RunPaths, list_runs
 from engine.runs.lock import EngineLock
@@ -60,15 +61,15 @@ def source_on(paths: RunPaths) -> RunsSource:
 def test_every_run_is_a_row(two) -> None:
     rows = source_on(two[0]).read().rows
     first = next(row for row in rows if row.name == "first")
-    assert (first.state, first.stage, first.step, first.loss, first.f1) == (
+    assert (first.state, first.stage, first.step, first.loss, first.scores) == (
         "parked",
         "stage_b",
         50,
         1.2,
-        0.78,
+        (0.78, None),
     )
     assert next(row for row in rows if row.name == "second").state == "crashed"
-    assert first.bytes > 10_000 and first.icd_f1 is None
+    assert first.bytes > 10_000
 
 
 def test_a_run_that_did_not_change_is_not_opened_again(two, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +79,7 @@ def test_a_run_that_did_not_change_is_not_opened_again(two, monkeypatch: pytest.
         opened.append(paths.name)
         return open_reader(paths)
 
-    monkeypatch.setattr("cockpit.screens.runs_source.open_reader", counted)
+    monkeypatch.setattr("cockpit.screens.runs.source.open_reader", counted)
     source = source_on(two[0])
     source.draw(("first",))
     assert source.read() == source.read()
@@ -129,7 +130,7 @@ def test_a_run_half_deleted_goes_with_the_next_command(
 ) -> None:
     first, second = two
     script = (
-        "import shutil; from pathlib import Path; from cockpit.screens.runs_changes import delete\n"
+        "import shutil; from pathlib import Path; from cockpit.screens.runs.changes import delete\n"
         "from engine.runs.layout import RunPaths\n"
         "shutil.rmtree = here; delete(RunPaths(Path(sys.argv[1])))"
     )
@@ -279,14 +280,15 @@ def test_the_table_fits_its_width(width: int) -> None:
             1_000_000,
             1_000_000,
             1.5,
-            0.5,
-            0.4,
+            (0.5, 0.4),
             1e6,
             10**13,
         )
         for number in range(100)
     )
-    view = RunsView(RunsState(Brief("n"), (*rows, RunRow("bad", trouble="x" * 300))), 60, (rows[60].name,))
+    view = RunsView(
+        RunsState(RunSummary("n"), (*rows, RunRow("bad", trouble="x" * 300))), 60, (rows[60].name,)
+    )
     frame = runs_frame(view, width, 12, UNICODE)
     assert len(frame) == 12 and all(width_of(line) <= width for line in frame)
     assert "▸ a run-60" in text(frame)
@@ -297,15 +299,17 @@ def test_the_table_fits_its_width(width: int) -> None:
     [(1664, 1664, "B 1664/1664 "), (12_000, 48_000, "B 25 % "), (12, None, "B 12 "), (None, None, "- ")],
 )
 def test_a_step_is_told_whole_or_as_a_share(step: int | None, steps: int | None, narrow: str) -> None:
-    row = RunRow("night", "training", False, "stage_b", step, steps, 1.5, 0.5, 0.4, 60.0, 10**9)
-    shown = text(runs_frame(RunsView(RunsState(Brief("n"), (row,)), 0, ()), 80, 4, UNICODE))
+    row = RunRow("night", "training", False, "stage_b", step, steps, 1.5, (0.5, 0.4), 60.0, 10**9)
+    shown = text(runs_frame(RunsView(RunsState(RunSummary("n"), (row,)), 0, ()), 80, 4, UNICODE))
     assert narrow in shown and "1.50" in shown and "1.0 GB" in shown
 
 
 def test_a_narrow_table_has_whole_columns() -> None:
-    rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, 0.45, 0.67, 7300.0, 41_000_000),)
+    rows = (RunRow("one", "finished", False, "stage_b", 618, 618, 1.23, (0.45, 0.67), 7300.0, 41_000_000),)
     for width in range(60, 120):
-        head, line = text(runs_frame(RunsView(RunsState(Brief("n"), rows)), width, 4, UNICODE)).split("\n")
+        head, line = text(runs_frame(RunsView(RunsState(RunSummary("n"), rows)), width, 4, UNICODE)).split(
+            "\n"
+        )
         for name, figure in (("val", "1.23"), ("F1", "0.45"), ("ICD", "0.67"), ("size", "41.0")):
             assert (name in head) == (figure in line)
         assert head.rstrip().endswith(("val", "ICD", "took", "size", "written"))
@@ -330,7 +334,7 @@ def test_ages() -> None:
 
 
 def test_reasons() -> None:
-    live = RunsView(RunsState(Brief("n"), (RunRow("a", "training"), RunRow("b", "finished"))))
+    live = RunsView(RunsState(RunSummary("n"), (RunRow("a", "training"), RunRow("b", "finished"))))
     assert "park or stop it first" in keys.RENAME.reason(live) and "already under way" in keys.RESUME.reason(
         live
     )
@@ -435,7 +439,7 @@ async def test_a_run_of_an_hour_asks_for_its_name_and_goes_to_the_trash(
 ) -> None:
     paths: RunPaths = record("night")
     other: RunPaths = record("other")
-    monkeypatch.setattr("cockpit.screens.runs_source._flown", lambda _reader, _now: 3601.0)
+    monkeypatch.setattr("cockpit.screens.runs.source._flown", lambda _reader, _now: 3601.0)
     app = kit.app_on_run(paths)
     async with app.run_test(size=(80, 24)) as pilot:
         await open_runs(kit, pilot, app)

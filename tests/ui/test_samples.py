@@ -12,10 +12,8 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-from cockpit.screens.brief import Brief
-from cockpit.screens.opening import desktop_command, open_film
-from cockpit.screens.samples import Samples
-from cockpit.screens.samples_choice import (
+from cockpit.screens.samples.board import samples_frame
+from cockpit.screens.samples.choice import (
     ORDERS,
     Choice,
     label_counts,
@@ -24,49 +22,51 @@ from cockpit.screens.samples_choice import (
     view_of,
     walked,
 )
-from cockpit.screens.samples_source import SamplesSource, cases_of, with_blanks
-from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.theme import DARK, LIGHT, blended_palette, sixteen_palette
-from cockpit.widgets.diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
-from cockpit.widgets.film_view import FilmView
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.label_table import label_marks, titles_of
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.samples_board import samples_frame
+from cockpit.screens.samples.label_table import label_marks, titles_of
+from cockpit.screens.samples.screen import Samples
+from cockpit.screens.samples.source import SamplesSource, cases_of, with_blanks
+from cockpit.screens.samples.state import SampleBook, writers_of
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.graphics.film import FilmView
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.theme import DARK, LIGHT, blended_palette, sixteen_palette
+from cockpit.views.films import desktop_command, open_film
+from cockpit.views.run_summary import RunSummary
+from cockpit.views.word_diff import invented_lines, marked_lines, missed_lines, shortened, word_difference
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
-def row(case: str, step: int, score: float, stage: str = "stage_a", **changes: object) -> dict[str, object]:
+def row(case: str, step: int, score: float, stage: str = "stage_a", **changes: object) -> GeneratedSample:
     stage_a = stage == "stage_a"
-    return {
-        "stage": stage,
-        "step": step,
-        "checkpoint": f"{stage}-{step:06d}",
-        "split": "val",
-        "purpose": "case",
-        "case": case,
-        "image": "one.png",
-        "prompt": "Write the impression." if stage_a else "Record: creatinine 2.4\nReason.",
-        "reference": "Small effusion.\nCheXpert: Edema" if stage_a else "Failure.\nICD: I50.9 Heart failure",
-        "generated": f"Large effusion {case}."
-        + ("\nCheXpert: Fracture" if stage_a else "\nICD: J90 Effusion"),
-        "labels": {"Fracture": 1, "Edema": 0} if stage_a else None,
-        "labels_reference": {"Edema": 1, "Fracture": None, "Pneumonia": -1} if stage_a else None,
-        "icd": None if stage_a else ["10:J90"],
-        "icd_reference": None if stage_a else ["10:I509"],
-        "scores": {"label_f1" if stage_a else "icd_f1": score, "rouge_l": 0.5},
-        **changes,
-    }
+    made = GeneratedSample(
+        stage=stage,
+        step=step,
+        checkpoint=f"{stage}-{step:06d}",
+        split="val",
+        purpose="case",
+        case=case,
+        image="one.png",
+        prompt="Write the impression." if stage_a else "Record: creatinine 2.4\nReason.",
+        reference="Small effusion.\nCheXpert: Edema" if stage_a else "Failure.\nICD: I50.9 Heart failure",
+        generated=f"Large effusion {case}." + ("\nCheXpert: Fracture" if stage_a else "\nICD: J90 Effusion"),
+        labels={"Fracture": 1, "Edema": 0} if stage_a else None,
+        labels_reference={"Edema": 1, "Fracture": None, "Pneumonia": -1} if stage_a else None,
+        icd=None if stage_a else ["10:J90"],
+        icd_reference=None if stage_a else ["10:I509"],
+        scores={"label_f1" if stage_a else "icd_f1": score, "rouge_l": 0.5},
+    )
+    return replace(made, **changes)
 
 
-def book(rows: Iterable[dict[str, object]], blank: Iterable[dict[str, object]] = ()) -> SampleBook:
+def book(rows: Iterable[GeneratedSample], blank: Iterable[GeneratedSample] = ()) -> SampleBook:
     cases = with_blanks(cases_of(rows), blank)
-    return SampleBook(Brief("night"), cases, writers_of(cases))
+    return SampleBook(RunSummary("night"), cases, writers_of(cases))
 
 
 @pytest.fixture

@@ -15,13 +15,16 @@ from textual.message import Message
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from cockpit.actions import GO, GROUPS
 from cockpit.app import CockpitApp
-from cockpit.screens.base import RunScreen
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import Help
-from cockpit.widgets.glyphs import ASCII
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.base import RunScreen
+from cockpit.screens.shared.help import Help
+from cockpit.screens.table import action_groups, ways_to
+from cockpit.toolkit.glyphs import ASCII
 from engine.runs.layout import RunPaths
+
+GROUPS = action_groups()
+GO = ways_to()
 
 OTHERS = [(go.key, go.label) for name, go in GO.items() if name not in ("flight", "setup")]
 

@@ -12,20 +12,24 @@ from typing import Any
 
 import pytest
 
-from cockpit.actions import SETUP_ACTIONS, keys_that_work
+from cockpit.actions.action import keys_that_work
 from cockpit.app import CockpitApp
-from cockpit.screens import confirm, setup_checker
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_agree import Agree
-from cockpit.screens.setup_report import report_text, write_report
-from cockpit.screens.setup_state import SetupState, SetupView
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import Frame, width_of
-from cockpit.widgets.setup_board import setup_frame, setup_header
+from cockpit.screens.setup import checker as setup_checker
+from cockpit.screens.setup.actions import SETUP_ACTIONS
+from cockpit.screens.setup.board import setup_frame, setup_header
+from cockpit.screens.setup.confirm_fix import ConfirmFix
+from cockpit.screens.setup.report import report_text, write_report
+from cockpit.screens.setup.screen import Setup
+from cockpit.screens.setup.view import SetupView
+from cockpit.screens.table import ways_to
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import Frame, width_of
+from cockpit.toolkit.modals import confirm
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.views.setup_state import SetupState
 from engine.errors import UserError
 from engine.setup_check.finding import Finding, Repair, worst_first
-from engine.setup_check.fix import mend
+from engine.setup_check.fix import apply
 from engine.setup_check.fix.plan import Change, Plan
 from engine.setup_check.probe.device_trial import Part
 from engine.setup_check.probe.facts import Facts
@@ -219,12 +223,12 @@ def carried(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """Mends are noted instead of carried out."""
     plans: list[Plan] = []
 
-    def carry_out(plan: Plan, facts: Facts, say: Callable[[str], None]) -> Any:
+    def apply_plan(plan: Plan, facts: Facts, say: Callable[[str], None]) -> Any:
         plans.append(plan)
         say("Collecting \x1b[2Jtransformers")
         return True, SimpleNamespace(prefix="/env", kept=[])
 
-    monkeypatch.setattr(mend, "carry_out", carry_out)
+    monkeypatch.setattr(apply, "apply_plan", apply_plan)
     return plans
 
 
@@ -235,11 +239,11 @@ async def test_mending_shows_the_plan_asks_and_checks_again(kit: ModuleType, car
         await pilot.press("3")
         await done(kit, pilot, app)
         await pilot.press("f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         assert "4.41.0 → 4.57.6" in kit.shown(app) and "transformers==4.57.6" in kit.shown(app)
         app.clear_notifications()
         await pilot.press("escape", "f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         assert carried == []
         await pilot.press("enter")
         await kit.until(pilot, lambda: "fixed: nothing fails" in kit.said(app))
@@ -257,7 +261,7 @@ async def test_what_got_worse_is_offered_to_be_undone(
     kit: ModuleType, carried: list[Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undone: list[str] = []
-    monkeypatch.setattr(mend, "undo_last", lambda prefix: (undone.append(prefix), (SimpleNamespace(), 7))[1])
+    monkeypatch.setattr(apply, "undo_last", lambda prefix: (undone.append(prefix), (SimpleNamespace(), 7))[1])
     monkeypatch.setattr(setup_checker, "_undoable", lambda _facts: ("transformers",))
     other = Finding("exits-torch", "imports", "fail", "Importing torch ends the whole process")
     app = app_with(kit, Checks(broken(), GivenCheck([WELL, other]), broken()))
@@ -265,7 +269,7 @@ async def test_what_got_worse_is_offered_to_be_undone(
         await pilot.press("3")
         await done(kit, pilot, app)
         await pilot.press("f")
-        await kit.until(pilot, lambda: isinstance(app.screen, Agree))
+        await kit.until(pilot, lambda: isinstance(app.screen, ConfirmFix))
         await pilot.press("enter")
         await kit.until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "Importing torch ends" in kit.shown(app) and undone == []
@@ -384,7 +388,7 @@ def test_the_board_fits_and_obeys_nothing(size: tuple[int, int], glyphs: Any) ->
         replace(a_view(doing="checking", trouble="\x07no"), chosen="ok-39"),
     )
     for view in views:
-        for frame in (setup_frame(view, *size, glyphs), setup_header(view, *size, glyphs)):
+        for frame in (setup_frame(view, *size, glyphs), setup_header(ways_to(), view, *size, glyphs)):
             assert "\x1b" not in text(frame) and "\x07" not in text(frame)
             if size[0] >= 60:
                 assert all(width_of(line) <= size[0] for line in frame)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from cockpit.actions.setup import DOWNLOAD
 from cockpit.app import CockpitApp
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.setup import Setup
-from cockpit.screens.setup_download import BaseModel, base_directory
-from cockpit.screens.setup_state import SetupState, SetupView
+from cockpit.screens.setup.actions import DOWNLOAD
+from cockpit.screens.setup.download import BaseModel, base_directory
+from cockpit.screens.setup.screen import Setup
+from cockpit.screens.setup.view import SetupView
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.views.setup_state import SetupState
 from engine.config import demo_config_path
 from engine.download.model_download import (
     DEFAULT_REPO,
@@ -127,8 +128,8 @@ async def test_it_is_ended_and_gone_on_with(
         write_download(downloading(directory))
         return downloading(directory)
 
-    monkeypatch.setattr("cockpit.screens.setup_download.stop_download", end)
-    monkeypatch.setattr("cockpit.screens.setup_download.start_download", begin)
+    monkeypatch.setattr("cockpit.screens.setup.download.stop_download", end)
+    monkeypatch.setattr("cockpit.screens.setup.download.start_download", begin)
     app = app_with(kit, Checks())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("3")
@@ -163,7 +164,7 @@ async def test_what_cannot_be_begun_says_why(kit: ModuleType, monkeypatch: pytes
     def refuse(*_: object) -> Download:
         raise UserError("models: cannot be written")
 
-    monkeypatch.setattr("cockpit.screens.setup_download.start_download", refuse)
+    monkeypatch.setattr("cockpit.screens.setup.download.start_download", refuse)
     app = app_with(kit, Checks())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("3")

@@ -19,22 +19,23 @@ import pytest
 from rich.style import Style
 from textual.strip import Strip
 
-from cockpit.app import CockpitApp, Sources
-from cockpit.screens import data_facts
-from cockpit.screens.brief import Brief
-from cockpit.screens.data_state import Counted, DataState, Films, Lengths
-from cockpit.screens.flight_state import Thumbnail
-from cockpit.screens.log_state import LogLine, LogState
-from cockpit.screens.runs_state import RunCurves, RunRow, RunsState
-from cockpit.screens.samples_source import cases_of, with_blanks
-from cockpit.screens.samples_state import SampleBook, writers_of
-from cockpit.screens.setup_state import SetupState
-from cockpit.screens.start import Offers
-from cockpit.widgets.curves import StageCurve
-from cockpit.widgets.glyphs import ASCII, UNICODE
+from cockpit.app import CockpitApp
+from cockpit.screens.data import facts as data_facts
+from cockpit.screens.data.state import Counted, DataState, Films, Lengths
+from cockpit.screens.log.state import LogLine, LogState
+from cockpit.screens.runs.state import RunCurves, RunRow, RunsState
+from cockpit.screens.samples.source import cases_of, with_blanks
+from cockpit.screens.samples.state import SampleBook, writers_of
+from cockpit.screens.start.offers import Offers
+from cockpit.toolkit.charts.curves import StageCurve
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.graphics.film import Thumbnail
+from cockpit.views.run_summary import RunSummary
+from cockpit.views.setup_state import SetupState
 from engine.data.curriculum import Sample, complete_labels
 from engine.runs.aftermath import Aftermath
 from engine.runs.layout import RunPaths
+from engine.runs.store.rows import GeneratedSample
 from engine.setup_check.finding import Finding
 from engine.setup_check.fix.plan import Change, Plan
 
@@ -44,7 +45,7 @@ SIZES = [(80, 24), (120, 40)]
 LOOKS = {"dark": ("dark", UNICODE), "light": ("light", UNICODE), "ascii": ("dark", ASCII)}
 NOON = 946_728_000.0
 """Of the first day of 2000, in every time zone that day."""
-BRIEF = Brief("night-run-3", "training")
+BRIEF = RunSummary("night-run-3", "training")
 FILM = Thumbnail(24, 30, bytes((x * 9 + y * 5) % 256 for y in range(30) for x in range(24)))
 
 
@@ -69,37 +70,35 @@ class Told:
 
 
 def a_book() -> SampleBook:
-    def row(case: int, step: int, stage: str, purpose: str = "case") -> dict[str, Any]:
+    def row(case: int, step: int, stage: str, purpose: str = "case") -> GeneratedSample:
         stage_a = stage == "stage_a"
         report = "Moderate right pleural effusion with adjacent atelectasis. No pneumothorax."
         truth = "Moderate right pleural effusion with compressive atelectasis. Mild cardiomegaly."
         if not stage_a:
             report += "\nICD: I50.9 Heart failure, unspecified; J90 Pleural effusion"
             truth += "\nICD: I50.9 Heart failure, unspecified; N17.9 Acute kidney failure, unspecified"
-        return {
-            "stage": stage,
-            "step": step,
-            "checkpoint": f"{stage}-{step:06d}",
-            "split": "val",
-            "purpose": purpose,
-            "case": f"s5000{case:04d}",
-            "image": f"{case}.png",
-            "prompt": "Write the impression."
+        return GeneratedSample(
+            stage=stage,
+            step=step,
+            checkpoint=f"{stage}-{step:06d}",
+            split="val",
+            purpose=purpose,
+            case=f"s5000{case:04d}",
+            image=f"{case}.png",
+            prompt="Write the impression."
             if stage_a
             else "70-year-old man. Creatinine 2.4 (0.5-1.2).\nReason.",
-            "reference": truth + ("\nCheXpert: Pleural Effusion, Cardiomegaly" if stage_a else ""),
-            "generated": report + ("\nCheXpert: Pleural Effusion, Edema" if stage_a else ""),
-            "labels": {"Pleural Effusion": 1, "Edema": 1} if stage_a else None,
-            "labels_reference": complete_labels({"Pleural Effusion": 1, "Cardiomegaly": 1})
-            if stage_a
-            else None,
-            "icd": None if stage_a else ["10:I509", "10:J90"],
-            "icd_reference": None if stage_a else ["10:I509", "10:N179"],
-            "scores": {
+            reference=truth + ("\nCheXpert: Pleural Effusion, Cardiomegaly" if stage_a else ""),
+            generated=report + ("\nCheXpert: Pleural Effusion, Edema" if stage_a else ""),
+            labels={"Pleural Effusion": 1, "Edema": 1} if stage_a else None,
+            labels_reference=complete_labels({"Pleural Effusion": 1, "Cardiomegaly": 1}) if stage_a else None,
+            icd=None if stage_a else ["10:I509", "10:J90"],
+            icd_reference=None if stage_a else ["10:I509", "10:N179"],
+            scores={
                 "label_f1" if stage_a else "icd_f1": (case * 13 % 10 + step / 200) / 12,
                 "rouge_l": 0.62,
             },
-        }
+        )
 
     wanted = [(case, step, "stage_a") for case in range(1, 5) for step in (100, 200, 332)]
     wanted += [(case, step, "stage_b") for case in range(5, 20) for step in (100, 200)]
@@ -141,13 +140,26 @@ def a_curriculum() -> DataState:
 def some_runs(curves: tuple[StageCurve, ...]) -> RunsState:
     rows = (
         RunRow(
-            "night-run-3", "training", False, "stage_b", 300, 618, 0.96, 0.72, None, 3912.0, 41_000_000, 3, 0
+            "night-run-3",
+            "training",
+            False,
+            "stage_b",
+            300,
+            618,
+            0.96,
+            (0.72, None),
+            3912.0,
+            41_000_000,
+            3,
+            0,
         ),
         RunRow(
-            "rank-8", "finished", False, "stage_b", 618, 618, 0.81, 0.74, 0.42, 7300.0, 61_000_000, 2, NOON
+            "rank-8", "finished", False, "stage_b", 618, 618, 0.81, (0.74, 0.42), 7300.0, 61_000_000, 2, NOON
         ),
-        RunRow("warmup-long", "crashed", False, "stage_a", 41, 332, 2.4, None, None, 61.0, 900_000, 0, NOON),
-        RunRow("tried-once", "holding", True, "stage_a", 12, 332, 3.1, None, None, 31.0, 90_000, 0, NOON),
+        RunRow(
+            "warmup-long", "crashed", False, "stage_a", 41, 332, 2.4, (None, None), 61.0, 900_000, 0, NOON
+        ),
+        RunRow("tried-once", "holding", True, "stage_a", 12, 332, 3.1, (), 31.0, 90_000, 0, NOON),
         RunRow("from-elsewhere", trouble="run.db has version 9, this cxr-cockpit reads up to 1"),
     )
     return RunsState(BRIEF, rows, (RunCurves("night-run-3", curves),))
@@ -165,7 +177,7 @@ def a_log() -> LogState:
         for second, (level, text) in enumerate(said)
     )
     return LogState(
-        Brief("night-run-3", "crashed"),
+        RunSummary("night-run-3", "crashed"),
         lines,
         total=len(lines),
         every=len(lines),
@@ -208,14 +220,14 @@ def an_app(kit: ModuleType, look: str, run: bool = True) -> CockpitApp:
     state = kit.a_state()
     samples = Told(a_book(), {"film": FILM})
     data = Told(a_curriculum(), {"film": FILM, "counted": Counted(100, 131, 24)})
-    sources = Sources(
-        flight=lambda _paths: kit.FakeSource(state),
-        samples=lambda _paths: samples,  # type: ignore[arg-type,return-value]
-        data=lambda _paths: data,  # type: ignore[arg-type,return-value]
-        runs=lambda _paths: Told(some_runs(state.curves)),  # type: ignore[arg-type,return-value]
-        log=lambda _paths: Told(a_log()),  # type: ignore[arg-type,return-value]
-        alerts=lambda _paths: kit.FakeWatch(),
-    )
+    sources = {
+        "flight": lambda _paths: kit.FakeSource(state),
+        "samples": lambda _paths: samples,
+        "data": lambda _paths: data,
+        "runs": lambda _paths: Told(some_runs(state.curves)),
+        "log": lambda _paths: Told(a_log()),
+        "alerts": lambda _paths: kit.FakeWatch(),
+    }
     offers = Offers(kit.refuse, lambda _path: kit.refuse(), lambda: "2 cores   7.8 GiB memory")
     theme, glyphs = LOOKS[look]
     paths = RunPaths(Path("night-run-3")) if run else None
@@ -322,6 +334,7 @@ async def test_setup_with_something_to_mend(kit: ModuleType, look: str, size: tu
     async with app.run_test(size=size) as pilot:
         await pilot.press("3")
         await kit.until(pilot, lambda: "cannot be imported" in kit.shown(app))
+        await kit.until(pilot, lambda: "b download" in kit.shown(app))  # read on a thread of its own
         await pilot.pause()
         compare(f"setup-{size[0]}x{size[1]}-{look}", app.screen._compositor.render_strips())
 

@@ -6,7 +6,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
 
-from cockpit.widgets.spans import narrowed
+from cockpit.textual_internals import narrowed
 
 PLAIN = Style()
 

@@ -1,26 +1,28 @@
 """The start screen, and how a run is opened from it."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from textual.widgets import Input
 
-from cockpit.actions import GROUPS
-from cockpit.actions.record import always
-from cockpit.app import CockpitApp, run_app, sources_on
+from cockpit.actions.action import always
+from cockpit.app import CockpitApp, run_app
 from cockpit.cli import main
-from cockpit.commands.opening import is_terminal
-from cockpit.graphics import WAYS
-from cockpit.machine import machine_line
-from cockpit.screens.flight import Flight
-from cockpit.screens.help import help_lines
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.start import Offers, Start
-from cockpit.widgets.glyphs import UNICODE
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.shared.help import help_lines
+from cockpit.screens.start.offers import Offers, machine_line
+from cockpit.screens.start.screen import Start
+from cockpit.screens.table import action_groups, sources_on, ways_to
+from cockpit.terminal.graphics import WAYS
+from cockpit.terminal.streams import is_terminal
+from cockpit.toolkit.glyphs import UNICODE
+from cockpit.toolkit.modals.prompt import Prompt
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
+
+GROUPS = action_groups()
+GO = ways_to()
 
 
 def shown(app: CockpitApp) -> str:
@@ -39,7 +41,7 @@ async def test_the_demo_opens_its_run(kit: ModuleType, tmp_path: Path) -> None:
     source = kit.FakeSource(kit.a_state())
     offers = Offers(lambda: RunPaths(tmp_path / "demo"), lambda _path: kit.refuse(), lambda: "")
     app = CockpitApp(
-        None, replace(sources_on(tmp_path), flight=lambda _paths: source), offers, poll_seconds=0.03
+        None, {**sources_on(tmp_path), "flight": lambda _paths: source}, offers, poll_seconds=0.03
     )
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("d")
@@ -121,7 +123,7 @@ def test_an_unknown_theme_is_refused(kit: ModuleType) -> None:
 def test_the_columns_of_the_help_keep_apart() -> None:
     for group in GROUPS.values():
         actions = [action for action in group if action.label_now is None and action.reason is always]
-        for line in help_lines(actions, None, UNICODE, 88):
+        for line in help_lines(actions, None, UNICODE, GO, [], 88):
             assert len(line) != 3 or line[1][0].endswith("  "), line
 
 

@@ -23,10 +23,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cockpit.typed_words import PACE_SECONDS
+from cockpit.input_handling import PACE_SECONDS
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import open_writer
+
+pytestmark = pytest.mark.slow
 
 HANG = 60.0
 """Seconds after which something will not happen any more, however busy the machine is."""
@@ -34,7 +36,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import cockpit.app
-from cockpit.typed_words import PACE_SECONDS
+from cockpit.input_handling import PACE_SECONDS
 from cockpit.app import run_app
 cockpit.app.checks_on = lambda runs: None  # no imports of the stack beside the tests
 sys.exit(run_app(None, Path(sys.argv[1]), images=sys.argv[2], poll_seconds=0.05))

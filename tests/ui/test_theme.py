@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
-from cockpit.theme import DARK, LIGHT, ROLES, blended_palette, sixteen_palette
+from cockpit.toolkit.theme import DARK, LIGHT, ROLES, blended_palette, sixteen_palette
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 BLINDNESS = {

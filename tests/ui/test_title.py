@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from cockpit.title import KEEP, PUT_BACK, has_title, setting, title_kept, title_of
+from cockpit.run_title import title_of
+from cockpit.terminal.title import KEEP, PUT_BACK, has_title, setting, title_kept
 from engine.runs.status import Status
 
 

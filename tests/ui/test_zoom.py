@@ -11,20 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
-from cockpit.actions.flight import CHART_ACTIONS
 from cockpit.app import CockpitApp
-from cockpit.screens.flight import Flight
-from cockpit.screens.flight_state import Metric, StageView, Trend, Wanted, Zoomed
-from cockpit.screens.run_series import HISTORY, zoomed
-from cockpit.screens.run_source import RunSource
-from cockpit.widgets.axes import LogAxis, log_axis, y_axis
-from cockpit.widgets.curves import StageCurve, needed_range
-from cockpit.widgets.glyphs import ASCII, UNICODE
-from cockpit.widgets.lines import width_of
-from cockpit.widgets.plot import Canvas, draw, stamp
-from cockpit.widgets.trends import column_values, heights, trend_lines, trends_frame
-from cockpit.widgets.window import Window
-from cockpit.widgets.zoom_chart import LOSS, Look, ZoomChart, axis_for, values_at, zoom_frame
+from cockpit.screens.flight.actions import CHART_ACTIONS
+from cockpit.screens.flight.screen import Flight
+from cockpit.screens.flight.series import HISTORY, zoomed
+from cockpit.screens.flight.source import RunSource
+from cockpit.screens.flight.state import StageView, Trend, Wanted, Zoomed
+from cockpit.screens.flight.trends import column_values, heights, trend_lines, trends_frame
+from cockpit.screens.flight.window import Window
+from cockpit.screens.flight.zoom_chart import LOSS, Look, ZoomChart, axis_for, values_at, zoom_frame
+from cockpit.toolkit.charts.axes import LogAxis, log_axis, y_axis
+from cockpit.toolkit.charts.curves import StageCurve, needed_range
+from cockpit.toolkit.charts.plot import Canvas, draw, stamp
+from cockpit.toolkit.glyphs import ASCII, UNICODE
+from cockpit.toolkit.lines import width_of
+from cockpit.views.metrics import Metric
 from engine.runs.store.opening import RunReader
 from engine.runs.store.rows import Bucket
 

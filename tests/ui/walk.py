@@ -9,8 +9,10 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from cockpit.actions import GROUPS
 from cockpit.app import CockpitApp
+from cockpit.screens.table import action_groups
+
+GROUPS = action_groups()
 
 Seen = Callable[[], bool]
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from cockpit.alerts.record import Alert
-from cockpit.screens.alert_list import AlertList
-from cockpit.screens.choose import Choose
-from cockpit.screens.confirm import Confirm
-from cockpit.screens.errand import ErrandEnded
-from cockpit.screens.help import Help
-from cockpit.screens.prompt import Prompt
-from cockpit.screens.reading import Reading
-from cockpit.screens.setup_agree import Agree
-from cockpit.widgets.zoom_chart import ZoomChart
+from cockpit.alerts.alert import Alert
+from cockpit.alerts.alert_list import AlertList
+from cockpit.screens.flight.command_child import CommandEnded
+from cockpit.screens.flight.zoom_chart import ZoomChart
+from cockpit.screens.setup.confirm_fix import ConfirmFix
+from cockpit.screens.shared.help import Help
+from cockpit.toolkit.modals.choose import Choose
+from cockpit.toolkit.modals.confirm import Confirm
+from cockpit.toolkit.modals.prompt import Prompt
+from cockpit.toolkit.modals.reading import Reading
 
 from .scenes import a_crowd, broken_setup
 from .walk import Walk
@@ -66,11 +66,11 @@ async def flight(kit: ModuleType, request: Request) -> None:
         await walk.until(walk.sees("e evaluates it   r reports on an image   w exports it"))
         sent: list[tuple[str, ...]] = []
         request.getfixturevalue("monkeypatch").setattr(
-            "cockpit.screens.flight.run_errand", lambda _title, words, _post: sent.append(words)
+            "cockpit.screens.flight.screen.run_command", lambda _title, words, _post: sent.append(words)
         )
         await walk.take("evaluate", walk.sees("evaluation under way"))
         assert sent == [("evaluate", "night-run-3")]
-        walk.app.screen.post_message(ErrandEnded("evaluation", True, "BLEU-4  0.37\n"))
+        walk.app.screen.post_message(CommandEnded("evaluation", True, "BLEU-4  0.37\n"))
         await walk.until(walk.over(Reading, "evaluation of night-run-3", "BLEU-4  0.37"))
         await walk.back()
         await walk.take("report", walk.over(Prompt, "Image of a chest"))
@@ -180,7 +180,7 @@ async def setup(kit: ModuleType, request: Request) -> None:
         await walk.back()
         await walk.take("setup.again", walk.sees("found at the second look"))
         await checked()
-        await walk.take("setup.fix", walk.over(Agree, "pip install peft"))
+        await walk.take("setup.fix", walk.over(ConfirmFix, "pip install peft"))
         await walk.back("enter")
         await walk.until(walk.says("done; 1 still to fix"))
         await checked()

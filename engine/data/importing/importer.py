@@ -1,39 +1,66 @@
 """From processed files that people already have to curriculum lines. Whatever is left out or guessed is counted."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
-from engine.data.curriculum import Sample, write_curriculum
+from engine.data.curriculum import write_curriculum
 from engine.data.importing.fields import read_mapping
 from engine.data.importing.formats import read_records
 from engine.data.importing.import_report import ImportReport
-from engine.data.importing.sample import Importer, Unusable
+from engine.data.importing.overlap import content_hashes, identities, shared_identities
+from engine.data.importing.sample import Importer
+from engine.data.importing.splits import (
+    Mode,
+    OfficialSplit,
+    Placed,
+    by_patient,
+    by_table,
+    find_official_table,
+    kept,
+    read_official,
+    split_in_name,
+)
+from engine.data.importing.unusable import Unusable
 from engine.errors import UserError
 from engine.files.temporary import sweep, write_private
 
-_VAL_SHARE = 0.1
-
-Placed = tuple[Sample, str]  # a sample and where it was read
+_KINDS = {
+    "patients": "patient",
+    "studies": "study",
+    "images": "image",
+    "contents": "image of the same bytes",
+}
 
 
 def import_curriculum(
-    files: Sequence[Path], out: Path, mapping: Path | None = None, image_root: Path | None = None
+    files: Sequence[Path],
+    out: Path,
+    mapping: Path | None = None,
+    image_root: Path | None = None,
+    *,
+    split: Mode = "keep",
+    split_table: Path | None = None,
+    hash_images: bool = False,
 ) -> ImportReport:
-    """Writes `out/curriculum.jsonl` and `out/import.json` from JSON, JSON lines or CSV files.
+    """Writes `out/curriculum.jsonl` and `out/import.json` from JSON, tables as text, or Parquet.
 
     mapping: YAML with `fields:` (ours: theirs) and `constants:` (ours: value). image_root: where the images lie;
-    with it every image is looked for, and absolute paths become relative to it. Raises UserError if a file or the
-    mapping cannot be read, or if no record becomes a sample.
+    with it every image is looked for, and absolute paths become relative to it. split: `keep` what records, their
+    file's parts or its name say; `patient` draws all anew; `official` asks MIMIC's split table, which is
+    split_table or lies in image_root. hash_images: compare images by their bytes, too. Raises UserError if a file,
+    the mapping or the table cannot be read, or if no record becomes a sample.
     """
     sweep(out)
     if image_root is not None and not image_root.is_dir():
         raise UserError(f"{image_root}: no such image directory")
+    if hash_images and image_root is None:
+        raise UserError("--hash: say with --image-root where the images lie")
     field_map = read_mapping(mapping)
+    official = _official(split, split_table or find_official_table(image_root))
     importer = Importer(field_map, image_root)
     report = ImportReport()
     names: set[str] = set()
@@ -41,14 +68,17 @@ def import_curriculum(
         report.note("no image root given: images were not looked for", "all files")
     found: list[Placed] = []
     for path in files:
+        file_split = split_in_name(path)
         for record in read_records(path):
             report.read += 1
+            note = partial(report.note, where=record.where)
+            for remark in record.remarks:
+                note(remark)
             try:
                 if record.fields is None:
                     raise Unusable(record.problem)
                 names.update(record.fields)
-                note = partial(report.note, where=record.where)
-                sample = importer.sample(record.fields, note, report.unknown_fields.update)
+                sample = importer.sample(record.fields, note, report.unknown_fields.update, file_split)
                 found.append((sample, record.where))
             except Unusable as reason:
                 report.drop(str(reason), record.where)
@@ -56,27 +86,67 @@ def import_curriculum(
                 report.drop("nested too deeply", record.where)
     for name in field_map.fields.keys() - names:
         report.note(f"no record has the field {name!r} of the mapping", str(mapping))
-    samples = _with_splits(_unique(found, report), report)
-    if not samples:
+    placed = _unique(found, report)
+    if split == "keep":
+        placed = kept(placed, report.note)
+        _compare(placed, official, report.note)
+    elif split == "patient":
+        placed = by_patient(placed, report.note)
+    else:
+        assert official is not None
+        placed = by_table(placed, official, report.note, report.drop)
+    if not placed:
         reasons = "; ".join(f"{number} x {reason}" for reason, number in report.dropped.most_common(3))
         raise UserError(f"{', '.join(map(str, files))}: no record became a sample: {reasons or 'none there'}")
-    report.samples = samples
-    write_curriculum(out / "curriculum.jsonl", samples)
+    report.samples = [sample for sample, _ in placed]
+    _tell_overlap(placed, image_root if hash_images else None, report)
+    write_curriculum(out / "curriculum.jsonl", report.samples)
     write_private(out / "import.json", [json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"])
     return report
+
+
+def _official(split: Mode, table: Path | None) -> OfficialSplit | None:
+    if table is None and split == "official":
+        raise UserError(
+            "--split official: MIMIC's split table is not in the image root; name it with --split-table "
+            "(mimic-cxr-2.0.0-split.csv.gz of MIMIC-CXR-JPG)"
+        )
+    return read_official(table) if table is not None else None
+
+
+def _compare(
+    placed: Iterable[Placed], official: OfficialSplit | None, note: Callable[[str, str], None]
+) -> None:
+    """Tell where the splits that are kept go against MIMIC's own, above all what it keeps for the test."""
+    for sample, where in placed if official else ():
+        theirs = official.of(sample) if official else None
+        if theirs is not None and theirs != sample.split:
+            note(f"split {sample.split}, but {theirs} in MIMIC's table", where)
+
+
+def _tell_overlap(placed: Sequence[Placed], hashed_root: Path | None, report: ImportReport) -> None:
+    """Count what is in more than one split, and where its samples stand."""
+    contents = content_hashes(report.samples, hashed_root) if hashed_root is not None else None
+    report.overlap = shared_identities(report.samples, contents)
+    first: dict[tuple[str, str], str] = {}
+    for sample, where in placed:
+        for kind, key in identities(sample, contents).items():
+            if key in report.overlap[kind] and first.setdefault((kind, key), sample.split) != sample.split:
+                report.note(f"{_KINDS[kind]} is in another split too", where)
 
 
 def _unique(found: Iterable[Placed], report: ImportReport) -> list[Placed]:
     """Samples that say the same are dropped but for the first; ids that different ones share are told apart."""
     unique: list[Placed] = []
-    content: set[tuple[str, str, str, str]] = set()
+    content: dict[tuple[str, str, str, str], str] = {}
     ids: set[str] = set()
     for sample, where in found:
         key = (sample.stage, sample.image, sample.prompt, sample.target)
         if key in content:
-            report.drop("duplicate: same stage, image, prompt and target as an earlier record", where)
+            other = f" of split {content[key]}" if sample.split not in ("", content[key]) else ""
+            report.drop(f"duplicate: same stage, image, prompt and target as an earlier record{other}", where)
             continue
-        content.add(key)
+        content[key] = sample.split
         if sample.id in ids:
             report.note("id met again with another content: a suffix tells them apart", where)
             endings = chain(sample.stage[-1], count(2))
@@ -84,25 +154,3 @@ def _unique(found: Iterable[Placed], report: ImportReport) -> list[Placed]:
         ids.add(sample.id)
         unique.append((sample, where))
     return unique
-
-
-def _with_splits(placed: Sequence[Placed], report: ImportReport) -> list[Sample]:
-    """Samples without split follow their patient's other samples, else a hash of the patient: one in ten is val."""
-    known: dict[str, str] = {}
-    for sample, where in placed:
-        if sample.split and known.setdefault(sample.subject_id, sample.split) != sample.split:
-            report.note("patient is in another split too", where)
-    samples = []
-    for sample, where in placed:
-        if not sample.split:
-            report.note("no split: chosen by patient, 90 % train and 10 % val", where)
-            sample = replace(
-                sample, split=known.get(sample.subject_id) or _split_of_patient(sample.subject_id)
-            )
-        samples.append(sample)
-    return samples
-
-
-def _split_of_patient(subject_id: str) -> str:
-    draw = int.from_bytes(hashlib.blake2b(subject_id.encode(), digest_size=8).digest(), "big") / 2**64
-    return "val" if draw < _VAL_SHARE else "train"

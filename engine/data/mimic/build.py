@@ -5,17 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engine.data.answers import icd_line, label_line
 from engine.data.curriculum import SPLITS, Sample, write_curriculum
 from engine.data.mimic.build_report import BuildReport, coverage
 from engine.data.mimic.reasoning import reasoning
-from engine.data.mimic.studies import Progress, Study, chance, read_studies
+from engine.data.mimic.studies import Progress, Sections, Study, chance, read_studies
 from engine.data.mimic.tree import find_roots, open_tables
-from engine.data.targets import icd_line, label_line
 from engine.errors import UserError
 from engine.files.temporary import holder, write_private
-
-PROMPT_A = "Write the impression of this chest X-ray and list the CheXpert labels."
-PROMPT_B = "Clinical context: {ehr}\nGive the clinical reasoning and the ICD diagnoses."
+from engine.stages import STAGE_A, STAGE_B
 
 
 def build_curriculum(
@@ -23,8 +21,9 @@ def build_curriculum(
     out: Path,
     *,
     seed: int = 0,
-    stage_a_fraction: float = 0.35,
+    stage_a_fraction: float = STAGE_A.share,
     limit: int | None = None,
+    sections: Sections = "own",
     progress: Progress | None = None,
     jpg_root: Path | None = None,
     reports_root: Path | None = None,
@@ -35,6 +34,7 @@ def build_curriculum(
 
     seed: decides which studies are stage A samples too, and which `limit` studies are taken.
     stage_a_fraction: stage A's share of each split's samples. limit: at most so many studies.
+    sections: how the reports are read, see `docs/sections.md`.
     Raises UserError if a tree or a table is missing or cannot be read.
     """
     if not 0 <= stage_a_fraction <= 1:
@@ -45,9 +45,10 @@ def build_curriculum(
     roots = find_roots(source, jpg=jpg_root, reports=reports_root, hosp=hosp_root, ed=ed_root)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     dropped: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     # Scratch is as private as the curriculum: it may hold rows of the tables.
     with holder(out) as scratch, open_tables(scratch.path / "tables") as tables:
-        studies = read_studies(roots, tables, seed, limit, dropped, say)
+        studies = read_studies(roots, tables, seed, limit, sections, dropped, counts, say)
     samples = _samples(studies, seed, stage_a_fraction)
     if not samples:
         raise UserError(
@@ -57,9 +58,11 @@ def build_curriculum(
         roots=roots,
         seed=seed,
         stage_a_fraction=stage_a_fraction,
+        sections=sections,
         samples=samples,
         coverage=coverage(studies),
         dropped=dict(sorted(dropped.items())),
+        counts=dict(sorted(counts.items())),
     )
     write_curriculum(out / "curriculum.jsonl", samples)
     write_private(out / "build.json", [json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"])
@@ -71,8 +74,8 @@ def _samples(studies: Sequence[Study], seed: int, fraction: float) -> list[Sampl
     samples: list[Sample] = []
     for split in SPLITS:
         own = [study for study in studies if study.film.split == split]
-        ready_a = _shuffled((s for s in own if s.labelled), seed, "stage_a")
-        ready_b = _shuffled((s for s in own if s.record.diagnoses), seed, "stage_b")
+        ready_a = _shuffled((s for s in own if s.labelled), seed, STAGE_A.name)
+        ready_b = _shuffled((s for s in own if s.record.diagnoses), seed, STAGE_B.name)
         count_a, count_b = shares(len(ready_a), len(ready_b), fraction)
         samples += [_sample_a(study) for study in ready_a[:count_a]]
         samples += [_sample_b(study) for study in ready_b[:count_b]]
@@ -96,9 +99,9 @@ def _sample_a(study: Study) -> Sample:
         id=f"s{film.study_id}-a",
         subject_id=str(film.subject_id),
         study_id=str(film.study_id),
-        stage="stage_a",
+        stage=STAGE_A.name,
         image=film.image,
-        prompt=PROMPT_A,
+        prompt=STAGE_A.prompt,
         target=f"{study.impression}\n{label_line(study.labels)}",
         labels=dict(study.labels),
         ehr=None,
@@ -113,9 +116,9 @@ def _sample_b(study: Study) -> Sample:
         id=f"s{film.study_id}-b",
         subject_id=str(film.subject_id),
         study_id=str(film.study_id),
-        stage="stage_b",
+        stage=STAGE_B.name,
         image=film.image,
-        prompt=PROMPT_B.format(ehr=context.text()),
+        prompt=STAGE_B.prompt.format(ehr=context.text()),
         target=f"{reasoning(study.impression, context)}\n{icd_line(study.record.diagnoses)}",
         labels=dict(study.labels),
         ehr=context.to_json(),

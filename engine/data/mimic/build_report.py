@@ -5,22 +5,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.data.curriculum import SPLITS, STAGES, Sample
-from engine.data.mimic.studies import Study
+from engine.data.curriculum import SPLITS, Sample
+from engine.data.mimic.studies import Sections, Study
 from engine.data.mimic.tree import MimicRoots
+from engine.stages import STAGE_A, STAGE_NAMES, STAGES
 from engine.words.plural import counted
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """coverage: studies by what is known of them. dropped: studies left out, by reason."""
+    """coverage: studies by what is known of them. dropped: studies left out, by reason.
+
+    counts: what was odd about those that were read, by reason; a study may have several.
+    """
 
     roots: MimicRoots
     seed: int
     stage_a_fraction: float
+    sections: Sections
     samples: Sequence[Sample]
     coverage: Mapping[str, int]
     dropped: Mapping[str, int]
+    counts: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the samples themselves; no word of a report is in it."""
@@ -36,6 +42,8 @@ class BuildReport:
             "patient_overlap": patient_overlap(self.samples),
             "coverage": dict(self.coverage),
             "dropped": dict(self.dropped),
+            "sections": self.sections,
+            "counts": dict(self.counts),
         }
 
     def lines(self) -> list[str]:
@@ -46,7 +54,7 @@ class BuildReport:
             own = counts["splits"][split]
             if own["samples"]:
                 lines.append(
-                    f"{split:<5} {own['stage_a']:>7,} stage A  {own['stage_b']:>7,} stage B  "
+                    f"{split:<5} {by_stage(own)}  "
                     f"{own['studies']:>7,} studies  {own['patients']:>7,} patients"
                 )
         lines.append(f"patients in more than one split: {patient_overlap(self.samples)}")
@@ -55,7 +63,13 @@ class BuildReport:
             for what, number in self.coverage.items()
         ]
         lines += [f"{number:>7,} left out: {why}" for why, number in self.dropped.items()]
+        lines += [f"{number:>7,} {what}" for what, number in self.counts.items()]
         return lines
+
+
+def by_stage(counts: Mapping[str, Any]) -> str:
+    """A split's samples of each stage, in columns."""
+    return "  ".join(f"{counts[stage.name]:>7,} stage {stage.letter}" for stage in STAGES)
 
 
 def sample_counts(samples: Iterable[Sample]) -> dict[str, Any]:
@@ -67,11 +81,11 @@ def sample_counts(samples: Iterable[Sample]) -> dict[str, Any]:
         stages = Counter(sample.stage for sample in own)
         splits[split] = {
             "samples": len(own),
-            **{stage: stages[stage] for stage in STAGES},
+            **{stage: stages[stage] for stage in STAGE_NAMES},
             "studies": len({sample.study_id for sample in own}),
             "patients": len({sample.subject_id for sample in own}),
         }
-    stage_a = sum(sample.stage == "stage_a" for sample in samples)
+    stage_a = sum(sample.stage == STAGE_A.name for sample in samples)
     return {
         "total": len(samples),
         "stage_a_fraction": stage_a / len(samples) if samples else 0.0,
@@ -96,6 +110,7 @@ def coverage(studies: Sequence[Study]) -> dict[str, int]:
         "text from the impression": sections["impression"],
         "text from the findings": sections["findings"],
         "text from the last paragraph": sections["last_paragraph"],
+        "text from the comparison": sections["comparison"],
         "no CheXpert label at all (no stage A sample)": sum(not study.labelled for study in studies),
         "no hospital or emergency stay": sum(study.record.encounter is None for study in studies),
         "no discharge code (no stage B sample)": sum(not study.record.diagnoses for study in studies),

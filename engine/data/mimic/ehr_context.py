@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.data.targets import one_line
+from engine.words.printable import clean_line
 
 MAX_HISTORY = 3
 _LONGEST_COMPLAINT = 80
@@ -115,7 +115,7 @@ class EhrContext:
         return person and f"{person[0].upper()}{person[1:]}."
 
     def _complaint(self) -> str:
-        complaint = one_line(self.complaint)[:_LONGEST_COMPLAINT].strip(" .,").lower()
+        complaint = clean_line(self.complaint)[:_LONGEST_COMPLAINT].strip(" .,").lower()
         return complaint and f"Complaint: {complaint}."
 
     def _vitals(self) -> str:

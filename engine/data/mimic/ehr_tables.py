@@ -14,7 +14,7 @@ from engine.data.mimic.ehr_context import LABS, MAX_HISTORY, VITALS, EhrContext,
 from engine.data.mimic.encounters import Admission, EmergencyStay, Encounter, encounter_at, encounters
 from engine.data.mimic.films import Film
 from engine.data.mimic.tree import MimicRoots, Tables, find_table, table
-from engine.data.targets import one_line
+from engine.words.printable import clean_line
 
 WINDOW = timedelta(hours=48)
 MAX_CODES = 6
@@ -189,7 +189,7 @@ def _grouped(rows: Sequence[tuple[int, str | None, str | None]]) -> dict[int, li
     grouped: defaultdict[int, list[Diagnosis]] = defaultdict(list)
     for stay, code, title in rows:
         if code is not None and is_icd(code):
-            grouped[stay].append((code, one_line(title or "")))
+            grouped[stay].append((code, clean_line(title or "")))
     return dict(grouped)
 
 
@@ -205,7 +205,7 @@ def _complaints(roots: MimicRoots, tables: Tables) -> dict[int, str]:
         triage=table(roots.ed, "triage"),
         edstays=table(roots.ed, "edstays"),
     )
-    return {study_id: one_line(complaint) for study_id, complaint in rows}
+    return {study_id: clean_line(complaint) for study_id, complaint in rows}
 
 
 def _vitals(roots: MimicRoots, tables: Tables) -> dict[int, dict[str, Measurement]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engine.data.images import outside
 from engine.data.mimic.tree import MimicRoots, Tables, table
 from engine.errors import UserError
 
@@ -66,6 +67,9 @@ def read_films(roots: MimicRoots, tables: Tables, dropped: Counter[str]) -> list
         film = Film(subject_id, study_id, dicom_id, taken, _SPLITS[split])
         if not (roots.jpg / film.image).is_file():
             problems[study_id] = "image file missing"
+            continue
+        if (way_out := outside(roots.jpg, film.image)) is not None:
+            problems[study_id] = f"image {way_out}"
             continue
         studies.setdefault(study_id, []).append((FRONTAL.index(view), film))
     dropped.update(reason for study_id, reason in problems.items() if study_id not in studies)

@@ -5,19 +5,24 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.data.curriculum import complete_labels
 from engine.data.labels import LABELS
 from engine.data.mimic.ehr_tables import StudyRecord, read_records
 from engine.data.mimic.films import Film, read_films
 from engine.data.mimic.tree import MimicRoots, Tables, table
-from engine.data.sections import main_text
+from engine.data.sections.main_text import main_text, official_main_text
+from engine.data.sections.reading import decode
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
 
 #: Other names for labels in MIMIC-CXR-JPG's files.
 _LABEL_COLUMNS = {"Lung Opacity": ("Lung Opacity", "Airspace Opacity")}
 _LABEL_VALUES = {"1.0": 1, "1": 1, "0.0": 0, "0": 0, "-1.0": -1, "-1": -1}
+
+#: Whose reading of the reports: ours, or the official section parser's to the letter.
+Sections = Literal["own", "official"]
 
 #: Hears what is being done, how much of it, out of how much (0: unknown).
 Progress = Callable[[str, int, int], None]
@@ -39,9 +44,19 @@ class Study:
 
 
 def read_studies(
-    roots: MimicRoots, tables: Tables, seed: int, limit: int | None, dropped: Counter[str], say: Progress
+    roots: MimicRoots,
+    tables: Tables,
+    seed: int,
+    limit: int | None,
+    sections: Sections,
+    dropped: Counter[str],
+    counts: Counter[str],
+    say: Progress,
 ) -> list[Study]:
-    """Every study with a film and a text, by patient and study; what is left out is counted in `dropped`."""
+    """Every study with a film and a text, by patient and study.
+
+    What is left out is counted in `dropped`, what was odd about the reports in `counts`.
+    """
     say("reading the list of films", 0, 0)
     films = read_films(roots, tables, dropped)
     if limit is not None and len(films) > limit:
@@ -52,7 +67,7 @@ def read_studies(
     for number, film in enumerate(films):
         if number % 500 == 0:
             say("reading reports", number, len(films))
-        text = _read_text(roots.reports / film.report, dropped)
+        text = _read_text(roots.reports / film.report, film.study_id, sections, dropped, counts)
         if text is not None:
             texts[film.study_id] = text
     films = [film for film in films if film.study_id in texts]
@@ -66,19 +81,24 @@ def read_studies(
     ]
 
 
-def _read_text(path: Path, dropped: Counter[str]) -> tuple[str, str] | None:
+def _read_text(
+    path: Path, study_id: int, sections: Sections, dropped: Counter[str], counts: Counter[str]
+) -> tuple[str, str] | None:
     try:
-        with open_plain(path, errors="replace") as file:
-            report = file.read()
+        with open_plain(path, "rb") as file:
+            report, encoding = decode(file.read())
     except FileNotFoundError:
         dropped["report missing"] += 1
         return None
     except OSError as error:
         raise UserError(f"{path}: cannot read the report: {error.strerror}") from error
-    text = main_text(report)
-    if text is None:
+    reader = official_main_text if sections == "official" else main_text
+    found = reader(report, f"s{study_id}")
+    counts.update((*encoding, *found.reasons))
+    if not found.text:
         dropped["report without impression, findings or last paragraph"] += 1
-    return text
+        return None
+    return found.section, found.text
 
 
 def _read_labels(roots: MimicRoots, tables: Tables) -> dict[int, dict[str, int | None]]:

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from engine.config import STAGES
+from engine.metrics import registry
+from engine.metrics.scores import figure
 from engine.model.exporting.card_facts import THIS_MODEL, Facts, Scores
+from engine.stages import STAGE_NAMES, STAGES, stage_of
 
 _BUNDLED = "the tiny one that ships with cxr-cockpit, in `engine/model/base`"
-_TITLES = {
-    "stage_a": "A: image → impression + CheXpert labels",
-    "stage_b": "B: image + EHR → reasoning + ICD",
-}
 _MEANINGS = {
     THIS_MODEL: THIS_MODEL,
     "constant": "one constant answer",
@@ -97,7 +95,7 @@ _RESTRICTED = (
 
 
 def _training(facts: Facts) -> Iterator[str]:
-    config, reached = facts.config, facts.standing
+    config, reached = facts.config, facts.meta
     base = _BUNDLED if facts.bundled else f"`{facts.base}`"
     if facts.repo:
         base += f", fetched as `{facts.repo}` at commit `{facts.commit}`"
@@ -108,15 +106,21 @@ def _training(facts: Facts) -> Iterator[str]:
     yield f"- adapter: LoRA of rank {lora.rank}, alpha {lora.alpha:g}, dropout {lora.dropout:g}{scaling}{projector}"
     ended = {"finished": "its end", "stopped": "where it was stopped"}.get(reached.ended, "under way")
     yield f"- this checkpoint: {reached.stage}, step {reached.step:,} of {reached.steps:,} ({ended})"
-    for name in STAGES[: STAGES.index(reached.stage) + 1]:
+    for place, name in enumerate(STAGE_NAMES[: STAGE_NAMES.index(reached.stage) + 1]):
         stage = facts.stage(name)
-        replay = f", {stage.replay:.0%} of stage A mixed in" if stage.replay else ""
+        earlier = " and ".join(one.letter for one in STAGES[:place])
+        replay = f", {stage.replay:.0%} of stage {earlier} mixed in" if stage.replay else ""
         loss = f"; {_loss(facts, name)}" if name in facts.losses else ""
         yield (
-            f"- stage {_TITLES[name]}: {stage.epochs} epochs, learning rate {stage.learning_rate:g}, "
+            f"- stage {_task(name)}: {stage.epochs} epochs, learning rate {stage.learning_rate:g}, "
             f"{stage.batch_size} × {stage.accumulation} samples a step{replay}{loss}"
         )
     yield f"- seed {config.seed}; a run's order, dropout and fresh weights follow from it"
+
+
+def _task(name: str) -> str:
+    stage = stage_of(name)
+    return f"{stage.letter}: {stage.task}"
 
 
 def _loss(facts: Facts, stage: str) -> str:
@@ -157,10 +161,11 @@ def _scores(facts: Facts) -> Iterator[str]:
         yield "`val` also chose among checkpoints while it trained: expect less on cases that nobody has looked at."
     policy = next(
         (
-            one["stage_a"]["chexpert"]["policy"]
-            for all_ in facts.scores.values()
-            for one in all_.values()
-            if "stage_a" in one
+            policy
+            for conditions in facts.scores.values()
+            for stages in conditions.values()
+            for one in stages.values()
+            if (policy := figure(one, "chexpert.policy"))
         ),
         "",
     )
@@ -175,16 +180,13 @@ def _scores(facts: Facts) -> Iterator[str]:
 def _table(split: str, scores: Scores) -> Iterator[str]:
     yield f"Split `{split}`:"
     yield ""
-    yield "| | stage | n | BLEU-4 | ROUGE-L | labels micro-F1 (14) | labels macro-F1 (14) | ICD micro-F1 |"
-    yield "|---|---|---:|---:|---:|---:|---:|---:|"
+    shown = [metric for metric in registry.METRICS if metric.card]
+    yield f"| | stage | n | {' | '.join(metric.card for metric in shown)} |"
+    yield f"|---|---|---:|{'---:|' * len(shown)}"
     for condition, meaning in _MEANINGS.items():
         for stage, one in sorted(scores.get(condition, {}).items()):
-            chexpert, icd = one.get("chexpert", {}), one.get("icd", {})
-            figures = (
-                one["bleu4"], one["rouge_l"],
-                chexpert.get("micro_f1_14"), chexpert.get("macro_f1_14"), icd.get("micro_f1"),
-            )  # fmt: skip
-            yield f"| {meaning} | {stage} | {one['n']:,} | {' | '.join(map(_figure, figures))} |"
+            figures = " | ".join(_figure(figure(one, metric.id)) for metric in shown)
+            yield f"| {meaning} | {stage} | {one['n']:,} | {figures} |"
 
 
 def _figure(value: Any) -> str:
@@ -233,7 +235,7 @@ def _ask(processor: str) -> str:
 def _questions(facts: Facts) -> str:
     if not facts.questions:
         return "It knows the questions of its curriculum, in their words; to others it answers worse."
-    asked = [f"- {_TITLES[stage]}: `{json.dumps(words)[1:-1]}`" for stage, words in facts.questions.items()]
+    asked = [f"- {_task(stage)}: `{json.dumps(words)[1:-1]}`" for stage, words in facts.questions.items()]
     return "\n".join(
         ["It knows these questions, in these words (`{ehr}`: what is known of the patient):", "", *asked]
     )

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config import STAGES, RunConfig, StageSection
+from engine.config import RunConfig, StageSection
 from engine.data.curriculum import NO_EHR, Sample, read_curriculum, without_ehr
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
 from engine.download.model_download import read_download
 from engine.errors import UserError
 from engine.files.json_file import read_json
-from engine.metrics.scores import scores_a, scores_b
-from engine.runs.checkpoints import Standing, standing
+from engine.metrics.scores import scores_of
+from engine.runs.checkpoints import CheckpointMeta, read_meta
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import RunReader, open_reader
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import STAGE_NAMES, STAGES
 
 #: A split's scores: by condition ("this model" or a baseline's name), then by stage, in the form of `evaluate --json`.
 Scores = dict[str, dict[str, dict[str, Any]]]
@@ -41,7 +42,7 @@ class Facts:
 
     run: str
     checkpoint: str
-    standing: Standing
+    meta: CheckpointMeta
     base: str
     repo: str
     commit: str
@@ -59,7 +60,7 @@ class Facts:
 
 def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     """Raises `UserError` where the checkpoint does not say where it stands."""
-    reached = standing(checkpoint)
+    reached = read_meta(checkpoint)
     if reached is None:
         raise UserError(f"{checkpoint}: does not say where in the run it stands")
     with open_reader(paths) as reader:
@@ -70,7 +71,7 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     return Facts(
         run=paths.name,
         checkpoint=checkpoint.name,
-        standing=reached,
+        meta=reached,
         base=config.base_directory.name,
         repo=fetched.repo if fetched else "",
         commit=fetched.commit if fetched else "",
@@ -84,11 +85,15 @@ def read_facts(paths: RunPaths, config: RunConfig, checkpoint: Path) -> Facts:
     )
 
 
-def _losses(reader: RunReader, reached: Standing) -> dict[str, float]:
+def _losses(reader: RunReader, reached: CheckpointMeta) -> dict[str, float]:
     """The last loss of every stage, none from beyond the checkpoint."""
     found: dict[str, float] = {}
     for row in reader.scalars(["val/loss"]):
-        before = STAGES.index(row.stage) < STAGES.index(reached.stage) if row.stage in STAGES else False
+        before = (
+            STAGE_NAMES.index(row.stage) < STAGE_NAMES.index(reached.stage)
+            if row.stage in STAGE_NAMES
+            else False
+        )
         if before or (row.stage == reached.stage and row.step <= reached.step):
             found[row.stage] = row.value
     return found
@@ -96,15 +101,14 @@ def _losses(reader: RunReader, reached: Standing) -> dict[str, float]:
 
 def _scores(reader: RunReader, checkpoint: str) -> dict[str, Scores]:
     """Scores of the samples that were generated with this very checkpoint, those generated last for each case."""
-    kept: dict[tuple[str, str, str], dict[str, dict[str, Any]]] = defaultdict(dict)
+    kept: dict[tuple[str, str, str], dict[str, GeneratedSample]] = defaultdict(dict)
     for row in reader.samples():
-        condition = _condition(row["purpose"])
-        if condition and row["checkpoint"] == checkpoint:
-            kept[row["split"], condition, row["stage"]][row["case"]] = row
+        condition = _condition(row.purpose)
+        if condition and row.checkpoint == checkpoint:
+            kept[row.split or "", condition, row.stage][row.case] = row
     scores: dict[str, Scores] = {}
     for (split, condition, stage), rows in kept.items():
-        scorer = scores_a if stage == "stage_a" else scores_b
-        scores.setdefault(split, {}).setdefault(condition, {})[stage] = scorer(list(rows.values()), None)
+        scores.setdefault(split, {}).setdefault(condition, {})[stage] = scores_of(list(rows.values()), None)
     return scores
 
 
@@ -128,10 +132,10 @@ def _samples(curriculum: Path) -> dict[tuple[str, str], list[Sample]]:
 
 def _questions(samples: Mapping[tuple[str, str], list[Sample]]) -> dict[str, str]:
     found = {}
-    for stage, prompt in (("stage_a", PROMPT_A), ("stage_b", PROMPT_B)):
-        asked = {without_ehr(one).prompt for one in samples.get((stage, "train"), ())}
-        if asked == {prompt.format(ehr=NO_EHR)}:
-            found[stage] = prompt
+    for stage in STAGES:
+        asked = {without_ehr(one).prompt for one in samples.get((stage.name, "train"), ())}
+        if asked == {stage.prompt.format(ehr=NO_EHR)}:
+            found[stage.name] = stage.prompt
     return found
 
 

@@ -18,18 +18,18 @@ from safetensors.torch import save_file
 from transformers import LlavaForConditionalGeneration
 
 from engine.data.curriculum import NO_EHR
-from engine.data.mimic.build import PROMPT_A, PROMPT_B
 from engine.errors import UserError
 from engine.files.new_directory import new_directory, refuse_existing
-from engine.model.checkpoint_files import legacy_name
-from engine.model.convert import copy_rest, write_rest, write_shards
+from engine.model.convert import copy_companion_files, write_companion_files, write_shards
 from engine.model.exporting.card import Checked, model_card
 from engine.model.exporting.card_facts import read_facts
 from engine.model.llava_mistral import read_config
 from engine.model.loading import Base, model_type_of
 from engine.model.lora import adapter_state, save_adapter_config
 from engine.model.trained import Trained, load_trained
+from engine.model.weight_files import legacy_name
 from engine.runs.layout import RunPaths
+from engine.stages import STAGES
 
 #: Largest difference between the exported model's logits and the run's, as a share of the largest logit. In float32
 #: only the order of sums differs; bfloat16 keeps 8 bits of a merged weight.
@@ -106,7 +106,7 @@ def _probes(base: Base) -> list[_Probe]:
     pixels = torch.from_numpy(base.image_processor(film))[None]
     return [
         _Probe(torch.tensor([base.encoder.training(prompt, _ANSWER)[0]]), pixels)
-        for prompt in (PROMPT_A, PROMPT_B.format(ehr=NO_EHR))
+        for prompt in (stage.prompt.format(ehr=NO_EHR) for stage in STAGES)
     ]
 
 
@@ -152,9 +152,9 @@ def _write_merged(trained: Trained, out: Path, probes: list[_Probe], tell: Tell)
     write_shards(_named_as_on_disk(model), count, out, partial(tell, "writing tensors"))
     base = trained.config.base_directory
     if model_type_of(base) == "llava":
-        copy_rest(base, out, dtype)
+        copy_companion_files(base, out, dtype)
     else:
-        write_rest(read_config(base), out, dtype)
+        write_companion_files(read_config(base), out, dtype)
     tell("loading it again, to check what it answers", 0, 0)
     loaded = LlavaForConditionalGeneration.from_pretrained(
         str(out), dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from engine.phantom.draws import key
+from engine.seeds import seed_for
 
 Field = NDArray[np.floating[Any]]  # float32 wherever it has the size of a picture
 Points = NDArray[np.float64]
@@ -27,7 +27,7 @@ FINE = 2
 
 def generator(seed: int, *names: object) -> np.random.Generator:
     """A numpy stream of its own for the thing called `names` under `seed`."""
-    return np.random.Generator(np.random.SFC64(key(seed, *names)))
+    return np.random.Generator(np.random.SFC64(seed_for(seed, *names)))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ thousand are sampled, and whichever worker does it.
 import random
 from datetime import datetime, timedelta
 
-from engine.phantom.draws import key, stream
+from engine.phantom.draws import stream
 from engine.phantom.patient.findings import draw_findings
 from engine.phantom.patient.rates import CHRONIC, Rates
 from engine.phantom.patient.truth import Finding, PatientTruth, StudyTruth
+from engine.seeds import seed_for
 
 #: Patients are split in blocks, so that even a few dozen of them fill all three splits in the right shares.
 _BLOCK = ("train",) * 20 + ("validate",) * 3 + ("test",) * 2
@@ -55,7 +56,7 @@ def _patient(seed: int, index: int, rates: Rates) -> PatientTruth:
         age=age,
         split=split_of(seed, index),
         studies=studies,
-        seed=key(seed, "body", index),
+        seed=seed_for(seed, "body", index),
     )
 
 
@@ -80,7 +81,7 @@ def _study(
         view=_view(rng, findings),
         findings=findings,
         conditions=conditions,
-        seed=key(seed, "film", index, number),
+        seed=seed_for(seed, "film", index, number),
     )
 
 

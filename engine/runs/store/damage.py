@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.runs.store import series
-from engine.runs.store.aside import companions, keep_aside
+from engine.runs.store.database_files import companions, keep_aside
 from engine.runs.store.schema import BROKEN, LONGEST_VALUE, connect_writer, is_damage
 
 log = logging.getLogger("engine")

@@ -1,4 +1,4 @@
-"""The writer's connection to run.db: patient where the disk is full, and at work again where the file is damaged."""
+"""The writer's connection to run.db: tries again where the disk is full, recovers a damaged file."""
 
 import logging
 import sqlite3
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.layout import RunPaths
+from engine.runs.pinned_paths import RunRemoved
 from engine.runs.store.damage import finish_interrupted, recover
-from engine.runs.store.displaced import identity, put_back
+from engine.runs.store.database_files import identity, put_back
 from engine.runs.store.insert import Ids
+from engine.runs.store.pending_writes import PendingWrites, Write
 from engine.runs.store.schema import (
     BROKEN,
     Damaged,
@@ -24,14 +25,13 @@ from engine.runs.store.schema import (
     is_damage,
     is_passing,
 )
-from engine.runs.store.waiting import Waiting, Write
 
 log = logging.getLogger("engine")
 
 #: So often writes that wait are tried again, at most.
 RETRY_SECONDS = 1.0
 #: A disk that goes on damaging the file is not to be filled with copies of it.
-MENDS = 3
+MOST_RECOVERIES = 3
 #: So often it is looked whether the file is still the one that was opened, at most.
 LOOK_SECONDS = 1.0
 _BATCH = 200
@@ -41,25 +41,25 @@ class _CannotNow(Exception):
     """The write was not done and left nothing; later it may be."""
 
 
-class PatientDatabase:
+class RetryingDatabase:
     """Carries out writes in order. One that finds no room waits in memory, and later ones behind it.
 
     ids: a cache of the caller's that is true only for what was committed; kept so on failure.
     alert: makes, of a message, the write that tells it in the database.
-    mended: what must be there again after a damaged file was replaced.
+    after_recovery: what must be there again after a damaged file was replaced.
     May be used from several threads.
     """
 
     def __init__(
-        self, paths: RunPaths, alert: Callable[[str], Write], mended: Write, thorough: bool = False
+        self, paths: RunPaths, alert: Callable[[str], Write], after_recovery: Write, thorough: bool = False
     ) -> None:
         self._paths = paths
-        self._alert, self._mended = alert, mended
+        self._alert, self._after_recovery = alert, after_recovery
         self.mutex = threading.RLock()
         self.ids: Ids = {}
-        self._waiting = Waiting()
+        self._waiting = PendingWrites()
         self._retry_at = 0.0
-        self._mends_left = MENDS
+        self._recoveries_left = MOST_RECOVERIES
         self._looked_at = time.monotonic()
         self._displaced = ""
         finish_interrupted(paths.db)
@@ -107,16 +107,16 @@ class PatientDatabase:
             except BROKEN as error:
                 if is_damage(error):
                     with suppress(_CannotNow):
-                        self._mend_or_wait(error)
+                        self._recover_or_wait(error)
                 elif not is_passing(error):
                     raise
                 return []
 
-    def mend(self, error: UserError) -> None:
+    def recover(self, error: UserError) -> None:
         """Put the file back, or recover it from damage that no write has met: a reader could not read it."""
         with self.mutex, suppress(_CannotNow):
             if not self._put_back() and isinstance(error, Damaged):
-                self._mend_or_wait(error)
+                self._recover_or_wait(error)
 
     @property
     def waiting(self) -> int:
@@ -154,7 +154,7 @@ class PatientDatabase:
             told = put_back(self.connection, self._paths.db, self._own)
             self._reconnect()
             self._alert(told).work(self.connection)
-        except Gone:
+        except RunRemoved:
             return False
         except (sqlite3.Error, UserError, OSError) as error:
             if str(error) != self._displaced:
@@ -201,7 +201,7 @@ class PatientDatabase:
             self._attempt(writes)
         except BROKEN as error:
             if is_damage(error):
-                self._mend_or_wait(error)
+                self._recover_or_wait(error)
                 self._transact(writes)
             elif is_passing(error):
                 raise _CannotNow(str(error)) from error
@@ -230,10 +230,10 @@ class PatientDatabase:
                 with suppress(sqlite3.Error):
                     self.connection.execute("PRAGMA synchronous = NORMAL")
 
-    def _mend_or_wait(self, error: Exception) -> None:
+    def _recover_or_wait(self, error: Exception) -> None:
         if self._put_back():
             return
-        if not self._mends_left:
+        if not self._recoveries_left:
             raise _CannotNow(str(error)) from error
         self.connection.close()
         try:
@@ -246,11 +246,11 @@ class PatientDatabase:
     def _recovered(self, error: Exception) -> sqlite3.Connection:
         """A connection to what could be recovered, the damaged file kept aside."""
         log.error("run.db is damaged (%s): recovering what can be read", error)
-        self._mends_left -= 1
+        self._recoveries_left -= 1
         recovered = recover(self._paths.db)
         connection = connect_writer(self._paths.db)
         with connection:
-            self._mended.work(connection)
+            self._after_recovery.work(connection)
             self._alert(recovered.line()).work(connection)
         self.ids.clear()
         return connection

@@ -72,11 +72,13 @@ def put_sample(
 
 
 def stage_id(connection: sqlite3.Connection, ids: Ids, name: str) -> int:
+    """The stage's id; one that is new gets a row behind the others, and a place in `ids`."""
     insert = "INSERT INTO stage (name, position) SELECT ?, coalesce(max(position) + 1, 0) FROM stage"
     return _id(connection, ids, "stage", name, insert)
 
 
 def tag_id(connection: sqlite3.Connection, ids: Ids, name: str) -> int:
+    """The tag's id; one that is new gets a row, and a place in `ids`."""
     return _id(connection, ids, "tag", name, "INSERT INTO tag (name) VALUES (?)")
 
 

@@ -9,14 +9,15 @@ from contextlib import closing, contextmanager
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from engine.errors import UserError
-from engine.runs.held import Gone
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
-from engine.runs.status import Status, read_status, status_without_database
+from engine.runs.pinned_paths import RunRemoved
+from engine.runs.status import Status, status_without_database
 from engine.runs.store.rows import (
     VERBS,
     Bucket,
     Event,
+    GeneratedSample,
     Outcome,
     Scalar,
     event_from_db,
@@ -29,6 +30,7 @@ from engine.runs.store.rows import (
 )
 from engine.runs.store.schema import Damaged, NotReady, connect_reader, database_errors
 from engine.runs.store.series import read_columns
+from engine.runs.store.status_query import read_status
 
 _SCALARS = """
 SELECT stage.name AS stage, step, tag.name AS tag, value, wall_time, attempt
@@ -254,17 +256,17 @@ class RunReader:
 
     def samples(
         self, stage: str | None = None, step: int | None = None, purpose: str | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Generated samples that count, keys as in `samples --format jsonl`, by stage, step, purpose."""
+    ) -> Iterator[GeneratedSample]:
+        """Generated samples that count, by stage, step, purpose."""
         asked = {"stage.name": stage, "step": step, "purpose": purpose}
-        chosen = {column: value for column, value in asked.items() if value is not None}
-        query = _SAMPLES + "".join(f" AND {column} = ?" for column in chosen)
+        wanted = {column: value for column, value in asked.items() if value is not None}
+        query = _SAMPLES + "".join(f" AND {column} = ?" for column in wanted)
         query += ' ORDER BY stage.position, step, purpose, "case", sample.id'
-        for row in self._each(query, tuple(chosen.values())):
+        for row in self._each(query, tuple(wanted.values())):
             yield sample_from_db(row)
 
     @_anew_if_damaged
-    def last_samples(self, purpose: str = "case", stage: str | None = None) -> list[dict[str, Any]]:
+    def last_samples(self, purpose: str = "case", stage: str | None = None) -> list[GeneratedSample]:
         """The samples of the newest step that has any of that purpose, by case."""
         with self._snapshot() as connection:
             newest = connection.execute(
@@ -380,7 +382,7 @@ def _refuse_if_gone(paths: RunPaths) -> None:
         if paths.root.exists():
             return
         where = str(paths.root)
-    except Gone as gone:
+    except RunRemoved as gone:
         where = str(gone.filename)
     raise UserError(f"{where} is gone: the run's directory was moved or removed")
 

@@ -3,29 +3,16 @@
 import json
 import math
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+
+from engine.files.json_file import without_nan
 
 LIVE_STATES = ("preparing", "starting", "loading", "training", "evaluating", "holding", "stopping")
 END_STATES = ("parked", "stopped", "finished", "failed")  # an engine's last word; `crashed` is never written
-STATES = (*LIVE_STATES, *END_STATES, "crashed")
 
 VERBS = ("hold", "continue", "park", "stop", "save", "sample", "evaluate")
-
-SAMPLE_TEXT_KEYS = (
-    "stage",
-    "step",
-    "checkpoint",
-    "split",
-    "purpose",
-    "case",
-    "image",
-    "prompt",
-    "reference",
-    "generated",
-)
-SAMPLE_JSON_KEYS = ("labels", "labels_reference", "icd", "icd_reference", "scores")
-SAMPLE_KEYS = (*SAMPLE_TEXT_KEYS, *SAMPLE_JSON_KEYS, "attempt")
 
 
 class Scalar(NamedTuple):
@@ -65,6 +52,42 @@ class Event:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedSample:
+    """What the model wrote about a sample of the curriculum; the fields are the keys of `samples --format jsonl`.
+
+    stage, step: where training stood; `checkpoint` names the weights where it is known. case: the sample's id.
+    labels: all 14 names, 1 or 0; icd: codes like "10:I509"; None where the line cannot be read or the stage has none.
+    scores: its own, by the ids of `engine.metrics.registry`. attempt: of the engine that stored it, 0 before that.
+    """
+
+    stage: str
+    step: int
+    checkpoint: str | None
+    split: str | None
+    purpose: str
+    case: str
+    image: str
+    prompt: str
+    reference: str
+    generated: str
+    labels: Mapping[str, int] | None
+    labels_reference: Mapping[str, int | None] | None
+    icd: Sequence[str] | None
+    icd_reference: Sequence[str] | None
+    scores: Mapping[str, float] | None
+    attempt: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields, in their order."""
+        return {key: getattr(self, key) for key in SAMPLE_KEYS}
+
+
+SAMPLE_KEYS: tuple[str, ...] = tuple(field.name for field in fields(GeneratedSample))
+#: Those that the database holds as JSON.
+SAMPLE_JSON_KEYS = ("labels", "labels_reference", "icd", "icd_reference", "scores")
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What someone asks of the engine of one attempt."""
@@ -85,6 +108,7 @@ class Outcome(NamedTuple):
 
 
 def value_from_db(value: float | None) -> float:
+    """NULL stands for NaN."""
     return math.nan if value is None else value
 
 
@@ -104,17 +128,7 @@ def text_from_db(stored: Any) -> Any:
 
 def json_to_db(value: Any) -> str:
     """ASCII JSON, so that no text in it can fail to be stored. Non-finite numbers become null."""
-    return json.dumps(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+    return json.dumps(without_nan(value))
 
 
 def json_from_db(stored: Any) -> Any:
@@ -140,9 +154,28 @@ def event_from_db(row: sqlite3.Row) -> Event:
     )
 
 
-def sample_from_db(row: sqlite3.Row) -> dict[str, Any]:
-    """The row with the keys of `samples --format jsonl`, in their order."""
-    sample: dict[str, Any] = {key: text_from_db(row[key]) for key in SAMPLE_TEXT_KEYS}
-    sample |= {key: json_from_db(row[key]) for key in SAMPLE_JSON_KEYS}
-    sample["attempt"] = row["attempt"]
-    return sample
+def sample_from_db(row: sqlite3.Row) -> GeneratedSample:
+    """The row as it was written. Texts that damage has taken are empty."""
+    return GeneratedSample(
+        stage=_text(row["stage"]),
+        step=row["step"],
+        checkpoint=text_from_db(row["checkpoint"]),
+        split=text_from_db(row["split"]),
+        purpose=_text(row["purpose"]),
+        case=_text(row["case"]),
+        image=_text(row["image"]),
+        prompt=_text(row["prompt"]),
+        reference=_text(row["reference"]),
+        generated=_text(row["generated"]),
+        labels=json_from_db(row["labels"]),
+        labels_reference=json_from_db(row["labels_reference"]),
+        icd=json_from_db(row["icd"]),
+        icd_reference=json_from_db(row["icd_reference"]),
+        scores=json_from_db(row["scores"]),
+        attempt=row["attempt"],
+    )
+
+
+def _text(stored: Any) -> str:
+    text = text_from_db(stored)
+    return "" if text is None else str(text)

@@ -12,22 +12,22 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths, parse_checkpoint_name
 from engine.runs.lock import own_attempt
 from engine.runs.machine import marks
-from engine.runs.store.database import PatientDatabase
+from engine.runs.store.database import RetryingDatabase
 from engine.runs.store.insert import put_sample, put_scalars, stage_id
+from engine.runs.store.pending_writes import Work, Write
 from engine.runs.store.rows import (
     END_STATES,
     LIVE_STATES,
     SAMPLE_JSON_KEYS,
-    SAMPLE_KEYS,
     Command,
+    GeneratedSample,
     json_from_db,
     json_to_db,
     text_from_db,
     text_to_db,
 )
 from engine.runs.store.supersede import supersede
-from engine.runs.store.waiting import Work, Write
-from engine.runs.story import Story
+from engine.runs.training_log import TrainingLog
 
 _RECENT_STEPS = 20
 _SCALAR_BYTES = 150  # of memory, about, for a scalar that waits
@@ -47,13 +47,15 @@ class RunWriter:
     `begin_attempt` and `plan` raise UserError where the file cannot be written.
     """
 
-    def __init__(self, paths: RunPaths, thorough: bool = False, story: Story | None = None) -> None:
-        """What happens is told to `story`, too."""
+    def __init__(
+        self, paths: RunPaths, thorough: bool = False, training_log: TrainingLog | None = None
+    ) -> None:
+        """What happens is told to `training_log`, too."""
         self.paths = paths
-        self._story = story
+        self._training_log = training_log
         self._attempt = 0
         self._state: tuple[str, Work] | None = None
-        self._database = PatientDatabase(paths, self._alert, Write("attempt", self._put_present), thorough)
+        self._database = RetryingDatabase(paths, self._alert, Write("attempt", self._put_present), thorough)
         self._step_seconds: deque[float] = deque(maxlen=_RECENT_STEPS)
         self._place: tuple[str | None, int | None] = (None, None)
         self._stepped: tuple[float, float] | None = None  # wall time and monotonic time
@@ -74,9 +76,9 @@ class RunWriter:
         """Writes that wait for room on the disk."""
         return self._database.waiting
 
-    def mend(self, error: UserError) -> None:
+    def recover(self, error: UserError) -> None:
         """Put back or recover the file, which a reader could not read."""
-        self._database.mend(error)
+        self._database.recover(error)
 
     # --- attempts and the route -------------------------------------------------------------------------
 
@@ -169,8 +171,8 @@ class RunWriter:
             if self._stepped is not None and self._place[0] == stage:
                 self._step_seconds.append(steady - self._stepped[1])
             self._place, self._stepped = (stage, step), (now, steady)
-            if self._story and stage is not None and step is not None and loss is not None:
-                self._story.step(stage, step, steps, loss, samples_per_second, eta_seconds)
+            if self._training_log and stage is not None and step is not None and loss is not None:
+                self._training_log.step(stage, step, steps, loss, samples_per_second, eta_seconds)
         stepped = self._stepped or (None, None)
         told = (
             steps,
@@ -229,24 +231,17 @@ class RunWriter:
         work = self._event("checkpoint", f"checkpoint {name}", "info", name, data, stage, step)
         self._database.soon(Write("checkpoint", work, vital=True, durable=True))
 
-    def sample(self, row: Mapping[str, Any]) -> None:
-        """A generated sample, with the keys of `samples --format jsonl` but `attempt`.
-
-        Replaces the same case of the same (purpose, stage, step, checkpoint, split).
-        """
-        expected = set(SAMPLE_KEYS) - {"attempt"}
-        if set(row) != expected:
-            raise ValueError(f"a sample has the keys {sorted(expected)}, not {sorted(row)}")
-        weights = parse_checkpoint_name(row["checkpoint"] or "") or (row["stage"], row["step"])
+    def sample(self, sample: GeneratedSample) -> None:
+        """Replaces the same case of the same (purpose, stage, step, checkpoint, split)."""
+        weights = parse_checkpoint_name(sample.checkpoint or "") or (sample.stage, sample.step)
         values: dict[str, Any] = {
             key: text_to_db(value) if isinstance(value, str) else value
-            for key, value in row.items()
-            if key not in SAMPLE_JSON_KEYS
+            for key, value in sample.to_json().items()
         }
-        values |= {key: json_to_db(row[key]) for key in SAMPLE_JSON_KEYS}
+        values |= {key: json_to_db(values[key]) for key in SAMPLE_JSON_KEYS}
         values |= {"attempt": self._attempt, "wall_time": time.time(), "weights_step": weights[1]}
         work = partial(
-            put_sample, ids=self._database.ids, values=values, stage=row["stage"], weights_stage=weights[0]
+            put_sample, ids=self._database.ids, values=values, stage=sample.stage, weights_stage=weights[0]
         )
         self._database.soon(
             Write("sample", work, 1000 + 2 * sum(len(str(value)) for value in values.values()))
@@ -290,6 +285,7 @@ class RunWriter:
         self._database.soon(Write("command", put, 200 + len(outcome), vital=True))
 
     def close(self) -> None:
+        """Let go of the database. What still waits for room gets a last chance, else it is lost and logged."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -344,8 +340,8 @@ class RunWriter:
         stage: str | None = None,
         step: int | None = None,
     ) -> Work:
-        if self._story:
-            self._story.event(kind, name, message, level, stage, step)
+        if self._training_log:
+            self._training_log.event(kind, name, message, level, stage, step)
         attempt, now = self._attempt, time.time()
         said, more = text_to_db(message), json_to_db(dict(data))
 

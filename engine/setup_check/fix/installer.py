@@ -1,4 +1,4 @@
-"""pip, as far as mending needs it: which one reaches the interpreter, what it would do, what command does it."""
+"""pip, as far as fixing needs it: which one reaches the interpreter, what it would do, what command does it."""
 
 from __future__ import annotations
 
@@ -74,20 +74,24 @@ class Installer:
 
     @property
     def has_dry_run(self) -> bool:
+        """Whether this pip can say what it would install."""
         return satisfies(self.version, f">={DRY_RUN_SINCE}")
 
-    def install(self, requirements: Sequence[str]) -> tuple[str, ...]:
+    def install_command(self, requirements: Sequence[str]) -> tuple[str, ...]:
+        """Installs what is not there in the asked range."""
         return (*self.command, "install", *requirements)
 
-    def reinstall(self, pins: Sequence[str]) -> tuple[str, ...]:
+    def reinstall_command(self, pins: Sequence[str]) -> tuple[str, ...]:
+        """Writes the files of these very versions anew, and nothing of what they rest on."""
         return (*self.command, "install", "--force-reinstall", "--no-deps", *pins)
 
-    def uninstall(self, names: Sequence[str]) -> tuple[str, ...]:
+    def uninstall_command(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Removes packages without asking."""
         return (*self.command, "uninstall", "-y", *names)
 
     def dry_run(self, requirements: Sequence[str], reinstall: bool = False) -> Resolution:
         """Ask the index and change nothing. Network errors are `Unreachable`."""
-        command = self.reinstall(requirements) if reinstall else self.install(requirements)
+        command = self.reinstall_command(requirements) if reinstall else self.install_command(requirements)
         with tempfile.TemporaryDirectory(prefix="cxr-check-") as folder:
             report = Path(folder, "report.json")  # its output may hold what others print
             quiet = ("--dry-run", "--quiet", "--report", str(report), "--no-input")

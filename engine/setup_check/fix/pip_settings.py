@@ -1,6 +1,6 @@
-"""pip's own settings, from variables and pip.conf: what a mend needs to reach packages, and what would lead it astray.
+"""pip's own settings, from variables and pip.conf: what a fix needs to reach packages, and what would lead it astray.
 
-A mend's own calls hear the former and nothing else. A setting that is not known to be harmless is left out and named.
+A fix's own calls hear the former and nothing else. A setting that is not known to be harmless is left out and named.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.setup_check.finding import Finding
-from engine.setup_check.rules.metadata import SEEN
+from engine.setup_check.finding import SEEN, Finding
 
 SECONDS = 30
 # How packages are reached, and what changes neither which nor where.
@@ -48,13 +47,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class PipSettings:
-    """`kept` by name; `astray` are those that would change what a mend installs, or where."""
+    """`kept` by name; `astray` are those that would change what a fix installs, or where."""
 
     kept: Mapping[str, Setting] = field(default_factory=dict)
     astray: tuple[Setting, ...] = ()
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The variables of a mend's own call: nothing of pip's but what is kept, nothing of Python's."""
+        """The variables of a fix's own call: nothing of pip's but what is kept, nothing of Python's."""
         plain = {name: value for name, value in environ.items() if not _steers(name)}
         # PYTHONNOUSERSITE also for the Python that `pip --python` starts
         # PYTHONSAFEPATH: what lies in the working directory is no part of pip
@@ -108,7 +107,16 @@ def read_settings(command: Sequence[str], environ: Mapping[str, str]) -> PipSett
     if code != 0 and "unknown command" not in errors:  # before version 10 it has no such command
         last = " ".join(line.strip() for line in errors.strip().splitlines()[-3:]) or "it says nothing"
         found.append(Setting(_CONFIG_FILE, last, "pip.conf", False))
-    return sorted_out([*found, *_from_variables(environ)])
+    return sorted_out([*found, *from_variables(environ)])
+
+
+def from_variables(environ: Mapping[str, str]) -> list[Setting]:
+    """The settings that pip's variables hold."""
+    return [
+        Setting(_plain(name[4:]), value, name, True)
+        for name, value in environ.items()
+        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value
+    ]
 
 
 def sorted_out(found: Sequence[Setting]) -> PipSettings:
@@ -162,20 +170,12 @@ def _plain(key: str) -> str:
     return key.lower().replace("_", "-").removeprefix("--")
 
 
-def _from_variables(environ: Mapping[str, str]) -> list[Setting]:
-    return [
-        Setting(_plain(name[4:]), value, name, True)
-        for name, value in environ.items()
-        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE" and value
-    ]
-
-
 def without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//…@", text)
 
 
 def astray_finding(settings: PipSettings) -> Finding | None:
-    """The settings that stand in the way of a mend, each by its name and place."""
+    """The settings that stand in the way of a fix, each by its name and place."""
     if not settings.astray:
         return None
     names = [one.place if one.is_variable else one.name for one in settings.astray]

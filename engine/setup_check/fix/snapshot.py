@@ -1,4 +1,4 @@
-"""What a mend is about to change, kept byte for byte, and put back on request."""
+"""What a fix is about to change, kept byte for byte, and put back on request."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.files.free_space import free_space
 from engine.setup_check.probe.facts import Facts
 from engine.setup_check.versions import canonical
 
@@ -34,7 +35,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Snapshot:
-    """State of some packages before a mend. `written` are the files that were there after it."""
+    """State of some packages before a fix. `written` are the files that were there after it."""
 
     folder: str
     executable: str
@@ -50,7 +51,7 @@ class Snapshot:
     moves: list[list[str]] = field(default_factory=list)
     """[path, path afterwards] of what got another name."""
     there: list[str] | None = None
-    """Metadata folders of all packages before the mend; what is new after it came with it, planned or not."""
+    """Metadata folders of all packages before the fix; what is new after it came with it, planned or not."""
 
     @property
     def what(self) -> list[str]:
@@ -62,6 +63,7 @@ class Snapshot:
         return [*self.names, *(name for name in files if not name.startswith("-"))]
 
     def save(self) -> None:
+        """Write the manifest, whole or not at all, and onto the platter."""
         target = Path(self.folder) / "manifest.json"
         part = target.with_suffix(".part")
         part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
@@ -70,8 +72,9 @@ class Snapshot:
         part.replace(target)
 
 
-def mends_folder(prefix: str) -> Path:
-    """Where the mends of one environment are kept: $XDG_STATE_HOME/cxr-cockpit/mends/…"""
+def snapshots_folder(prefix: str) -> Path:
+    """Where the snapshots of one environment lie: $XDG_STATE_HOME/cxr-cockpit/mends/…"""
+    # Named as it was when the first were taken: a fix from before can be undone.
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return state / "cxr-cockpit" / "mends" / hashlib.blake2b(os.fsencode(prefix), digest_size=8).hexdigest()
 
@@ -91,7 +94,7 @@ def take(
     tops = sorted(str(Path(one.place) / top) for one in distributions for top in one.tops)
     files = sorted({*_recorded(wanted, places), *_below([*tops, *paths])})
     files = [file for file in files if os.path.lexists(file)]
-    home = mends_folder(prefix)
+    home = snapshots_folder(prefix)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     _refuse_if_full(home, files)
     folder = home / f"{time.strftime('%Y%m%d-%H%M%S')}-{len(list(home.iterdir())):04d}"
@@ -108,7 +111,7 @@ def take(
 
 
 def finish(snapshot: Snapshot) -> None:
-    """Note what is there now, so that undoing knows what the mend wrote."""
+    """Note what is there now, so that undoing knows what the fix wrote."""
     snapshot.names = sorted({*snapshot.names, *_new_names(snapshot)})
     snapshot.written = sorted(_recorded(snapshot.names, snapshot.places))
     snapshot.state = "done"
@@ -116,8 +119,8 @@ def finish(snapshot: Snapshot) -> None:
 
 
 def newest(prefix: str) -> Snapshot | None:
-    """The last mend of an environment that was not undone."""
-    home = mends_folder(prefix)
+    """The last fix of an environment that was not undone."""
+    home = snapshots_folder(prefix)
     for manifest in sorted(home.glob("*/manifest.json"), reverse=True):
         raw: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
         raw["kept"] = [Kept(**one) for one in raw["kept"]]
@@ -130,7 +133,7 @@ def newest(prefix: str) -> Snapshot | None:
 def undo(snapshot: Snapshot) -> int:
     """Put everything back; returns the number of files. UserError, with nothing changed, if other hands were in it.
 
-    What the mend wrote is removed, what was there before returns with content, mode and time; then it is verified.
+    What the fix wrote is removed, what was there before returns with content, mode and time; then it is verified.
     """
     _refuse_if_damaged(snapshot)
     if snapshot.state == "started":
@@ -191,7 +194,7 @@ def _metadata_folders(places: Iterable[str]) -> list[str]:
 
 
 def _new_names(snapshot: Snapshot) -> set[str]:
-    """Packages that came with the mend, also those that nobody had foreseen."""
+    """Packages that came with the fix, also those that nobody had foreseen."""
     if snapshot.there is None:  # kept by an earlier version
         return set()
     before = {_name_of(one) for one in snapshot.there}
@@ -291,7 +294,7 @@ def _digest(file: str) -> str:
 
 def _refuse_if_full(home: Path, files: list[str]) -> None:
     need = sum(os.lstat(file).st_size for file in files)
-    free = shutil.disk_usage(home).free
+    free = free_space(home)
     if need * 1.05 + (64 << 20) > free:
         raise UserError(
             f"{home}: {need >> 20} MB are needed to keep what would change, {free >> 20} MB are free; "

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.child import SILENCE, lines
-from engine.setup_check.finding import Finding, Group
-from engine.setup_check.probe.marked import answer, marked
+from engine.setup_check.finding import SEEN, Finding, Group
+from engine.setup_check.probe.framing import answer, framed
 
 ID = "device-trial"
 
@@ -73,15 +73,15 @@ def not_tried() -> Finding:
         group="device",
         status="info",
         title="The device was not tried: first fix what fails above",
-        source="seen here",
+        source=SEEN,
     )
 
 
 def as_line(said: Finding | Part) -> str:
     """One marked line of JSON for `said_by`."""
     if isinstance(said, Finding):
-        return marked(json.dumps({"finding": said.as_json()}))
-    return marked(json.dumps({"part": [said.text, said.number, said.total]}))
+        return framed(json.dumps({"finding": said.as_json()}))
+    return framed(json.dumps({"part": [said.text, said.number, said.total]}))
 
 
 def said_by(line: str) -> Finding | Part | None:
@@ -111,7 +111,7 @@ def _hangs(part: Part | None, silence: float) -> Finding:
         found=_where(part),
         expected="a part of the trial takes seconds",
         why="A run would stand still in the same place.",
-        source="seen here",
+        source=SEEN,
     )
 
 
@@ -126,7 +126,7 @@ def _ended(code: int, part: Part | None, errors: str) -> Finding:
         found=f"{_where(part)}: {lines[-1].removeprefix('cxr-cockpit: ')}" if lines else _where(part),
         expected="a trial that ends by itself",
         why="No Python code can catch a signal: a run would end in the same place." if code < 0 else "",
-        source="seen here",
+        source=SEEN,
     )
 
 

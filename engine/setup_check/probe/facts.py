@@ -191,18 +191,6 @@ class Facts:
             setattr(self, part, value)
 
 
-def facts_from(document: dict[str, Any], own: bool = False) -> Facts:
-    """Facts of a whole document of the probe."""
-    facts = Facts(own=own)
-    for part, value in document.items():
-        if part == "imports":
-            for one in value:
-                facts.take(part, one)
-        else:
-            facts.take(part, value)
-    return facts
-
-
 def _distribution(value: dict[str, Any]) -> Distribution:
     return Distribution(
         name=value["name"],

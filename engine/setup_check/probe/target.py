@@ -16,10 +16,10 @@ from typing import Any
 from engine.child import SILENCE, end, lines
 from engine.errors import UserError
 from engine.files.plain_file import open_plain
-from engine.setup_check.probe.marked import answer
+from engine.setup_check.probe.framing import answer
+from engine.setup_check.probe.import_failure import stack_files
 from engine.setup_check.probe.records import Records
 from engine.setup_check.probe.stack import COCKPIT, STACK, Trial
-from engine.setup_check.probe.trace import stack_files
 
 IMPORT_SECONDS = 60.0
 PREFIX_SECONDS = 30.0

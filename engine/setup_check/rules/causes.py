@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-from pathlib import Path
 
-from engine.setup_check.finding import Finding, Repair, Status
-from engine.setup_check.probe import trace
+from engine.setup_check.finding import SEEN, Finding, Repair
+from engine.setup_check.probe import import_failure
 from engine.setup_check.probe.facts import Distribution, Facts, Import
 from engine.setup_check.probe.stack import COCKPIT, PACKAGES, STACK, WELL, title
-from engine.setup_check.probe.trace import Shadow
 from engine.setup_check.rules.interpreter import FORCEFUL
 from engine.setup_check.rules.knowledge import Knowledge
-from engine.setup_check.rules.metadata import SEEN, Unmet, closure, ways_to_meet
+from engine.setup_check.rules.metadata import Unmet, closure, ways_to_meet
 from engine.setup_check.versions import canonical, requirement, satisfies
 
 _REFUSED = re.compile(
@@ -36,68 +33,6 @@ _ABI = re.compile(r"numpy\.dtype size changed|_ARRAY_API not found|multiarray fa
 _FILE = re.compile(r"(?<![^\s:'\"()])/[^\s:'\"()]+\.(?:so|dylib|pyd)[.\d]*")
 
 
-def shadowed(shadow: Shadow, one: Import, facts: Facts, status: Status = "fail") -> Finding:
-    """Something outside the environment took the place of a module; where it is not one's own file in the working
-    folder, all that comes from the same place is told with it."""
-    own = shadow.folder == facts.folder.get("path")
-    others = [] if own else sorted(_modules_from(shadow.folder, facts) - {shadow.module})
-    brought = (
-        trace.distribution_for(shadow.module) in {other.key for other in facts.distributions if other.foreign}
-        and trace.distribution_for(shadow.module) not in facts.installed()
-    )
-    return Finding(
-        id=f"shadowed-{shadow.module.replace('_', '-').lower()}",
-        group="imports",
-        status=status,
-        title=f"{shadow.module} is not in this environment, and fails as {shadow.folder} brings it"
-        if brought
-        else f"{_place(shadow)} hides the module {shadow.module}",
-        found=f"{shadow.module} comes from {shadow.file}"
-        + (f"; from there as well: {', '.join(others)}" if others else ""),
-        expected=f"{shadow.module} from the environment",
-        why=_why_shadowed(shadow.folder, own, facts)
-        + (" Isolated from it, the import works." if one.isolated and one.isolated.ok else ""),
-        source=SEEN,
-        repairs=(Repair(aside=(shadow.path,)),) if own else (),
-    )
-
-
-def _modules_from(folder: str, facts: Facts) -> set[str]:
-    """The modules of the training stack's packages that were loaded from a folder."""
-    matter = closure(facts)
-    return {
-        module
-        for one in facts.imports.values()
-        for module, file in one.outside.items()
-        if Shadow(module, file).folder == folder and trace.distribution_for(module) in matter
-    }
-
-
-def _place(shadow: Shadow) -> str:
-    name = os.path.basename(shadow.path)
-    return f"The file {name}" if Path(name).suffix else f"The folder {name}"
-
-
-def _why_shadowed(folder: str, own: bool, facts: Facts) -> str:
-    if own:
-        return "What lies in the working folder is imported before what is installed. Give it another name."
-    here = str(facts.folder.get("path", ""))
-    if folder in {str(Path(here, one)) for one in facts.environment.get("PYTHONPATH", "").split(":") if one}:
-        return (
-            "What lies on PYTHONPATH is imported before what is installed, and no installer changes it there. "
-            f"Take {folder} out of PYTHONPATH, or unset it."
-        )
-    if folder == facts.start.get("user_site"):
-        return (
-            "The user's own site folder is searched before this Python's, and what is installed here does not change "
-            "it. Uninstall there what is here as well, or set PYTHONNOUSERSITE=1."
-        )
-    return (
-        f"{folder} is searched before what is installed: a .pth file or sitecustomize puts it first. "
-        "Take it out there, or give it another name."
-    )
-
-
 def variables(one: Import, facts: Facts) -> Finding | None:
     """Variables of the interpreter's own, where an import fails with them and works without."""
     found = {name: value for name, value in facts.environment.items() if name in FORCEFUL}
@@ -109,7 +44,8 @@ def variables(one: Import, facts: Facts) -> Finding | None:
         group="interpreter",
         status="fail",
         title=f"With {names} set, {title(one.id)} does not {'work' if one.step == 'use' else 'import'}",
-        found=", ".join(f"{name}={value}" for name, value in found.items()) + f"; {trace.telling_line(one)}",
+        found=", ".join(f"{name}={value}" for name, value in found.items())
+        + f"; {import_failure.telling_line(one)}",
         expected=f"{names} unset",
         why="Isolated from the variables that change how Python starts, the import works. "
         f"`unset {' '.join(found)}` in the shell that starts the training, and where the shell sets it.",
@@ -122,7 +58,7 @@ def gone(one: Import, facts: Facts) -> Finding | None:
     root = one.root
     if root is None or root.type != "ModuleNotFoundError" or not root.name or "." in root.name:
         return None
-    package = facts.installed().get(trace.distribution_for(root.name))
+    package = facts.installed().get(import_failure.distribution_for(root.name))
     if package is None or (package.tops and root.name not in package.tops):
         return None
     why = "It was installed as a link to a folder of source code, which is gone." if package.editable else ""
@@ -156,7 +92,7 @@ def back_end(one: Import, facts: Facts) -> Finding | None:
         group="packages",
         status="fail",
         title=f"{package.name} {package.version} keeps {title(one.id)} from working",
-        found=trace.telling_line(one),
+        found=import_failure.telling_line(one),
         expected=f"no {package.name}, or one that fits what else is installed",
         why=f"{loader} loads {package.name} because it is there; training here does not need it.",
         source=SEEN,
@@ -169,14 +105,14 @@ def _back_end(one: Import, facts: Facts) -> Distribution | None:
     matter = closure(facts) | {trial.package for trial in COCKPIT}
     root = one.root
     assert root is not None
-    for file in trace.frames(one):
+    for file in import_failure.frames(one):
         owner = facts.owner(file)
         if owner and owner.key in matter:
             break  # what the stack's own code runs into further out is not what failed
         if owner:
             return owner
     beside = [each for name, each in facts.installed().items() if name not in matter]
-    lacking = trace.distribution_for(root.name) if root.type == "ImportError" and root.name else ""
+    lacking = import_failure.distribution_for(root.name) if root.type == "ImportError" and root.name else ""
     for each in beside:
         named = re.search(rf"\b{re.escape(each.key)}\b", root.message, re.IGNORECASE)
         if each.key == lacking or (named and re.search(rf"\b{re.escape(each.version)}(?!\w)", root.message)):
@@ -186,7 +122,7 @@ def _back_end(one: Import, facts: Facts) -> Distribution | None:
 
 def _loader(package: Distribution, one: Import, facts: Facts) -> str:
     """Who loads it: the innermost other package that the failure runs through."""
-    owners = (facts.owner(file) for file in trace.frames(one))
+    owners = (facts.owner(file) for file in import_failure.frames(one))
     other = next((each for each in owners if each and each.key != package.key), None)
     return f"{other.name} {other.version}" if other else "The training stack"
 
@@ -202,7 +138,7 @@ def missing_package(one: Import, facts: Facts, known: Knowledge) -> Finding | No
         group="packages",
         status="fail",
         title=f"{name} is not installed",
-        found=_remains(one) or trace.telling_line(one),
+        found=_remains(one) or import_failure.telling_line(one),
         expected=" and ".join(f"{name}{spec} (for {who})" for who, spec in wanted) or f"{name} installed",
         why=f"{_importer(one, facts)} imports it.",
         source=SEEN,
@@ -216,13 +152,13 @@ def _missing_name(one: Import, facts: Facts) -> str | None:
         return None
     installed = facts.installed()
     if root.type == "ModuleNotFoundError" and root.name:
-        name = trace.distribution_for(root.name)
+        name = import_failure.distribution_for(root.name)
         return None if name in installed else name
     not_found = _NOT_FOUND[root.type].search(root.message) if root.type in _NOT_FOUND else None
     if not_found and canonical(not_found.group(1)) not in installed:
         return canonical(not_found.group(1))
-    if one.is_namespace and trace.distribution_for(one.module) not in installed:
-        return trace.distribution_for(one.module)
+    if one.is_namespace and import_failure.distribution_for(one.module) not in installed:
+        return import_failure.distribution_for(one.module)
     return None
 
 
@@ -269,7 +205,8 @@ def refused_version(one: Import, facts: Facts) -> Finding | None:
     name = canonical(wanted.name)
     found = facts.installed().get(name)
     who = next(
-        (facts.installed()[key] for key in trace.involved(one, facts) if key in facts.installed()), None
+        (facts.installed()[key] for key in import_failure.involved(one, facts) if key in facts.installed()),
+        None,
     )
     version = said.group("found") or (found.version if found else None)
     repairs = ways_to_meet(Unmet(who, wanted, version)) if who else (Repair(install=(str(wanted),)),)
@@ -298,7 +235,7 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
         return None
     said = _NO_NAME.search(root.message)
     module = said.group("module") if said else (root.name or "")
-    provider = facts.installed().get(trace.distribution_for(module)) if module else None
+    provider = facts.installed().get(import_failure.distribution_for(module)) if module else None
     if provider is None or _is_damage(one, provider, facts):
         return None
     what = said.group("name") if said else module
@@ -311,7 +248,7 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
         group="imports",
         status="fail",
         title=f"{provider.name} {provider.version} has no {what}, which {importer} imports",
-        found=f"{provider.name} {provider.version}; {trace.telling_line(one)}",
+        found=f"{provider.name} {provider.version}; {import_failure.telling_line(one)}",
         expected=works,
         why=f"{importer} and {provider.name} {provider.version} do not belong together: "
         f"one is too old or too new for the other. The line is `{root.statement or 'not known'}`."
@@ -323,7 +260,7 @@ def missing_name(one: Import, facts: Facts, known: Knowledge) -> Finding | None:
 
 def _is_damage(one: Import, provider: Distribution, facts: Facts) -> bool:
     """Whether a package lacks the name because its own files are damaged, not because its release has not got it."""
-    importer = trace.importer(one, facts)
+    importer = import_failure.importer(one, facts)
     if importer is None:  # the trial itself asks for what every release of today has
         return one.root is not None and one.root.path in one.changed
     return importer.key == provider.key
@@ -331,7 +268,7 @@ def _is_damage(one: Import, provider: Distribution, facts: Facts) -> bool:
 
 def _either_newer(one: Import, provider: Distribution, facts: Facts) -> tuple[Repair, ...]:
     """Where no range is known: a newer provider, else a newer importer."""
-    importer = trace.importer(one, facts)
+    importer = import_failure.importer(one, facts)
     sides = [provider, importer] if importer and importer.key != provider.key else [provider]
     return tuple(Repair(install=(f"{side.name}>{side.version}",)) for side in sides)
 
@@ -367,7 +304,7 @@ def library(one: Import, facts: Facts) -> Finding | None:
         group="imports",
         status="fail",
         title=f"A compiled part of {name} {version} cannot be loaded",
-        found=trace.telling_line(one),
+        found=import_failure.telling_line(one),
         expected=f"{name} built for this Python, this system and the packages it was built against",
         why="It was built for another Python, another processor or another release of a library it uses, "
         "or its file is damaged.",
@@ -398,7 +335,7 @@ def ended(one: Import, facts: Facts) -> Finding | None:
         group="imports",
         status="fail",
         title=what,
-        found=trace.telling_line(one),
+        found=import_failure.telling_line(one),
         expected="an import that returns",
         why=_why_it_ended(word, one) + _changed(one),
         source=SEEN,
@@ -428,7 +365,7 @@ def unknown(one: Import, facts: Facts) -> Finding:
         group="imports",
         status="fail",
         title=f"{title(one.id)} {said}: {one.root.type if one.root else one.outcome} in {label}",
-        found=trace.telling_line(one),
+        found=import_failure.telling_line(one),
         expected=f"{title(one.id)} {doing}",
         why=(f"It happens at {last[0]}:{last[1]}: `{one.root.statement or ''}`." if last and one.root else "")
         + _changed(one)
@@ -454,14 +391,14 @@ def _changed(one: Import) -> str:
 
 def _owner(one: Import, facts: Facts) -> tuple[str, str] | None:
     """Name and version of the package whose code was running."""
-    for file in trace.frames(one):
+    for file in import_failure.frames(one):
         found = facts.owner(file)
         if found:
             return found.key, found.version
-    mine = facts.installed().get(trace.distribution_for(one.module))
+    mine = facts.installed().get(import_failure.distribution_for(one.module))
     return (mine.key, mine.version) if mine else None
 
 
 def _importer(one: Import, facts: Facts) -> str:
-    owner = trace.importer(one, facts)
+    owner = import_failure.importer(one, facts)
     return f"{owner.name} {owner.version}" if owner else "the training stack"

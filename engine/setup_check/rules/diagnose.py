@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from engine.setup_check.finding import Finding, Repair, worst_first
+from engine.setup_check.finding import SEEN, Finding, Repair
 from engine.setup_check.probe.facts import Facts, Import
+from engine.setup_check.probe.import_failure import Shadow, distribution_for, telling_line
 from engine.setup_check.probe.stack import PACKAGES, WELL, title
-from engine.setup_check.probe.trace import Shadow, distribution_for, telling_line
 from engine.setup_check.rules import metadata
-from engine.setup_check.rules.causes import shadowed
 from engine.setup_check.rules.failures import Diagnosis, diagnose_imports, folded, replaces
-from engine.setup_check.rules.interpreter import interpreter_findings
 from engine.setup_check.rules.knowledge import Entry, Knowledge, World, applies, described
-from engine.setup_check.rules.metadata import SEEN, Suspect, Unmet
+from engine.setup_check.rules.metadata import Suspect, Unmet
+from engine.setup_check.rules.shadows import shadowed
 from engine.setup_check.versions import applies as counts
 from engine.setup_check.versions import canonical, requirement, satisfies
 
@@ -22,20 +21,12 @@ COCKPIT_PACKAGE = "cxr-cockpit"
 MAIN_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
-def diagnose(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
-    """Every finding about the interpreter and its packages, worst first.
+def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
+    """What is wrong with the packages, each cause once.
 
     `cockpit_requires` are the requirements of cxr-cockpit itself: in its own interpreter an unmet one is a
     `fail`, elsewhere a note. Trials that the facts do not have are judged from versions alone.
     """
-    findings = list(interpreter_findings(facts))
-    findings += [working(one, facts) for one in facts.imports.values() if one.ok]
-    findings += package_findings(facts, known, cockpit_requires)
-    return worst_first(findings)
-
-
-def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[str] = ()) -> list[Finding]:
-    """What is wrong with the packages, each cause once."""
     world = World.of(facts)
     suspects = list(metadata.suspects(facts.alone()))
     conflicts = metadata.unmet_here(facts)
@@ -57,8 +48,8 @@ def package_findings(facts: Facts, known: Knowledge, cockpit_requires: Iterable[
     ]
     findings = folded(findings, imports.importers)
     by_versions = {entry.id for entry in mismatches if entry.status == "fail"}
-    findings = _mended_along(findings, lambda one: _mended_first(one) if one.id in by_versions else set())
-    findings = _mended_along(findings, _asked_by_cockpit)
+    findings = _fixed_along(findings, lambda one: _fixed_first(one) if one.id in by_versions else set())
+    findings = _fixed_along(findings, _asked_by_cockpit)
     if _is_empty(alone, findings):
         findings = _empty(findings, facts, known)
     return _interpreter_first(_omissions(findings, facts), world, known)
@@ -73,7 +64,7 @@ def _is_empty(alone: Facts, findings: list[Finding]) -> bool:
 
 
 def _empty(findings: list[Finding], facts: Facts, known: Knowledge) -> list[Finding]:
-    """One finding for all that is not there, with the tested set for that Python as its one mend."""
+    """One finding for all that is not there, with the tested set for that Python as its one fix."""
     wanted = known.tested_set(facts.python)
     absent = [one for one in findings if one.id.startswith("missing-")]
     rest = [one for one in findings if one not in absent]
@@ -93,8 +84,8 @@ def _empty(findings: list[Finding], facts: Facts, known: Knowledge) -> list[Find
     return [empty, *rest]
 
 
-def _mended_along(findings: list[Finding], packages: Callable[[Finding], set[str]]) -> list[Finding]:
-    """What is wrong about `packages` that the mend of another failing finding replaces is a consequence there."""
+def _fixed_along(findings: list[Finding], packages: Callable[[Finding], set[str]]) -> list[Finding]:
+    """What is wrong about `packages` that the fix of another failing finding replaces is a consequence there."""
     kept = [one for one in findings if not packages(one)]
     for one in findings:
         mine = packages(one)
@@ -108,8 +99,8 @@ def _mended_along(findings: list[Finding], packages: Callable[[Finding], set[str
     return kept
 
 
-def _mended_first(one: Finding) -> set[str]:
-    """The packages that the preferred mend of a finding installs."""
+def _fixed_first(one: Finding) -> set[str]:
+    """The packages that the preferred fix of a finding installs."""
     wanted = [requirement(text) for text in one.repairs[0].install] if one.repairs else []
     return {canonical(text.name) for text in wanted if text}
 
@@ -122,7 +113,7 @@ def _asked_by_cockpit(one: Finding) -> set[str]:
 
 def _omissions(findings: list[Finding], facts: Facts) -> list[Finding]:
     """What nothing here asks for and what left no trace was left out, not damaged: where something else is
-    broken, that comes first, and its mend installs this as well."""
+    broken, that comes first, and its fix installs this as well."""
     installed = facts.installed()
     asked_for = {
         canonical(wanted.name)
@@ -213,7 +204,7 @@ def _shadows(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
 
 
 def _leaning(facts: Facts, imports: Diagnosis) -> Iterator[Finding]:
-    """Imports that work only with what lies outside the environment, which no mend of it may count on."""
+    """Imports that work only with what lies outside the environment, which no fix of it may count on."""
     leaning = [one for one in facts.imports.values() if one.ok and one.isolated and not one.isolated.ok]
     if not leaning or imports.shadows:
         return

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from engine.setup_check.finding import Finding, Repair
-from engine.setup_check.probe import trace
+from engine.setup_check.probe import import_failure
 from engine.setup_check.probe.facts import Facts, Import
 from engine.setup_check.probe.stack import STACK, title
 from engine.setup_check.rules import causes, metadata
 from engine.setup_check.rules.knowledge import Entry, Knowledge, World, applies, described
 from engine.setup_check.rules.metadata import Suspect, Unmet
+from engine.setup_check.rules.shadows import shadowed
 from engine.setup_check.versions import canonical, requirement
 
 _AFTER = {trial.id: trial.after for trial in STACK}
@@ -63,7 +64,7 @@ def diagnose_imports(
         consequences = tuple(_consequence(one) for one in fault.trials if one.id not in told)
         told |= {one.id for one in fault.trials}
         _add(done.findings, replace(finding, status="fail", consequences=consequences))
-        importer = trace.importer(fault.first, facts)
+        importer = import_failure.importer(fault.first, facts)
         if finding.id.startswith(("missing-", "no-name-")) and importer:
             done.importers[finding.id] = importer.key
     return done
@@ -76,11 +77,16 @@ def _as_told(facts: Facts) -> tuple[dict[str, Import], dict[str, Import]]:
     alone = facts.alone().imports
     first, behind = {}, {}
     for key, one in facts.imports.items():
-        shadow = None if one.ok else trace.shadow(one, facts)
+        shadow = None if one.ok else import_failure.shadow(one, facts)
         by_itself = alone.get(key)
         if shadow or (not one.ok and one.isolated and one.isolated.ok):
             first[key] = one
-            if by_itself and by_itself is not one and not by_itself.ok and not trace.shadow(by_itself, facts):
+            if (
+                by_itself
+                and by_itself is not one
+                and not by_itself.ok
+                and not import_failure.shadow(by_itself, facts)
+            ):
                 behind[key] = by_itself
         elif by_itself:
             first[key] = by_itself
@@ -88,7 +94,7 @@ def _as_told(facts: Facts) -> tuple[dict[str, Import], dict[str, Import]]:
 
 
 def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
-    """What a package misses that the mend of another failing finding replaces anyway is a consequence there."""
+    """What a package misses that the fix of another failing finding replaces anyway is a consequence there."""
     kept = [one for one in findings if one.id not in importers]
     for one in findings:
         if one.id not in importers:
@@ -103,7 +109,7 @@ def folded(findings: list[Finding], importers: dict[str, str]) -> list[Finding]:
 
 
 def replaces(one: Finding, package: str) -> bool:
-    """Whether the preferred mend of a failing finding installs another release of the package."""
+    """Whether the preferred fix of a failing finding installs another release of the package."""
     wanted = [requirement(text) for text in one.repairs[0].install] if one.repairs else []
     return one.status == "fail" and any(text and canonical(text.name) == package for text in wanted)
 
@@ -150,17 +156,17 @@ def _bases(one: Import, failed: dict[str, Import]) -> Iterable[str]:
     text = _text(one)
     vague = one.root is not None and one.root.type in ("NameError", "AttributeError")
     for base in _AFTER.get(one.id, ()):
-        names = trace.words_for(base)
+        names = import_failure.words_for(base)
         if vague or any(re.search(rf"\b{re.escape(name)}\b", text) for name in names):
             yield base
 
 
 def _signature(one: Import, facts: Facts) -> tuple[str, ...]:
-    shadow = trace.shadow(one, facts)
+    shadow = import_failure.shadow(one, facts)
     if shadow:
         return ("shadow", shadow.place(facts))
     if one.root is None:
-        where = trace.stack_file(one.stderr)
+        where = import_failure.stack_file(one.stderr)
         return (one.outcome, where or one.id)
     place = one.root.frames[-1][0] if one.root.frames else ""
     message = re.sub(r"0x[0-9a-f]+|\(/[^)]*\)", "", one.root.message)
@@ -187,17 +193,17 @@ def _explained(
     if entry:  # whatever the cause turns out to be, this is how it shows itself
         done.entries.add(entry.id)
         done.unmet.update((c.requirer.key, c.name) for c in conflicts if _is_of(c, entry))
-    shadow = trace.shadow(one, facts)
+    shadow = import_failure.shadow(one, facts)
     if shadow:
         done.shadows.add(shadow.place(facts))
         outside = _entry(fault, known, World.of(facts.as_run()))
-        finding = causes.shadowed(shadow, one, facts)
+        finding = shadowed(shadow, one, facts)
         return replace(finding, why=f"{finding.why} {outside.cause}") if outside else finding
     by_variables = causes.variables(one, facts)
     if by_variables:
         return by_variables
     finding = _inside(fault, facts, known, world, suspects, conflicts, done)
-    # what fails only as it is run is not mended in the environment
+    # what fails only as it is run is not fixed in the environment
     return replace(finding, repairs=()) if one.isolated and one.isolated.ok else finding
 
 
@@ -213,7 +219,7 @@ def _inside(
     """The best explanation from what the environment itself holds."""
     one = fault.first
     entry = _entry(fault, known, world)
-    involved = trace.involved(one, facts)
+    involved = import_failure.involved(one, facts)
     checkouts = [
         s for s in suspects if s.kind == metadata.CHECKOUT
     ]  # whichever of the two it calls or is called by
@@ -292,7 +298,7 @@ def _without_version(one: Import, suspects: list[Suspect]) -> Suspect | None:
     if one.root is None or one.root.type not in kinds:
         return None
     mute = [s for s in suspects if s.kind in ("broken-metadata", "no-metadata") and _explains(s, one)]
-    named = (s for s in mute if any(name in one.root.message for name in trace.words_for(s.package)))
+    named = (s for s in mute if any(name in one.root.message for name in import_failure.words_for(s.package)))
     return next(named, mute[0] if mute else None)
 
 
@@ -300,7 +306,7 @@ def _conflict(one: Import, conflicts: list[Unmet], involved: list[str]) -> Unmet
     """A requirement that is not met, between packages that the failure runs through."""
     text = _text(one).lower()
     for conflict in conflicts:
-        names = {conflict.name, conflict.name.replace("-", "_"), *trace.words_for(conflict.name)}
+        names = {conflict.name, conflict.name.replace("-", "_"), *import_failure.words_for(conflict.name)}
         spoken_of = any(re.search(rf"\b{re.escape(name.lower())}\b", text) for name in names)
         if conflict.requirer.key in involved and (conflict.name in involved or spoken_of):
             return conflict
@@ -308,11 +314,11 @@ def _conflict(one: Import, conflicts: list[Unmet], involved: list[str]) -> Unmet
 
 
 def _with_error(found: str, one: Import) -> str:
-    return f"{found}; {trace.telling_line(one)}"
+    return f"{found}; {import_failure.telling_line(one)}"
 
 
 def _consequence(one: Import) -> str:
     if one.outcome == "skipped":
         return f"{title(one.id)} was not tried: it loads {title(one.because or '')}"
     doing = f"fails {one.notes['doing']}" if one.notes.get("doing") else "imports, but does not work"
-    return f"{title(one.id)} {doing if one.step == 'use' else 'does not import'}: {trace.telling_line(one)}"
+    return f"{title(one.id)} {doing if one.step == 'use' else 'does not import'}: {import_failure.telling_line(one)}"

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.setup_check.finding import Finding, Repair
+from engine.setup_check.finding import SEEN, Finding, Repair
 from engine.setup_check.probe.facts import Facts
-from engine.setup_check.rules.metadata import SEEN
 from engine.setup_check.versions import satisfies
 
 OLDEST_FOR_COCKPIT = "3.11"

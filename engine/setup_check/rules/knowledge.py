@@ -1,4 +1,4 @@
-"""The knowledge file: known mismatches, each with its conditions, its cause, its mend and what it rests on."""
+"""The knowledge file: known mismatches, each with its conditions, its cause, its fix and what it rests on."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class When(_Strict):
     reports: dict[str, bool] = {}
 
 
-class Mend(_Strict):
-    """One way to mend: requirements to install, names to uninstall, or words where no installer helps."""
+class Fix(_Strict):
+    """One way to fix: requirements to install, names to uninstall, or words where no installer helps."""
 
     install: list[RequirementText] = []
     uninstall: list[str] = []
@@ -130,6 +130,8 @@ class Tried(_Strict):
 
 
 class Entry(_Strict):
+    """One known mismatch; what each key means stands at the head of knowledge.yaml."""
+
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     title: Words
     status: Literal["fail", "warn", "info"]
@@ -141,7 +143,7 @@ class Entry(_Strict):
     symptom: Words
     cause: Words
     works: Words
-    mend: list[Mend] = Field(min_length=1)
+    fix: list[Fix] = Field(min_length=1)
     basis: Basis
     tried: Tried | None = None
     source: list[Words] = Field(min_length=1)
@@ -173,16 +175,22 @@ class Symbol(_Strict):
 
 
 class Release(_Strict):
+    """What a release asks for, for a plan without an index."""
+
     python: Range
     requires: list[RequirementText]
 
 
 class TestedSet(_Strict):
+    """Releases that were tested together, and the Pythons that it was on."""
+
     python: Range
     install: list[RequirementText]
 
 
 class Knowledge(_Strict):
+    """The whole file. releases: by package and version."""
+
     version: Literal[1] = Field(alias="schema")
     entries: list[Entry]
     symbols: list[Symbol]
@@ -194,6 +202,7 @@ class Knowledge(_Strict):
         return [entry for entry in self.entries if applies(entry, world)]
 
     def symbol(self, module: str, name: str) -> Symbol | None:
+        """What is known of a name in a module, None where nothing is."""
         return next((one for one in self.symbols if (one.module, one.name) == (module, name)), None)
 
     def tested_set(self, python: str) -> list[str]:
@@ -217,6 +226,7 @@ class World:
 
     @staticmethod
     def of(facts: Facts) -> World:
+        """What an interpreter is to the conditions; `reports` is what the torch trial noted."""
         torch = facts.imports.get("torch")
         return World(
             versions=facts.versions(),
@@ -286,7 +296,7 @@ def applies(entry: Entry, world: World) -> bool:
 
 def described(entry: Entry, world: World) -> Finding:
     """The entry as a finding, with the versions that were found in its words."""
-    ways = [one for one in entry.mend if one.python is None or in_range(world.python, one.python)]
+    ways = [one for one in entry.fix if one.python is None or in_range(world.python, one.python)]
     advice = "; ".join(one.advice for one in ways if one.advice)
     words = {name.replace("-", "_"): version for name, version in world.versions.items()}
     words |= {"python": world.python, "macos": world.macos}

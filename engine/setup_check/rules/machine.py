@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.config import RunConfig
+from engine.files.free_space import free_space, nearest_existing
 from engine.files.json_file import read_json
-from engine.setup_check.finding import Finding
+from engine.setup_check.finding import SEEN, Finding
 from engine.setup_check.probe.facts import Facts
-from engine.setup_check.rules.metadata import SEEN
 from engine.setup_check.rules.model_files import weight_bytes
 from engine.words.sizes import GIB, MIB, in_memory, on_disk
 
@@ -81,10 +81,8 @@ def _memory_needed(config: RunConfig | None) -> float | None:
 
 
 def _disk(config: RunConfig | None, runs: Path) -> Iterator[Finding]:
-    place = runs.absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    place = nearest_existing(runs)
+    free = free_space(place)
     need = _checkpoint_bytes(config) if config else None
     enough = free > (need or 0) + SPARE_DISK
     yield Finding(

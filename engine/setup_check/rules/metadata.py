@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.setup_check.finding import Finding, Repair, Status
+from engine.setup_check.finding import SEEN, Finding, Repair, Status
 from engine.setup_check.probe.facts import Distribution, Facts
 from engine.setup_check.probe.stack import PACKAGES
 from engine.setup_check.versions import (
@@ -20,9 +20,7 @@ from engine.setup_check.versions import (
     satisfies,
 )
 
-SEEN = "seen here"
 CHECKOUT = "checkout-differs"
-DAMAGE = ("half-removed", "metadata-lies", "two-versions", "broken-metadata", "no-metadata")
 _DEPTH = 12
 
 

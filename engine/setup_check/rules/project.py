@@ -13,8 +13,7 @@ from engine.config import RunConfig, load_config
 from engine.download.model_download import Download, read_download
 from engine.errors import UserError
 from engine.files.json_file import read_json
-from engine.setup_check.finding import Finding, Status
-from engine.setup_check.rules.metadata import SEEN
+from engine.setup_check.finding import SEEN, Finding, Status
 from engine.setup_check.rules.model_files import Damaged, header, shard_names
 from engine.words.sizes import on_disk
 

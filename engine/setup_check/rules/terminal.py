@@ -7,8 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 
-from engine.setup_check.finding import Finding, Status
-from engine.setup_check.rules.metadata import SEEN
+from engine.setup_check.finding import SEEN, Finding, Status
 
 SMALLEST = (80, 24)
 LONGEST_ESCAPE = 100  # ms

@@ -1,5 +1,6 @@
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from engine.errors import UserError
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8)
 
 
-def save(path: Path, image: Image.Image, **options: object) -> str:
+def save(path: Path, image: Image.Image, **options: Any) -> str:
     image.save(path, **options)
     return path.name
 

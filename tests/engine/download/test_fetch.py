@@ -224,7 +224,7 @@ def test_on_a_full_disk_it_ends_and_goes_on_when_there_is_room(
         room -= len(content)
         return real(descriptor, content)
 
-    monkeypatch.setattr(fetching.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     assert fetch_model("some/model", "main", there) == 1
     told = read_download(there)
     assert told is not None

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cockpit.actions.keymap import read_keymap
-from cockpit.alerts.book import FILE as ALERTS
-from cockpit.alerts.book import AlertBook
-from cockpit.screens.runs_changes import differences
-from cockpit.screens.token_counts import encoder_of
+from cockpit.alerts.alert_file import FILE as ALERTS
+from cockpit.alerts.alert_file import AlertBook
+from cockpit.screens.data.token_counts import encoder_of
+from cockpit.screens.runs.changes import differences
 from engine.config import BUNDLED_BASE, demo_config, load_config
 from engine.data.curriculum import read_curriculum
 from engine.data.images import open_image
@@ -25,7 +25,7 @@ from engine.errors import UserError
 from engine.model.inspect import inspect_model
 from engine.model.lora import load_adapter
 from engine.model.tokenizer import load_tokenizer
-from engine.runs.checkpoints import flaw, standing
+from engine.runs.checkpoints import flaw, read_meta
 from engine.runs.device_rates import FILE as RATES
 from engine.runs.device_rates import read_device_rates
 from engine.runs.layout import RunPaths
@@ -77,12 +77,12 @@ REFUSED: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "mapping": ("mapping.yaml", read_mapping),
     "record": ("ehr.json", read_ehr),
     "knowledge": ("knowledge.yaml", read_knowledge),
-    "keys": ("keys.yaml", read_keymap),
+    "keys": ("keys.yaml", lambda path: read_keymap(path, {}, [])),
     "configuration that Runs compares": (
         "config.yaml",
         lambda path: differences(RunPaths(path.parent), RunPaths(path.parent)),
     ),
-    "adapter": ("adapter_model.safetensors", lambda path: load_adapter(None, path.parent)),  # type: ignore[arg-type]
+    "adapter": ("adapter_model.safetensors", lambda path: load_adapter(None, path.parent)),
     "lock of a download": (".fetch/lock", lambda path: take_lock(path.parent.parent)),
 }
 
@@ -128,7 +128,7 @@ def test_a_run_s_own_files(tmp_path: Path) -> None:
     pipe(checkpoint / "manifest.json")
     pipe(checkpoint / "progress.json")
     assert "named pipe" in answer(lambda: flaw(checkpoint))
-    assert answer(lambda: standing(checkpoint)) is None
+    assert answer(lambda: read_meta(checkpoint)) is None
     (checkpoint / "manifest.json").unlink()
     (checkpoint / "manifest.json").write_text('{"weights": {"bytes": 0, "blake2b": ""}}')
     pipe(checkpoint / "weights")

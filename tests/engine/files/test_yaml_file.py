@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cockpit.screens.image_root import image_root_of
-from cockpit.screens.runs_changes import differences
+from cockpit.screens.runs.changes import differences
+from cockpit.views.films import image_root_of
 from engine.config import load_config
 from engine.data.importing.fields import read_mapping
 from engine.errors import UserError
@@ -18,7 +18,7 @@ from engine.setup_check.rules.knowledge import read_knowledge
 
 LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 MERGED = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 40))
-HOSTILE = {
+HOSTILE: dict[str, tuple[str | bytes, str, str]] = {
     "aliases of aliases": (LAUGHS, ":13: ", "more than 20,000 values"),
     "merged again and again": (MERGED, ":12: ", "more than 20,000 values"),
     "an alias in itself": ("a: 1\nb: &b [*b]\n", ":2: ", "stands inside what it stands for"),
@@ -59,7 +59,7 @@ def test_whoever_reads_yaml(tmp_path: Path, what: str) -> None:
     run.config.write_bytes(text if isinstance(text, bytes) else text.encode())
     for read in (load_config, read_mapping, read_knowledge):
         with pytest.raises(UserError) as caught:
-            read(run.config)  # type: ignore[operator]
+            read(run.config)
         assert str(run.config) in str(caught.value) and "\n" not in str(caught.value)
     for ask in (image_root_of, lambda run: differences(run, run)):
         with pytest.raises(UserError) as caught:

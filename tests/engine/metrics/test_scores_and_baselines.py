@@ -1,43 +1,47 @@
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.data.answers import read_answer
 from engine.data.curriculum import Sample, complete_labels
 from engine.metrics.baselines import constant_rows, shuffled_rows
-from engine.metrics.parse import parse_icd, parse_labels
-from engine.metrics.scores import sample_scores, scores_a, scores_b
+from engine.metrics.scores import figure, read_and_scored, scalars_of, scores_of
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import stage_of
 
 NORMAL = "No acute cardiopulmonary process.\nCheXpert: No Finding"
 EFFUSION = "Small left pleural effusion is seen.\nCheXpert: Pleural Effusion"
 EDEMA = "Mild pulmonary edema is now seen.\nCheXpert: Edema, Support Devices"
 
 
-def row(stage: str, case: str, generated: str, reference: str) -> dict[str, Any]:
-    stage_a = stage == "stage_a"
-    return {
-        "stage": stage,
-        "step": 10,
-        "checkpoint": f"{stage}-000010",
-        "split": "val",
-        "purpose": "evaluation",
-        "case": case,
-        "image": "a.jpg",
-        "prompt": "?",
-        "reference": reference,
-        "generated": generated,
-        "labels": parse_labels(generated).labels if stage_a else None,
-        "labels_reference": complete_labels(parse_labels(reference).labels or {}) if stage_a else None,
-        "icd": None if stage_a else parse_icd(generated).icd,
-        "icd_reference": [] if stage_a else parse_icd(reference).icd,
-        "scores": None,
-    }
+def row(stage: str, case: str, generated: str, reference: str) -> GeneratedSample:
+    wanted = read_answer(reference, stage_of(stage).line)
+    labelled = stage == "stage_a"
+    return read_and_scored(
+        GeneratedSample(
+            stage=stage,
+            step=10,
+            checkpoint=f"{stage}-000010",
+            split="val",
+            purpose="evaluation",
+            case=case,
+            image="a.jpg",
+            prompt="?",
+            reference=reference,
+            generated=generated,
+            labels=None,
+            labels_reference=complete_labels(wanted.labels or {}) if labelled else None,
+            icd=None,
+            icd_reference=None if labelled else wanted.icd,
+            scores=None,
+        )
+    )
 
 
 def sample(id: str, stage: str, target: str, **labels: int) -> Sample:
-    icd = tuple(parse_icd(target).icd or ())
+    icd = tuple(read_answer(target, "icd").icd or ())
     return Sample(id, id, id, stage, "a.jpg", "?", target, complete_labels(labels), None, icd, "train")
 
 
@@ -48,7 +52,7 @@ def test_scores_a() -> None:
         row("stage_a", "3", "Edema.\nCheXpert: Swelling", EDEMA),
         row("stage_a", "4", "Wires.\nCheXpert: No Finding, Support Devices", NORMAL),
     ]
-    scores = scores_a(rows, loss=1.25)
+    scores = scores_of(rows, loss=1.25)
     assert list(scores) == (
         [
             "n",
@@ -84,7 +88,7 @@ def test_label_line_is_no_part_of_the_text_scores() -> None:
             "Lungs are clear today.\nCheXpert: No Finding",
         )
     ]
-    scores = scores_a(rows, None)
+    scores = scores_of(rows, None)
     assert scores["bleu4"] == pytest.approx(1.0)
     assert scores["rouge_l"] == pytest.approx(1.0)
     assert scores["chexpert"]["micro_f1_14"] == 0.0
@@ -100,7 +104,7 @@ def test_scores_b() -> None:
         ),
         row("stage_b", "2", "No line.", "Other words entirely now.\nICD: J18.9"),
     ]
-    scores = scores_b(rows, loss=0.5)
+    scores = scores_of(rows, loss=0.5)
     assert list(scores) == ["n", "loss", "bleu4", "rouge_l", "icd", "distinct_outputs", "format_errors"]
     assert scores["icd"]["micro_f1"] == pytest.approx(2 / 4)
     assert scores["format_errors"] == 1
@@ -108,17 +112,17 @@ def test_scores_b() -> None:
 
 
 def test_nothing_to_score_and_mixed_stages_are_refused() -> None:
-    with pytest.raises(ValueError, match="no rows"):
-        scores_a([], None)
-    with pytest.raises(ValueError, match="another stage"):
-        scores_b([row("stage_a", "1", NORMAL, NORMAL)], None)
+    with pytest.raises(ValueError, match="no samples"):
+        scores_of([], None)
+    with pytest.raises(ValueError, match="several stages: stage_a, stage_b"):
+        scores_of([row("stage_b", "1", "x", "y"), row("stage_a", "1", NORMAL, NORMAL)], None)
 
 
 def test_sample_scores() -> None:
-    assert sample_scores(row("stage_a", "1", EDEMA, EDEMA)) == pytest.approx(
+    assert row("stage_a", "1", EDEMA, EDEMA).scores == pytest.approx(
         {"bleu4": 1.0, "rouge_l": 1.0, "label_f1": 1.0}
     )
-    scores = sample_scores(row("stage_b", "1", "Different", "Reasoning.\nICD: J90"))
+    scores = row("stage_b", "1", "Different", "Reasoning.\nICD: J90").scores
     assert scores == {"bleu4": 0.0, "rouge_l": 0.0, "icd_f1": 0.0}
 
 
@@ -138,16 +142,16 @@ def test_constant_is_the_most_frequent_target_of_each_stage() -> None:
     ]
     constant = constant_rows(train, rows)
     # In stage B every target is different: the first of those with the most frequent set of codes.
-    assert [r["generated"] for r in constant] == [NORMAL, "Two.\nICD: I50.9; J90", NORMAL]
-    assert {r["purpose"] for r in constant} == {"baseline:constant"}
-    assert constant[0]["labels"]["No Finding"] == 1
-    assert constant[1]["icd"] == ["10:I509", "10:J90"]
-    assert constant[0]["scores"]["label_f1"] == 0.0
-    assert constant[2]["scores"]["label_f1"] == 1.0
-    assert [r["case"] for r in constant] == ["1", "2", "3"]
-    assert rows[0]["purpose"] == "evaluation"
+    assert [r.generated for r in constant] == [NORMAL, "Two.\nICD: I50.9; J90", NORMAL]
+    assert {r.purpose for r in constant} == {"baseline:constant"}
+    assert constant[0].labels["No Finding"] == 1
+    assert constant[1].icd == ["10:I509", "10:J90"]
+    assert constant[0].scores["label_f1"] == 0.0
+    assert constant[2].scores["label_f1"] == 1.0
+    assert [r.case for r in constant] == ["1", "2", "3"]
+    assert rows[0].purpose == "evaluation"
     assert constant_rows(list(reversed(train)), rows) == constant
-    scores = scores_a([constant[0], constant[2]], None)
+    scores = scores_of([constant[0], constant[2]], None)
     assert (scores["distinct_outputs"], scores["normal_fraction"]) == (1, 1.0)
 
 
@@ -164,10 +168,10 @@ def test_no_patient_keeps_its_own_report(patients: list[int], seed: int) -> None
     ]
     shuffled = shuffled_rows(rows, seed, subjects)
     for new in shuffled:
-        assert not new["generated"].startswith(f"Report of {subjects[new['case']]}/")
-    assert len({new["generated"] for new in shuffled}) == len(shuffled)
+        assert not new.generated.startswith(f"Report of {subjects[new.case]}/")
+    assert len({new.generated for new in shuffled}) == len(shuffled)
     if max(patients.count(patient) for patient in patients) * 2 <= len(patients):
-        assert [new["case"] for new in shuffled] == list(subjects)
+        assert [new.case for new in shuffled] == list(subjects)
     assert shuffled == shuffled_rows(rows, seed, subjects)
 
 
@@ -175,7 +179,30 @@ def test_shuffled_stays_within_the_stage_and_rescores() -> None:
     rows = [row("stage_a", str(n), EDEMA if n % 2 else NORMAL, EDEMA if n % 2 else NORMAL) for n in range(2)]
     rows += [row("stage_b", str(n), f"T.\nICD: J9{n}", f"T.\nICD: J9{n}") for n in range(2)]
     shuffled = shuffled_rows(rows, seed=1)
-    assert [r["generated"] for r in shuffled] == [EDEMA, NORMAL, "T.\nICD: J91", "T.\nICD: J90"]
-    assert shuffled[0]["scores"]["label_f1"] == 0.0
-    assert shuffled[2]["icd"] == ["10:J91"]
-    assert {r["purpose"] for r in shuffled} == {"baseline:shuffled"}
+    assert [r.generated for r in shuffled] == [EDEMA, NORMAL, "T.\nICD: J91", "T.\nICD: J90"]
+    assert shuffled[0].scores["label_f1"] == 0.0
+    assert shuffled[2].icd == ["10:J91"]
+    assert {r.purpose for r in shuffled} == {"baseline:shuffled"}
+
+
+def test_codes_of_another_version_and_categories() -> None:
+    scores = scores_of(
+        [
+            row("stage_b", "1", "x\nICD: I50.0; J90", "y\nICD: I50.9; J90"),
+            row("stage_b", "2", "x", "y\nICD: 428.0"),
+            row("stage_b", "3", "x\nICD: J90", "y"),
+        ],
+        None,
+    )
+    assert figure(scores, "icd.micro_f1") == pytest.approx(2 / (2 + 2 + 2))
+    assert figure(scores, "icd.micro_f1_category") == pytest.approx(4 / (4 + 1 + 1))
+    assert figure(scores, "chexpert.micro_f1_14") is None and figure(scores, "n.of") is None
+
+
+def test_what_becomes_a_scalar() -> None:
+    scores = scores_of([row("stage_a", "1", EDEMA, EDEMA)], loss=1.0)
+    assert scalars_of(scores) == pytest.approx(
+        {"val/bleu4": 1.0, "val/rouge_l": 1.0, "val/chexpert_micro_f1": 1.0}
+    )
+    scores = scores_of([row("stage_b", "1", "x\nICD: J90", "y\nICD: J90")], loss=None)
+    assert scalars_of(scores) == {"val/bleu4": 0.0, "val/rouge_l": 0.0, "val/icd_micro_f1": 1.0}

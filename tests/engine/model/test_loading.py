@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from engine.errors import UserError
-from engine.model import checkpoint_files
+from engine.model import weight_files
 from engine.model.convert import convert
 from engine.model.image_processor import ImageProcessor
 from engine.model.inspect import inspect_model
@@ -58,7 +58,7 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
 
     original = read_config(FIXTURE)
     expected = np.load(FIXTURE / "expected.npz")
-    tensors = dict(checkpoint_files.renamed_tensors(original, torch.float32))
+    tensors = dict(weight_files.renamed_tensors(original, torch.float32))
     model = _from_pretrained(None, config=original.llava, state_dict=tensors, dtype=torch.float32)
     patches, image = original.llava.image_seq_length, original.llava.image_token_id
     ids, labels = [], []
@@ -67,9 +67,9 @@ def test_loss_over_the_vocabulary_is_the_originals() -> None:
         labels += [-100] * patches if one == -200 else [int(label)]
     supervised = [place for place, label in enumerate(labels) if label != -100]
     batch = Batch(
-        torch.tensor([ids]),
-        torch.ones(1, len(ids), dtype=torch.int64),
-        torch.from_numpy(expected["pixel_values"]),
+        ids=torch.tensor([ids]),
+        mask=torch.ones(1, len(ids), dtype=torch.int64),
+        pixels=torch.from_numpy(expected["pixel_values"]),
         positions=torch.tensor([[place - 1 for place in supervised]]),
         targets=torch.tensor([[labels[place] for place in supervised]]),
         supervised=len(supervised),

@@ -85,9 +85,11 @@ class Reference:
         mixed = attend(q, k.repeat(heads // groups, 0), v.repeat(heads // groups, 0), causal=True)
         hidden = hidden + mixed @ self.weights[f"{name}self_attn.o_proj.weight"].T
         normed = self.rms(hidden, f"{name}post_attention_layernorm.weight")
-        gate = normed @ self.weights[f"{name}mlp.gate_proj.weight"].T
-        up = normed @ self.weights[f"{name}mlp.up_proj.weight"].T
-        return hidden + (gate / (1 + np.exp(-gate)) * up) @ self.weights[f"{name}mlp.down_proj.weight"].T
+        gate: Array = normed @ self.weights[f"{name}mlp.gate_proj.weight"].T
+        up: Array = normed @ self.weights[f"{name}mlp.up_proj.weight"].T
+        wider: Array = gate / (1 + np.exp(-gate)) * up
+        added: Array = wider @ self.weights[f"{name}mlp.down_proj.weight"].T
+        return hidden + added
 
     def turned(self, x: Array) -> Array:
         """Rotary positions on (heads, length, width)."""
@@ -108,13 +110,13 @@ class Reference:
 
     def norm(self, x: Array, name: str) -> Array:
         centred = x - x.mean(-1, keepdims=True)
-        scaled = centred / np.sqrt(
+        scaled: Array = centred / np.sqrt(
             (centred**2).mean(-1, keepdims=True) + self.vision.get("layer_norm_eps", 1e-5)
         )
         return scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
 
     def rms(self, x: Array, name: str) -> Array:
-        scale = np.sqrt((x**2).mean(-1, keepdims=True) + self.config["rms_norm_eps"])
+        scale: Array = np.sqrt((x**2).mean(-1, keepdims=True) + self.config["rms_norm_eps"])
         return x / scale * self.weights[name]
 
 
@@ -128,12 +130,13 @@ def attend(q: Array, k: Array, v: Array, causal: bool) -> Array:
     if causal:
         scores = np.where(np.tri(scores.shape[-1], dtype=bool), scores, -np.inf)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
-    mixed = weights / weights.sum(-1, keepdims=True) @ v
+    mixed: Array = weights / weights.sum(-1, keepdims=True) @ v
     return mixed.transpose(1, 0, 2).reshape(q.shape[1], -1)
 
 
 def gelu(x: Array) -> Array:
-    return 0.5 * x * (1 + torch.erf(torch.from_numpy(x / np.sqrt(2))).numpy())
+    passed: Array = 0.5 * x * (1 + torch.erf(torch.from_numpy(x / np.sqrt(2))).numpy())
+    return passed
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ def write_files(tensors: dict[str, torch.Tensor], size: Size, directory: Path) -
     width, tower_layers, tower_heads = size.tower
     (directory / "tower").mkdir(parents=True)
     names = sorted(tensors)
-    places = {}
+    places: dict[str, str] = {}
     for shard in range(size.shards):
         file = f"model-{shard + 1:05d}-of-{size.shards:05d}.safetensors"
         own = names[shard :: size.shards]

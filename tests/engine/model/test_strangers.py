@@ -14,10 +14,10 @@ import torch
 
 from engine.config import BUNDLED_BASE as BUNDLED
 from engine.errors import UserError
-from engine.model.checkpoint_files import headers
 from engine.model.inspect import inspect_model
 from engine.model.loading import load_base
 from engine.model.tokenizer import load_tokenizer
+from engine.model.weight_files import headers
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "llava_mistral_tiny"
 
@@ -58,7 +58,9 @@ def test_nothing_of_it_runs(directory: Path, tmp_path: Path, model_type: str) ->
         f"open({str(ran)!r}, 'w')\nclass Model: pass\nclass Config: pass\n"
     )
     auto = {"AutoConfig": "modeling.Config", "AutoModelForCausalLM": "modeling.Model"}
-    sections = {"text_config": {}, "vision_config": {}} if model_type == "llava" else {}
+    sections: dict[str, dict[str, Any]] = (
+        {"text_config": {}, "vision_config": {}} if model_type == "llava" else {}
+    )
     change(directory / "config.json", auto_map=auto, model_type=model_type, **sections)
     for shard in directory.glob("model*"):
         shard.unlink()

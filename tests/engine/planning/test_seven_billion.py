@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, load_config
-from engine.model.checkpoint_files import expected_shapes
 from engine.model.inspect import inspect_model
 from engine.model.llava_mistral import read_config
+from engine.model.weight_files import expected_shapes
 from engine.planning.plan import make_plan
 from engine.planning.printing import describe
 from engine.planning.skeleton import KNOWN
@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "config.json").write_text(json.dumps(KNOWN[NAME] | {"image_aspect_ratio": "pad"}))
     shapes = expected_shapes(read_config(directory))
     names = sorted(shapes)
-    where = {}
+    where: dict[str, str] = {}
     for number in range(SHARDS):
         shard = f"model-{number + 1:05d}-of-{SHARDS:05d}.safetensors"
         own = {name: shapes[name] for name in names[number::SHARDS]}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +70,9 @@ def test_killed_for_want_of_memory(paths: RunPaths, monkeypatch: pytest.MonkeyPa
     assert "the system killed processes, most likely this one" in reason(paths)
 
 
-def test_the_kernel_s_count_is_read_where_there_is_one(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_s_count_is_read_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine, "_VMSTAT", tmp_path / "vmstat")
     assert machine.oom_kills() is None and set(machine.marks()) == {"booted"}
     (tmp_path / "vmstat").write_text("nr_free_pages 1\noom_kill 7\noom_kill_other 9\n")

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.runs.checkpoints import (
-    Standing,
+    CheckpointMeta,
     best_names,
     checkpoint_names,
     copy_checkpoint,
     flaw,
     newest_checkpoint,
-    standing,
+    read_meta,
 )
 from engine.runs.layout import RunPaths, create_run
 
@@ -45,9 +45,9 @@ def test_newest_by_stage_and_step_and_nothing_half_written(paths: RunPaths) -> N
 def test_standing(paths: RunPaths) -> None:
     put(paths, "stage_a-000009", "finished")
     place = paths.checkpoints / "stage_a-000009"
-    assert standing(place) == Standing("stage_a", 9, 9, "finished")
+    assert read_meta(place) == CheckpointMeta("stage_a", 9, 9, "finished")
     (place / "progress.json").write_text("[")
-    assert standing(place) is None
+    assert read_meta(place) is None
 
 
 PROGRESS = {"stage": "stage_a", "step": 9, "steps": 9, "ended": "", "val_loss": 1.5, "skipped": 0}
@@ -74,9 +74,9 @@ def test_a_standing_of_another_kind_is_none(paths: RunPaths, key: str, value: ob
     place = paths.checkpoints / "stage_a-000009"
     place.mkdir()
     (place / "progress.json").write_text(json.dumps(PROGRESS))
-    assert standing(place) == Standing("stage_a", 9, 9, "", 1.5)
+    assert read_meta(place) == CheckpointMeta("stage_a", 9, 9, "", 1.5)
     (place / "progress.json").write_text(json.dumps(PROGRESS | {key: value}))
-    assert standing(place) is None
+    assert read_meta(place) is None
 
 
 ANYTHING = st.recursive(
@@ -101,9 +101,9 @@ def test_whatever_stands_in_its_files_is_judged(
     (place / "progress.json").write_text(json.dumps(progress))
     (place / "manifest.json").write_text(json.dumps(manifest))
     assert isinstance(flaw(place), str)
-    found = standing(place)
+    found = read_meta(place)
     if found is not None:  # fit for all that is done with one
-        assert f"{found.stage} {found.step:,} of {found.steps:,} {found.skipped:d} {found.ended}"
+        assert f"{found.stage} {found.step:,} of {found.steps:,} {found.skipped_steps:d} {found.ended}"
         best_names({"one": found, "other": found})
 
 
@@ -112,7 +112,7 @@ def test_files_nested_without_end_are_judged(paths: RunPaths) -> None:
     place = paths.checkpoints / "stage_a-000009"
     for name in ("progress.json", "manifest.json"):
         (place / name).write_text("[" * 200_000)
-    assert standing(place) is None
+    assert read_meta(place) is None
     assert flaw(place) == "manifest.json is damaged"
 
 

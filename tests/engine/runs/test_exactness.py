@@ -5,6 +5,7 @@ import pytest
 from engine.runs.exactness import counted, differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
 
 
 def record(
@@ -14,14 +15,10 @@ def record(
         writer.begin_attempt("stage_a", 0, {})
         for step in range(1, steps + 1):
             writer.scalars("stage_a", step, {"train/loss": loss / step, "memory/process": step + loss})
-        row = dict.fromkeys(
-            ("prompt", "image", "reference", "labels", "labels_reference", "icd", "icd_reference")
-        )
-        writer.sample(
-            row
-            | {"stage": "stage_a", "step": 3, "checkpoint": None, "split": "val", "purpose": "case"}
-            | {"case": "s1", "generated": text, "scores": {}}
-        )
+        texts = dict.fromkeys(("prompt", "image", "reference"), "-")
+        nothing = dict.fromkeys(("checkpoint", "labels", "labels_reference", "icd", "icd_reference"))
+        where = {"stage": "stage_a", "step": 3, "split": "val", "purpose": "case", "case": "s1"}
+        writer.sample(GeneratedSample(**where, **texts, **nothing, generated=text, scores={}))
     place = paths.checkpoints / "stage_a-000003"
     place.mkdir()
     (place / "adapter_model.safetensors").write_bytes(weights)

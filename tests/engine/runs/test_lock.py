@@ -6,12 +6,16 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import LOCK_FD_VARIABLE, EngineLock, lock_holder, own_attempt, process_started
+
+Script = Callable[[str], Any]
 
 HOLD = """
 from engine.runs.lock import EngineLock
@@ -21,12 +25,18 @@ sys.stdin.read()
 """
 
 
+def pid_of_holder(paths: RunPaths) -> int | None:
+    holder = lock_holder(paths)
+    assert holder is not None
+    return holder.pid
+
+
 def test_free_without_a_file(paths: RunPaths) -> None:
     assert lock_holder(paths) is None
     assert not paths.lock.exists()
 
 
-def test_holder_is_seen_from_outside_and_gone_when_killed(paths: RunPaths, script) -> None:
+def test_holder_is_seen_from_outside_and_gone_when_killed(paths: RunPaths, script: Script) -> None:
     engine = script(HOLD)
     assert engine.stdout.readline() == "held\n"
     holder = lock_holder(paths)
@@ -36,7 +46,7 @@ def test_holder_is_seen_from_outside_and_gone_when_killed(paths: RunPaths, scrip
     assert lock_holder(paths) is None
 
 
-def test_taken_lock_is_refused_with_its_pid(paths: RunPaths, script) -> None:
+def test_taken_lock_is_refused_with_its_pid(paths: RunPaths, script: Script) -> None:
     engine = script(HOLD)
     engine.stdout.readline()
     with pytest.raises(UserError, match=f"already in use by pid {engine.pid}"):
@@ -54,21 +64,21 @@ def test_taking_outlasts_a_reader(paths: RunPaths) -> None:
 def test_holder_of_a_reused_pid_is_unknown(paths: RunPaths) -> None:
     with EngineLock.take(paths) as lock:
         lock.record(os.getpid(), "run", 3)
-        assert lock_holder(paths).pid == os.getpid()
+        assert pid_of_holder(paths) == os.getpid()
         record = json.loads(paths.lock.read_text())
         record["started"] -= 100
         paths.lock.write_text(json.dumps(record))
         assert lock_holder(paths) is not None
-        assert lock_holder(paths).pid is None
+        assert pid_of_holder(paths) is None
 
 
 def test_unreadable_record_still_counts_as_held(paths: RunPaths) -> None:
     with EngineLock.take(paths):
         paths.lock.write_text("{half")
-        assert lock_holder(paths).pid is None
+        assert pid_of_holder(paths) is None
 
 
-def test_forked_child_does_not_keep_the_lock(paths: RunPaths, script) -> None:
+def test_forked_child_does_not_keep_the_lock(paths: RunPaths, script: Script) -> None:
     engine = script(
         """
         import os, time
@@ -96,7 +106,7 @@ def test_forked_child_does_not_keep_the_lock(paths: RunPaths, script) -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def test_executed_child_does_not_keep_the_lock(paths: RunPaths, script) -> None:
+def test_executed_child_does_not_keep_the_lock(paths: RunPaths, script: Script) -> None:
     engine = script(
         """
         import subprocess
@@ -124,7 +134,7 @@ def test_wrong_descriptor_is_refused(paths: RunPaths, monkeypatch: pytest.Monkey
             EngineLock.acquire(paths)
 
 
-def test_own_attempt_is_only_this_process_s(paths: RunPaths, script) -> None:
+def test_own_attempt_is_only_this_process_s(paths: RunPaths, script: Script) -> None:
     assert own_attempt(paths) is None
     with EngineLock.take(paths) as lock:
         lock.record(os.getpid(), "run", 7)

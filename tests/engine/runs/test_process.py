@@ -66,7 +66,8 @@ def test_a_starting_run_never_looks_dead(paths: RunPaths) -> None:
     watcher.join()
     assert {state for state, _ in seen} <= {"preparing", "training"}
     assert {holder for _, holder in seen} <= {None, os.getpid(), pid}
-    assert lock_holder(paths).pid == pid
+    holder = lock_holder(paths)
+    assert holder is not None and holder.pid == pid
 
     with open_reader(paths) as reader:
         assert reader.wait_outcome(reader.request("park"), timeout=5).state == "done"
@@ -101,13 +102,13 @@ def test_engine_that_dies_at_birth_is_a_crash_with_its_last_words(paths: RunPath
     wait_for(lambda: lock_holder(paths) is None)
     status = status_of(paths)
     assert status.state == "crashed"
-    assert status.error.endswith("no torch here [31m")
+    assert (status.error or "").endswith("no torch here [31m")
 
 
 def test_last_words_are_this_attempt_s_and_no_routine(paths: RunPaths) -> None:
     launch(paths, argv(paths, "raise SystemExit('old words')"))
     wait_for(lambda: lock_holder(paths) is None)
-    assert status_of(paths).error.endswith("old words")
+    assert (status_of(paths).error or "").endswith("old words")
     chatter = "x.py:3: FutureWarning: old\n  warnings.warn(\n2026-11-23 06:31:33 INFO    loading\n"
     launch(paths, argv(paths, f"import sys; sys.stderr.write({chatter!r})"))
     wait_for(lambda: lock_holder(paths) is None)

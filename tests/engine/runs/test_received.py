@@ -13,7 +13,7 @@ from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock, lock_holder
 from engine.runs.process import launch
 from engine.runs.store.opening import open_reader, open_writer, status_of
-from engine.runs.store.schema import Damaged
+from engine.runs.store.schema import LONGEST_VALUE, Damaged
 
 FILES = ("config.yaml", "run.db", "run.db-wal", "run.db-journal", "training.log", "engine.lock")
 
@@ -107,7 +107,7 @@ def test_a_view_that_never_ends_is_not_asked(received: RunPaths, statements: lis
 
 def test_a_text_without_end_is_not_read(received: RunPaths) -> None:
     with closing(sqlite3.connect(received.db, isolation_level=None)) as connection:
-        connection.execute("UPDATE event SET message = zeroblob(200000000)")
+        connection.execute(f"UPDATE event SET message = zeroblob({LONGEST_VALUE + 1})")
     with open_reader(received) as reader, pytest.raises(Damaged, match="too big"):
         reader.status()
 

@@ -2,12 +2,12 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from engine.runs import status as status_module
 from engine.runs.layout import RunPaths
-from engine.runs.lock import EngineLock
+from engine.runs.lock import EngineLock, Holder
 from engine.runs.store.opening import RunReader, RunWriter, status_of
 
 KEYS = [
@@ -18,7 +18,7 @@ KEYS = [
 
 
 @pytest.fixture
-def lock(paths: RunPaths):
+def lock(paths: RunPaths) -> Iterator[EngineLock]:
     with EngineLock.take(paths) as taken:
         taken.record(os.getpid(), "run", None)
         yield taken
@@ -108,8 +108,8 @@ def test_error_of_this_attempt_explains_the_end(writer: RunWriter, reader: RunRe
     assert reader.status().error == "out of memory"
     writer.begin_attempt("stage_a", 0, {})
     writer.state("loading")
-    assert "last state: loading" in reader.status().error
-    assert "out of memory" not in reader.status().error
+    assert "last state: loading" in (reader.status().error or "")
+    assert "out of memory" not in (reader.status().error or "")
 
 
 def test_evaluation_engine_shows_while_it_lives(writer: RunWriter, reader: RunReader) -> None:
@@ -197,6 +197,6 @@ def test_lock_taken_between_two_looks_is_no_crash(
     writer: RunWriter, reader: RunReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.state("starting")
-    looks = iter([None, status_module.Holder(4711)])
+    looks = iter([None, Holder(4711)])
     monkeypatch.setattr("engine.runs.store.reader.lock_holder", lambda _: next(looks))
     assert reader.status().state == "starting"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.files.removal import remove
 from engine.runs import trash
 from engine.runs.layout import RunPaths, create_run, list_runs
 from engine.runs.lock import EngineLock
@@ -82,7 +83,6 @@ def test_the_next_start_of_an_engine_empties_it_and_tells_what_stays(
 ) -> None:
     gone = to_trash(create_run(run.root.parent, "old"), 0.0, NOW - 30 * 365 * DAY)
     stays = to_trash(create_run(run.root.parent, "older"), 0.0, NOW - 30 * 365 * DAY)
-    remove = trash.remove
 
     def refuse(entry: Path) -> None:
         if entry == stays:

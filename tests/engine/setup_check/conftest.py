@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from engine.setup_check.check import Check
-from engine.setup_check.finding import Finding
+from engine.setup_check.finding import Finding, worst_first
 from engine.setup_check.probe.facts import Facts
 from engine.setup_check.probe.target import ask, find_target
-from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.diagnose import package_findings, working
+from engine.setup_check.rules.interpreter import interpreter_findings
 from engine.setup_check.rules.knowledge import knowledge
 
 PIN_CHECK = """
@@ -269,7 +270,10 @@ class Environment:
         return facts
 
     def findings(self, seconds: float = 20.0) -> list[Finding]:
-        return diagnose(self.facts(seconds), knowledge())
+        """All that is said of the interpreter and its packages; pip is not asked, so that nothing has a fix."""
+        facts = self.facts(seconds)
+        well = [working(one, facts) for one in facts.imports.values() if one.ok]
+        return worst_first([*interpreter_findings(facts), *well, *package_findings(facts, knowledge())])
 
     def check(self) -> Check:
         return Check(find_target(str(self.python)), runs=self.work / "runs")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.diagnose import package_findings
 from engine.setup_check.rules.knowledge import knowledge
 
 Break = Callable[[Any], None]
@@ -552,7 +552,7 @@ def test_what_the_cockpit_asks_of_the_same_package_is_no_second_cause(environmen
     facts = environment.facts()
     facts.own = True
     asked = ["tokenizers>=0.22", "regex>=2099"]
-    fails = {one.id: one for one in diagnose(facts, knowledge(), asked) if one.status == "fail"}
+    fails = {one.id: one for one in package_findings(facts, knowledge(), asked) if one.status == "fail"}
     assert set(fails) == {"tokenizers-for-457-515", "requires-cxr-cockpit-regex"}
     assert "cxr-cockpit needs tokenizers>=0.22" in fails["tokenizers-for-457-515"].consequences[-1]
 
@@ -587,7 +587,7 @@ def test_a_back_end_is_replaced_or_removed(environment: Any) -> None:
     assert [one.install or one.uninstall for one in fail.repairs] == [("hqq>0.2.0",), ("hqq",)]
 
 
-def test_what_the_mend_of_another_failure_replaces_is_a_consequence(environment: Any) -> None:
+def test_what_the_fix_of_another_failure_replaces_is_a_consequence(environment: Any) -> None:
     accelerate_without_clear_device_cache(environment)
     (fail,) = [one for one in environment.findings() if one.status == "fail"]
     assert "transformers 4.57.6 cannot train with accelerate 0.30.1" in fail.consequences
@@ -816,7 +816,7 @@ def test_what_works_only_with_pythonpath_is_no_failure_and_is_said(
     assert str(environment.work / "modules") in findings["needs-what-is-outside"].found
 
 
-def test_a_mend_is_held_without_what_lies_outside(
+def test_a_fix_is_held_without_what_lies_outside(
     environment: Any, monkeypatch: pytest.MonkeyPatch, make_files: Callable[..., dict[str, str]]
 ) -> None:
     """As it is run all works, with the peft of PYTHONPATH; the environment's own has been broken meanwhile."""

@@ -14,6 +14,9 @@ from PIL import Image
 from engine.config import RunConfig, demo_config_path, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
+from engine.planning import plan as planning
+from engine.planning.plan import Plan, make_plan
+from engine.runs.device_rates import read_device_rates
 from engine.runs.layout import RunPaths
 from engine.training.device.device import Mps
 
@@ -101,6 +104,25 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, short: RunConfig) -> RunP
     paths = prepare(tmp_path_factory.mktemp("runs") / "unbroken", short)
     assert live(paths, "stage_a") == 0
     return paths
+
+
+@pytest.fixture(scope="session")
+def plans() -> dict[str, Plan]:
+    """The plans made so far, by all that they are made of."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _planned_once(plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines of one configuration share its plan: to trace the model anew takes as long as to train it here."""
+
+    def plan_of(config: RunConfig, runs: Path, *given: object, **named: object) -> Plan:
+        key = repr((config, read_device_rates(runs), given, named))
+        if key not in plans:
+            plans[key] = make_plan(config, runs, *given, **named)  # type: ignore[arg-type]
+        return plans[key]
+
+    monkeypatch.setattr(planning, "make_plan", plan_of)
 
 
 class StandInMps:

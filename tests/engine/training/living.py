@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from engine.config import RunConfig, freeze
+from engine.planning.plan import planned_stages
 from engine.runs.layout import RunPaths
 from engine.runs.status import Status
 from engine.runs.store.opening import open_reader, status_of
 from engine.runs.store.rows import Event
-from engine.training import session
+from engine.training import session, train
 from engine.training.control import Signals
-from engine.training.loop import StepRecord
-from engine.training.stage_run import StageRun
+from engine.training.stage import Stage
+from engine.training.state import StepRecord
 
 PATIENCE = 90  # seconds
 
@@ -35,16 +36,16 @@ def live(
     same_stage: bool = False,
 ) -> int:
     """Be the engine until it ends; `at` names what happens right after a step. Returns the exit code."""
-    record = StageRun._record_step
+    record = train.record_step
     due = dict(at or {})
 
-    def and_then(run: StageRun, made: StepRecord) -> None:
-        record(run, made)
-        due.pop((run.name, made.step), lambda: None)()
+    def and_then(stage: Stage, made: StepRecord) -> None:
+        record(stage, made)
+        due.pop((stage.name, made.step), lambda: None)()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StageRun, "_record_step", and_then)
-        code = session.run(paths, stages, same_stage, Signals())
+        patch.setattr(train, "record_step", and_then)
+        code = session.run(paths, stages, same_stage, Signals(), planned_stages)
     assert not due or code, f"never came to {list(due)}"
     return code
 

@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.config import RunConfig
+from engine.planning import plan
+from engine.planning.plan import planned_stages
 from engine.runs.store.opening import open_reader, status_of
 from engine.training import audit, session
 from engine.training.at_once import AtOnce
@@ -19,7 +22,7 @@ from engine.training.control import Signals
 
 from .living import ask, prepare, wait_for
 
-PHASES = ("prepare_curriculum", "check_images", "load", "encode_all", "before_first_step", "planned_stages")
+PHASES = ("prepare_curriculum", "check_images", "load", "encode_all", "before_first_step", "make_plan")
 
 
 def for_ever() -> None:
@@ -46,7 +49,7 @@ def living_up_to(
         reached.set()
         work()
 
-    place = audit if phase == "before_first_step" else session
+    place = {"before_first_step": audit, "make_plan": plan}.get(phase, session)
     monkeypatch.setattr(place, phase, endless)
     return reached
 
@@ -74,7 +77,7 @@ def test_park_is_answered_in_every_phase(
         seconds.append(time.monotonic() - begun)
 
     asking = beside(park)
-    assert session.run(paths, "all", False, Signals()) == 1
+    assert session.run(paths, "all", False, Signals(), planned_stages) == 1
     asking.join(30)
     assert told == [
         ("refused", "cannot save yet: training has not begun"),
@@ -95,7 +98,7 @@ def test_a_signal_ends_what_swallows_exceptions(
     signal.signal(number, signals.note)
     beside(lambda: reached.wait(90) and os.kill(os.getpid(), number))
     try:
-        assert session.run(paths, "all", False, signals) == 1
+        assert session.run(paths, "all", False, signals, planned_stages) == 1
     finally:
         signal.signal(number, before)
     status = status_of(paths)
@@ -108,7 +111,7 @@ def test_stop_while_loading_is_a_stop(
     paths = prepare(tmp_path / "run", config)
     reached = living_up_to(monkeypatch, "load")
     beside(lambda: reached.wait(90) and ask(paths, "stop"))
-    assert session.run(paths, "all", False, Signals()) == 1
+    assert session.run(paths, "all", False, Signals(), planned_stages) == 1
     assert status_of(paths).state == "stopped"
 
 
@@ -127,7 +130,7 @@ def test_a_hold_waits_for_the_model_and_a_park_behind_it_does_not(
 
     outcomes: list[str] = []
     asking = beside(hold_and_park)
-    assert session.run(paths, "all", False, Signals()) == 1
+    assert session.run(paths, "all", False, Signals(), planned_stages) == 1
     asking.join(60)
     assert outcomes == ["done", "refused"]
 
@@ -189,12 +192,22 @@ AtOnce(lambda: SystemError("parked") if seen else None, tell, seen.append)(libra
 """
 
 
+def busy_in_the_call(pid: int) -> None:
+    """Between its last word and the call a child may have to wait for a core: it is in the call once it computes."""
+    child = psutil.Process(pid)
+    before, end = child.cpu_times().user, time.monotonic() + 90
+    while child.cpu_times().user < before + 0.2:
+        assert time.monotonic() < end, "it never came to the call"
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_call_that_does_not_come_back_ends_with_the_process(signals: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-P", "-c", IN_A_LIBRARY], stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None and child.stdout.readline() == "in it\n"
+        busy_in_the_call(child.pid)
         begun = time.monotonic()
         for _ in range(signals):
             child.send_signal(signal.SIGTERM)
@@ -212,6 +225,6 @@ def test_a_run_that_was_parked_while_loading_goes_on(
     with monkeypatch.context() as patch:
         reached = living_up_to(patch, "load")
         beside(lambda: reached.wait(90) and ask(paths, "park"))
-        assert session.run(paths, "stage_a", False, Signals()) == 1
-    assert session.run(paths, None, False, Signals()) == 0
+        assert session.run(paths, "stage_a", False, Signals(), planned_stages) == 1
+    assert session.run(paths, None, False, Signals(), planned_stages) == 0
     assert wait_for(paths, lambda status: not status.live).state == "finished"

@@ -19,7 +19,7 @@ from transformers import LlavaForConditionalGeneration
 from engine.config import RunConfig, freeze
 from engine.model.convert import convert
 from engine.model.lora import adapter_state, trainable
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import CheckpointMeta
 from engine.training import checkpoint as checkpoints
 from engine.training.checkpoint import NotWritten, newest_valid, write_checkpoint
 from engine.training.loaded import Loaded, load
@@ -45,7 +45,7 @@ def directory(tmp_path: Path, loaded: Loaded, optimizer: torch.optim.Optimizer) 
     """Three checkpoints, steps 1 to 3."""
     for step in (1, 2, 3):
         write_checkpoint(
-            tmp_path / "c", f"stage_a-{step:06d}", loaded.model, optimizer, Standing("stage_a", step, 9)
+            tmp_path / "c", f"stage_a-{step:06d}", loaded.model, optimizer, CheckpointMeta("stage_a", step, 9)
         )
     return tmp_path / "c"
 
@@ -55,7 +55,7 @@ def test_what_is_written_comes_back(
 ) -> None:
     found, left = newest_valid(directory)
     assert found is not None
-    assert (found.name, found.standing.step, left) == ("stage_a-000003", 3, {})
+    assert (found.name, found.meta.step, left) == ("stage_a-000003", 3, {})
     again = load(config, torch.device("cpu"), found)
     for name, tensor in adapter_state(loaded.model).items():
         assert torch.equal(tensor, adapter_state(again.model)[name]), name
@@ -113,7 +113,7 @@ def test_a_damaged_one_kept_aside_is_no_checkpoint_until_a_whole_one_takes_its_p
     assert newest_valid(directory)[1] == {}
     assert checkpoints.rotate(directory, keep=1) == ["stage_a-000001"]
     assert (directory / "stage_a-000003.damaged").is_dir()
-    write_checkpoint(directory, "stage_a-000003", loaded.model, optimizer, Standing("stage_a", 3, 9))
+    write_checkpoint(directory, "stage_a-000003", loaded.model, optimizer, CheckpointMeta("stage_a", 3, 9))
     assert sorted(path.name for path in directory.iterdir()) == ["stage_a-000002", "stage_a-000003"]
 
 
@@ -139,14 +139,14 @@ def assert_as_before(directory: Path) -> None:
     """The three checkpoints of the fixture, the newest as it was, and nothing beside them."""
     found, left = newest_valid(directory)
     assert found is not None
-    assert (found.standing, left) == (Standing("stage_a", 3, 9), {})
+    assert (found.meta, left) == (CheckpointMeta("stage_a", 3, 9), {})
     assert sorted(path.name for path in directory.iterdir()) == [f"stage_a-00000{step}" for step in (1, 2, 3)]
 
 
 def test_a_disk_full_at_any_write_leaves_the_old_checkpoint_and_no_debris(
     directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
 ) -> None:
-    ended = Standing("stage_a", 3, 9, "finished")
+    ended = CheckpointMeta("stage_a", 3, 9, "finished")
     failures = 0
     for at in range(1, 100):
         disk = FullDisk(at)
@@ -166,11 +166,11 @@ def test_a_disk_full_at_any_write_leaves_the_old_checkpoint_and_no_debris(
             except NotWritten as error:
                 failures += 1
                 assert "No space left on device" in str(error)
-        if disk.calls == at and at > 1 and newest_valid(directory)[0].standing == ended:  # type: ignore[union-attr]
+        if disk.calls == at and at > 1 and newest_valid(directory)[0].meta == ended:  # type: ignore[union-attr]
             continue  # only the flush of the directory failed: it is all there, and told as not safe yet
         assert_as_before(directory)
     assert failures > 10
-    assert newest_valid(directory)[0].standing == ended  # type: ignore[union-attr]
+    assert newest_valid(directory)[0].meta == ended  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("limit", [100, 100_000])
@@ -182,7 +182,11 @@ def test_a_real_limit_on_file_sizes_does_no_harm(
     try:
         with pytest.raises(NotWritten):
             write_checkpoint(
-                directory, "stage_a-000003", loaded.model, optimizer, Standing("stage_a", 3, 9, "finished")
+                directory,
+                "stage_a-000003",
+                loaded.model,
+                optimizer,
+                CheckpointMeta("stage_a", 3, 9, "finished"),
             )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -195,7 +199,7 @@ from pathlib import Path
 import torch
 from engine.config import load_config
 from engine.model.lora import trainable
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import CheckpointMeta
 from engine.training import checkpoint as checkpoints
 from engine.training.loaded import load
 
@@ -206,7 +210,7 @@ optimizer.step(lambda: sum(p.sum() for p in trainable(model).values()).backward(
 
 def write(step):
     name = f"stage_a-{step:06d}"
-    return checkpoints.write_checkpoint(disk / "c", name, model, optimizer, Standing("stage_a", step, 9))
+    return checkpoints.write_checkpoint(disk / "c", name, model, optimizer, CheckpointMeta("stage_a", step, 9))
 
 size = checkpoints.size_of(write(1).path)
 checkpoints.refuse_without_room = lambda directory, needed: None  # the write itself shall meet the end of the disk
@@ -248,7 +252,9 @@ def test_free_space_is_asked_for_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=1_000_000))
     monkeypatch.setattr(checkpoints, "save_file", lambda *_, **__: pytest.fail("something was written"))
     with pytest.raises(NotWritten, match=r"1\.0 MB are free, a checkpoint asks for \d+\.\d MB"):
-        write_checkpoint(directory, "stage_a-000004", loaded.model, optimizer, Standing("stage_a", 4, 9))
+        write_checkpoint(
+            directory, "stage_a-000004", loaded.model, optimizer, CheckpointMeta("stage_a", 4, 9)
+        )
     assert_as_before(directory)
 
 
@@ -268,9 +274,9 @@ def test_rotation_spares_the_ends_of_stages(
     directory: Path, loaded: Loaded, optimizer: torch.optim.Optimizer
 ) -> None:
     write_checkpoint(
-        directory, "stage_a-000002", loaded.model, optimizer, Standing("stage_a", 2, 2, "finished")
+        directory, "stage_a-000002", loaded.model, optimizer, CheckpointMeta("stage_a", 2, 2, "finished")
     )
-    write_checkpoint(directory, "stage_b-000001", loaded.model, optimizer, Standing("stage_b", 1, 9))
+    write_checkpoint(directory, "stage_b-000001", loaded.model, optimizer, CheckpointMeta("stage_b", 1, 9))
     assert checkpoints.rotate(directory, keep=1) == ["stage_a-000003", "stage_a-000001"]
     assert sorted(path.name for path in directory.iterdir()) == ["stage_a-000002", "stage_b-000001"]
 
@@ -284,8 +290,8 @@ def test_rotation_spares_the_lowest_validation_loss_of_each_stage(
         ("stage_b", 1, 0.7),
         ("stage_b", 2, 0.7),
     ):
-        standing = Standing(stage, step, 9, val_loss=loss)
-        write_checkpoint(directory, f"{stage}-{step:06d}", loaded.model, optimizer, standing)
+        meta = CheckpointMeta(stage, step, 9, val_loss=loss)
+        write_checkpoint(directory, f"{stage}-{step:06d}", loaded.model, optimizer, meta)
     assert checkpoints.best_loss(directory, "stage_a") == 1.2
     assert checkpoints.rotate(directory, keep=1, keep_best=True) == ["stage_a-000003", "stage_a-000001"]
     kept = sorted(path.name for path in directory.iterdir())

@@ -14,18 +14,21 @@ import torch
 
 from engine.config import RunConfig, freeze
 from engine.model.lora import trainable
-from engine.runs.checkpoints import Standing
+from engine.runs.checkpoints import CheckpointMeta
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.process import launch
 from engine.runs.store.opening import RunWriter, status_of
+from engine.runs.store.rows import GeneratedSample
 from engine.training import checkpoint as checkpoints
-from engine.training import loop
+from engine.training import train
 from engine.training.checkpoint import newest_valid, write_checkpoint
 from engine.training.control import Control, Interrupt, Signals
 from engine.training.loaded import load
 
 from .living import alerts, asking, live, prepare, wait_for
+
+pytestmark = pytest.mark.slow
 
 STAGE_A = ("stage_a",)
 
@@ -63,8 +66,8 @@ def counting(number: int, condition: Callable[..., bool] = lambda *_, **__: True
     return counted
 
 
-def scored(_: RunWriter, row: dict[str, Any]) -> bool:
-    return bool(row["purpose"] == "evaluation")
+def scored(_: RunWriter, sample: GeneratedSample) -> bool:
+    return sample.purpose == "evaluation"
 
 
 def measured(*tags: str) -> Callable[..., bool]:
@@ -73,11 +76,11 @@ def measured(*tags: str) -> Callable[..., bool]:
 
 #: In the order in which a run comes to them: where, and which call of it is the last.
 DEATHS: list[tuple[Any, str, Callable[..., bool]]] = [
-    (loop, "loss_of", counting(3)),  # in the midst of the second accumulation window
+    (train, "loss_of", counting(3)),  # in the midst of the second accumulation window
     (RunWriter, "scalars", counting(1, measured("val/loss"))),  # before the checkpoint of the best
     (checkpoints, "write_checkpoint", counting(1)),  # before it is told
     (RunWriter, "checkpoint", counting(1)),  # before older ones are rotated
-    (loop, "loss_of", counting(2)),
+    (train, "loss_of", counting(2)),
     (RunWriter, "checkpoint", counting(1)),
     (RunWriter, "scalars", counting(1, measured("val/bleu4"))),  # before the samples they were taken from
     (RunWriter, "sample", counting(2, scored)),
@@ -109,11 +112,11 @@ def test_a_death_at_any_point_of_a_checkpoint_s_writing_leaves_a_whole_one(
     model = load(config, torch.device("cpu"), None).model
     optimizer = torch.optim.AdamW(trainable(model).values())
     directory = tmp_path / "c"
-    standings = [Standing("stage_a", 3, 9), Standing("stage_a", 3, 9, "finished")]
-    found: list[Standing] = []
+    metas = [CheckpointMeta("stage_a", 3, 9), CheckpointMeta("stage_a", 3, 9, "finished")]
+    found: list[CheckpointMeta] = []
     for last in range(1, 100):
         checkpoints.recover(directory)
-        write_checkpoint(directory, "stage_a-000003", model, optimizer, standings[0])
+        write_checkpoint(directory, "stage_a-000003", model, optimizer, metas[0])
         calls = [0]
         with pytest.MonkeyPatch.context() as patch:
             for owner, name in [
@@ -126,17 +129,17 @@ def test_a_death_at_any_point_of_a_checkpoint_s_writing_leaves_a_whole_one(
             ]:
                 patch.setattr(owner, name, deadly_at(last, calls, getattr(owner, name)))
             try:
-                write_checkpoint(directory, "stage_a-000003", model, optimizer, standings[1])
+                write_checkpoint(directory, "stage_a-000003", model, optimizer, metas[1])
                 break
             except Death:
                 pass
         checkpoints.recover(directory)
         newest, left = newest_valid(directory)
-        assert newest is not None and newest.standing in standings and not left, last
+        assert newest is not None and newest.meta in metas and not left, last
         assert [path.name for path in directory.iterdir()] == ["stage_a-000003"]
-        found.append(newest.standing)
-    assert len(found) > 12 and set(found) == set(standings)
-    assert sorted(found, key=standings.index) == found, "once it is there it stays"
+        found.append(newest.meta)
+    assert len(found) > 12 and set(found) == set(metas)
+    assert sorted(found, key=metas.index) == found, "once it is there it stays"
 
 
 def deadly_at(last: int, calls: list[int], real: Callable[..., Any]) -> Callable[..., Any]:

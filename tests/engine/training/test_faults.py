@@ -6,28 +6,33 @@ import shutil
 import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from engine.config import RunConfig, freeze
-from engine.data.curriculum import Sample, read_curriculum
+from engine.data.curriculum import read_curriculum
+from engine.model.lora import trainable
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.store.opening import open_reader, open_writer, status_of
 from engine.training import checkpoint as checkpoints
-from engine.training import loaded, loop, saving, stage_run
+from engine.training import loaded, saving, train
 from engine.training.batches import Batch, Collator, encode_all
 from engine.training.checkpoint import NotWritten
 from engine.training.loaded import load
-from engine.training.loop import StageTrainer
+from engine.training.loader import StageLoader, _MicroBatch
 from engine.training.quarantine import LostFilm, Quarantine
 from engine.training.sampling import loss_of
 from engine.training.schedule import StageSchedule
+from engine.training.stage import Stage
+from engine.training.stage_evaluation import StageEvaluation
+from engine.training.state import StepRecord
 
 from .living import alerts, ask, asking, live, living, prepare, wait_for
+
+pytestmark = pytest.mark.slow
 
 STAGE_A = ("stage_a",)
 
@@ -131,7 +136,7 @@ def test_a_stage_whose_last_checkpoint_finds_no_room_holds_until_there_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     paths = prepare(tmp_path / "run", short)
-    monkeypatch.setattr(stage_run, "RETRY_SECONDS", 3600.0)
+    monkeypatch.setattr(train, "RETRY_SECONDS", 3600.0)
     with living(paths, "stage_a", {("stage_a", 4): lambda: full_disk.update(full=True)}) as codes:
         held = wait_for(paths, lambda status: status.state == "holding")
         assert "the disk takes none" in held.message
@@ -172,15 +177,15 @@ def test_a_failed_checkpoint_is_tried_again_after_ever_more_steps(
         raise NotWritten("full")
 
     monkeypatch.setattr(saving.checkpoints, "write_checkpoint", full)
-    monkeypatch.setattr(saving, "refuse_odd_weights", lambda model: None)
+    monkeypatch.setattr(saving, "check_finite", lambda model: None)
     paths = prepare(tmp_path / "run", short)
     paths.checkpoints.mkdir()
     with open_writer(paths) as writer:
-        trainer = SimpleNamespace(model=None, optimizer=None)
-        saver = saving.Saver(trainer, short.checkpoints, writer)  # type: ignore[arg-type]
+        nothing: Any = None
+        saver = saving.Saver(model=nothing, optimizer=nothing, section=short.checkpoints, writer=writer)
         for step in range(1, 101):
-            if step == 1 or saver.owes(step):
-                assert saver.attempt(saving.Standing("stage_a", step, 200)) is None
+            if step == 1 or saver.retry_due(step):
+                assert saver.attempt(saving.CheckpointMeta("stage_a", step, 200)) is None
     assert tried == [1, 2, 4, 8, 16, 32, 64, 96]
 
 
@@ -209,7 +214,7 @@ def test_the_best_by_validation_loss_outlives_rotation(
     tmp_path: Path, short: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = {1: 3.0, 2: 1.0, 3: 2.0, 4: math.nan}
-    monkeypatch.setattr(stage_run.StageRun, "_on_readable", scripted(stage_run.StageRun._on_readable, losses))
+    monkeypatch.setattr(StageEvaluation, "_loss", lambda self, samples: losses[self.state.step])
     cadence = short.cadence.model_copy(update={"validation": "1 step"})
     kept = short.checkpoints.model_copy(update={"keep": 1})
     paths = prepare(tmp_path / "run", short.model_copy(update={"cadence": cadence, "checkpoints": kept}))
@@ -222,39 +227,26 @@ def test_the_best_by_validation_loss_outlives_rotation(
     assert "validation loss 2.000" in told
 
 
-def scripted(real: Any, losses: dict[int, float]) -> Any:
-    """Validation losses by step; everything else as it is."""
-
-    def on_readable(run: stage_run.StageRun, samples: list[Sample], work: Any) -> Any:
-        return (
-            (losses[run.step], samples)
-            if getattr(work, "func", None) == run._loss
-            else real(run, samples, work)
-        )
-
-    return on_readable
-
-
 # --- numbers --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def odd_samples(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def broken_samples(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Ids whose batches have no finite loss."""
-    odd: set[str] = set()
+    broken: set[str] = set()
 
     def poisoned(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tensor:
-        factor = float("nan") if odd & set(batch.samples) else 1.0
+        factor = float("nan") if broken & set(batch.samples) else 1.0
         return loss_of(model, batch, vocabulary) * factor
 
-    monkeypatch.setattr(loop, "loss_of", poisoned)
-    return odd
+    monkeypatch.setattr(train, "loss_of", poisoned)
+    return broken
 
 
 def test_a_step_that_is_not_finite_is_skipped_told_and_the_same_after_a_resume(
-    odd_samples: set[str], tmp_path: Path, short: RunConfig
+    broken_samples: set[str], tmp_path: Path, short: RunConfig
 ) -> None:
-    odd_samples.add("s3-a")
+    broken_samples.add("s3-a")
     whole, broken = prepare(tmp_path / "whole", short), prepare(tmp_path / "broken", short)
     assert live(whole, "stage_a") == 0
     skipped = [event for event in alerts(whole) if "skipped" in event.message]
@@ -271,13 +263,13 @@ def test_a_step_that_is_not_finite_is_skipped_told_and_the_same_after_a_resume(
     assert live(broken, "stage_a") == 0
     assert_same(broken, whole)
     last, _ = checkpoints.newest_valid(broken.checkpoints)
-    assert last is not None and last.standing.skipped == 2
+    assert last is not None and last.meta.skipped_steps == 2
 
 
 def test_past_the_budget_it_holds_and_shows_the_samples(
-    odd_samples: set[str], tmp_path: Path, short: RunConfig
+    broken_samples: set[str], tmp_path: Path, short: RunConfig
 ) -> None:
-    odd_samples.add("s3-a")
+    broken_samples.add("s3-a")
     paths = prepare(tmp_path / "run", tolerating(short, skipped_steps=0))
     with living(paths, "stage_a") as codes:
         held = wait_for(paths, lambda status: status.state == "holding")
@@ -293,17 +285,16 @@ def test_past_the_budget_it_holds_and_shows_the_samples(
 
 def test_weights_that_are_not_finite_become_no_checkpoint(tmp_path: Path, short: RunConfig) -> None:
     paths = prepare(tmp_path / "run", short)
-    steps = StageTrainer.steps
+    record_step = train.record_step
 
-    def poisoning(trainer: StageTrainer) -> Any:
-        for record in steps(trainer):
-            if record.step == 3:
-                with torch.no_grad():
-                    next(iter(loop.trainable(trainer.model).values())).fill_(math.inf)
-            yield record
+    def poisoning(stage: Stage, record: StepRecord) -> None:
+        record_step(stage, record)
+        if record.step == 3:
+            with torch.no_grad():
+                next(iter(trainable(stage.loaded.model).values())).fill_(math.inf)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(StageTrainer, "steps", poisoning)
+        patch.setattr(train, "record_step", poisoning)
         assert live(paths, "stage_a") == 1
     assert "not finite" in (status_of(paths).error or "")
     newest, left = checkpoints.newest_valid(paths.checkpoints)
@@ -381,22 +372,25 @@ def test_a_batch_made_ahead_with_a_film_that_was_lost_meanwhile_is_made_anew(
     loaded = load(short, torch.device("cpu"), None)
     samples = [one for one in read_curriculum(short.data.curriculum) if one.stage == "stage_a"]
     pool = encode_all(samples, loaded.base.encoder, 512)
-    schedule = StageSchedule(0, "stage_a", short.stages.stage_a, [len(one.ids) for one in pool], len(pool))
-    collator = Collator(short.data.image_root, loaded.base.image_processor, loaded.base.pad_id)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
-    quarantine = Quarantine(limit=2)
-    trainer = StageTrainer(
-        schedule, pool, loaded.model, loaded.base, optimizer, loaded.accelerator, collator, 1, 0, quarantine
+    schedule = StageSchedule(
+        seed=0,
+        stage="stage_a",
+        section=short.stages.stage_a,
+        lengths=[len(one.ids) for one in pool],
+        own=len(pool),
     )
-    asked = loop._MicroBatch(step=3, epoch=1, last=True, samples=pool[:3])
-    ahead = trainer._made(asked)
+    collator = Collator(short.data.image_root, loaded.base.image_processor, loaded.base.pad_id)
+    quarantine = Quarantine(limit=2)
+    loader = StageLoader(schedule=schedule, pool=pool, collator=collator, quarantine=quarantine, workers=1)
+    asked = _MicroBatch(step=3, epoch=1, last=True, samples=pool[:3])
+    ahead = loader._make(asked)
     quarantine.add(LostFilm(pool[1].sample, "gone"), "stage_a", 2, samples)
-    settled = trainer._settled(asked, ahead)
+    settled = loader._settle(asked, ahead)
     assert settled.samples[0] == pool[0].sample.id
     assert settled.samples[1] != pool[1].sample.id
-    assert settled.samples == trainer._settled(asked, trainer._made(asked)).samples
-    before = loop._MicroBatch(step=1, epoch=0, last=True, samples=pool[:3])
-    assert trainer._settled(before, trainer._made(before)).samples[1] == pool[1].sample.id
+    assert settled.samples == loader._settle(asked, loader._make(asked)).samples
+    before = _MicroBatch(step=1, epoch=0, last=True, samples=pool[:3])
+    assert loader._settle(before, loader._make(before)).samples[1] == pool[1].sample.id
 
 
 def test_more_lost_films_than_a_run_bears_make_it_hold_until_they_are_mended(
@@ -437,7 +431,7 @@ def test_a_film_of_the_validation_samples_is_left_out_and_told(
     assert live(paths, "stage_a", {("stage_a", 1): (films / "films" / "13.png").unlink}) == 0
     with open_reader(paths) as reader:
         told = [event.message for event in reader.events(kinds=("validation",))]
-        judged = {row["case"] for row in reader.samples("stage_a") if row["purpose"] == "evaluation"}
+        judged = {row.case for row in reader.samples("stage_a") if row.purpose == "evaluation"}
     assert told[0].endswith("on 3 of 4 samples")
     assert judged == {"s12-a", "s14-a", "s15-a"}
 
@@ -498,7 +492,7 @@ def test_memory_that_runs_out_in_a_step_is_explained_and_nothing_is_lost(
     cadence = short.cadence.model_copy(update={"checkpoint": "stage end"})
     paths = prepare(tmp_path / "run", short.model_copy(update={"cadence": cadence}))
     with pytest.MonkeyPatch.context() as patch:
-        out = {("stage_a", 1): lambda: patch.setattr(loop, "loss_of", greedy)}
+        out = {("stage_a", 1): lambda: patch.setattr(train, "loss_of", greedy)}
         assert live(paths, "stage_a", out) == 1
     status = status_of(paths)
     assert status.state == "failed"

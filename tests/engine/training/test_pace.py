@@ -8,7 +8,7 @@ import pytest
 
 from engine.cadence import Cadence
 from engine.training.pace import STRETCHES, Ahead, Pace
-from engine.training.stage_run import _times_ahead
+from engine.training.timetable import times_ahead
 
 STEPS = 1200
 EVERY = {"validation": 300, "sample": 200, "checkpoint": 40}
@@ -140,4 +140,4 @@ def test_nothing_is_said_before_a_few_steps_and_little_is_kept() -> None:
 ])  # fmt: skip
 def test_what_falls_due_is_counted(words: str, step: int, steps: int, times: float) -> None:
     """The duty of the step just done is still to be done; what is due at the end belongs to the end."""
-    assert _times_ahead(Cadence.parse(words), step, steps, 1500.0) == times
+    assert times_ahead(Cadence.parse(words), step, steps, 1500.0) == times

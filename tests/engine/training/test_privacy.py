@@ -104,8 +104,8 @@ def test_no_report_stands_in_the_log_or_in_an_event(trained: RunPaths, config: R
     with open_reader(trained) as reader:
         rows = list(reader.samples())
         said = trained.log.read_text() + "".join(f"{event.message} {event.data}" for event in reader.events())
-    texts |= {row["generated"] for row in rows if len(row["generated"].split()) > 2}
-    assert rows and {row["reference"].splitlines()[0] for row in rows} <= texts
+    texts |= {row.generated for row in rows if len(row.generated.split()) > 2}
+    assert rows and {row.reference.splitlines()[0] for row in rows} <= texts
     assert not [text for text in texts if text in said]
 
 

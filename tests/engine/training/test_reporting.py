@@ -7,21 +7,21 @@ from types import SimpleNamespace
 import pytest
 
 from engine.config import RunConfig
-from engine.data.mimic.build import PROMPT_A
 from engine.errors import UserError
 from engine.runs.layout import RunPaths
+from engine.stages import STAGE_A, STAGE_B
 from engine.training import reporting as report
 from engine.training.reporting import question, read_ehr, reports
 
 
 def test_the_question_is_the_one_the_run_learned(config: RunConfig, tmp_path: Path) -> None:
     asked = question(config.data.curriculum, None)
-    assert (asked.stage, asked.prompt, asked.known) == ("stage_a", "List the labels.", True)
+    assert (asked.stage, asked.prompt, asked.known) == (STAGE_A, "List the labels.", True)
     asked = question(config.data.curriculum, "90 M. Lactate 7 (high).")
-    assert (asked.stage, asked.known) == ("stage_b", True)
+    assert (asked.stage, asked.known) == (STAGE_B, True)
     assert asked.prompt == "Clinical context: 90 M. Lactate 7 (high).\nGive the diagnoses."
     ours = question(tmp_path / "gone.jsonl", None)
-    assert (ours.prompt, ours.known) == (PROMPT_A, False)
+    assert (ours.prompt, ours.known) == (STAGE_A.prompt, False)
 
 
 def test_a_record_is_text_or_the_fields_of_a_sample(tmp_path: Path) -> None:

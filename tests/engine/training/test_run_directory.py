@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from engine.config import RunConfig
-from engine.runs import upkeep
+from engine.runs import directory_watch
 from engine.runs.exactness import differences, evidence
 from engine.runs.layout import RunPaths
 from engine.runs.lock import lock_holder
 from engine.runs.store import database
-from engine.runs.store.displaced import identity
+from engine.runs.store.database_files import identity
 from engine.runs.store.opening import open_reader, status_of
 
 from .living import alerts, asking, live, prepare
+
+pytestmark = pytest.mark.slow
 
 STAGE_A = ("stage_a",)
 
@@ -26,13 +28,13 @@ STAGE_A = ("stage_a",)
 def looks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it is noticed at the next look for commands, or later, when other things may have met it first."""
     if request.param == "at once":
-        monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.0)
+        monkeypatch.setattr(directory_watch, "LOOK_SECONDS", 0.0)
         monkeypatch.setattr(database, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(directory_watch, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(database, "LOOK_SECONDS", 0.0)
 
 

@@ -23,7 +23,15 @@ def schedule(
 ) -> StageSchedule:
     lengths = [random.Random(index).randrange(60, 300) for index in range(own + others)]
     settings = {"epochs": 2, "learning_rate": 1e-3, "batch_size": 4, "accumulation": 2, **section}
-    return StageSchedule(seed, stage, StageSection.model_validate(settings), lengths, own, multiple, order)
+    return StageSchedule(
+        seed=seed,
+        stage=stage,
+        section=StageSection.model_validate(settings),
+        lengths=lengths,
+        own=own,
+        length_multiple=multiple,
+        order=order,
+    )
 
 
 def padding(plan: StageSchedule) -> float:

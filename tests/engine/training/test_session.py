@@ -21,6 +21,8 @@ from engine.runs.store.opening import RunWriter, open_reader, status_of
 
 from .living import PATIENCE, ask, live, prepare, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def ended(status: Status) -> bool:
     return not status.live and status.state not in ("preparing", "starting")
@@ -55,7 +57,7 @@ def test_a_run_records_its_whole_story(unbroken: RunPaths) -> None:
         ]
         tags = set(reader.tags())
         assert {"val/bleu4", "val/chexpert_micro_f1", "val/icd_micro_f1", "memory/process"} <= tags
-        purposes = {(row["stage"], row["step"], row["purpose"]) for row in reader.samples()}
+        purposes = {(row.stage, row.step, row.purpose) for row in reader.samples()}
         assert ("stage_a", 3, "case") in purposes
         assert {("stage_a", 4, "evaluation"), ("stage_b", 3, "evaluation")} <= purposes
         assert [stage["stage"] for stage in reader.stages_plan()] == ["stage_a", "stage_b"]
@@ -206,9 +208,9 @@ def test_evaluation_agrees_with_its_own_samples(unbroken: RunPaths) -> None:
     assert result["baselines"]["constant"]["stage_a"]["loss"] is None
     assert result["baselines"]["constant"]["stage_a"]["distinct_outputs"] == 1
     with open_reader(unbroken) as reader:
-        rows = [row for row in reader.samples("stage_b") if row["purpose"] == "baseline:blank_ehr"]
+        rows = [row for row in reader.samples("stage_b") if row.purpose == "baseline:blank_ehr"]
         assert len(rows) == result["baselines"]["blank_ehr"]["stage_b"]["n"] == 4
-        assert all("not available" in row["prompt"] for row in rows)
+        assert all("not available" in row.prompt for row in rows)
         assert status_of(unbroken).state == "finished"
 
 
@@ -231,7 +233,7 @@ def test_how_far_an_evaluation_is_is_told_and_the_place_is_kept(
         progress(writer, stage, step, *more, **named)
 
     monkeypatch.setattr(RunWriter, "progress", listened)
-    monkeypatch.setattr("engine.training.stage_run.TELL_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.progress.TELL_SECONDS", 0.0)
     paths = prepare(tmp_path / "run", config)
     assert live(paths) == 0
     notes = {note for _, note in told if note}

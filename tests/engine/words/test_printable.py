@@ -1,6 +1,6 @@
 import pytest
 
-from engine.words.printable import MAX_MESSAGE, as_line, message, one_line, printable
+from engine.words.printable import MAX_MESSAGE, as_line, clean_line, message, one_line, printable
 
 HOSTILE = "\x1b]0;title\x07\x9b31m\u202e\x00"
 
@@ -12,6 +12,7 @@ def test_nothing_of_it_is_obeyed_and_line_ends_stay() -> None:
 
 def test_one_line() -> None:
     assert one_line(" a\r\n\tb  c ") == "a b c"
+    assert clean_line(" a\x1b\r\n\tb\u202e  c ") == "a b c"
     assert as_line("a   b\nrun  c\r") == "a   b\ufffdrun  c\ufffd"
 
 

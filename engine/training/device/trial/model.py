@@ -18,9 +18,9 @@ from engine.data.prompt import IGNORED_LABEL
 from engine.files.temporary import holder
 from engine.model.loading import Base, load_base
 from engine.model.lora import add_adapter, trainable
+from engine.seeds import seed_for
 from engine.training.batches import Batch, Collator, encode_all
 from engine.training.device.device import Device
-from engine.training.randomness import seed_for
 from engine.training.sampling import generated_ids, loss_of
 
 STEPS = 3

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from engine.data.curriculum import Sample, read_curriculum
 from engine.data.importing.import_report import ImportReport
 from engine.data.importing.importer import import_curriculum
-from engine.data.importing.values import icd_of, labels_of, split_of, stage_of
-from engine.data.mimic.build import PROMPT_A
+from engine.data.importing.values import icd_of, labels_of, split_of, stage_meant
 from engine.errors import UserError
+from engine.stages import STAGE_A, STAGE_B
 
 IMAGE = "files/p10/p10000032/s50414267/02aa804e.jpg"
 
@@ -107,7 +107,7 @@ def test_csv_with_label_columns(tmp_path: Path) -> None:
         "Wires.\nCheXpert: Support Devices",
     ]
     assert samples[0].labels["Lung Opacity"] == -1
-    assert samples[0].prompt == PROMPT_A
+    assert samples[0].prompt == STAGE_A.prompt
     assert report.notes["label not understood: Wires"] == 1
     assert len({sample.id for sample in samples}) == 3
 
@@ -221,7 +221,7 @@ def test_longer_conversations_and_odd_values_are_told(tmp_path: Path) -> None:
         conversation(conversations=turns[1:2]),
         conversation(stage="third"),
         conversation(split="fold 3"),
-        conversation(ehr={"x": float("nan"), "text": "Fever."}),
+        conversation(ehr={"x": float("inf"), "text": "Fever."}),
         conversation(icd="nonsense; J90 Effusion"),
     ]
     samples, report = imported(tmp_path, records)
@@ -300,11 +300,15 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         ('["J90"]', [("10:J90", "")], []),
         ({"J90": "Effusion"}, [("10:J90", "Effusion")], []),
         ([{"code": "J90", "title": "Effusion"}], [("10:J90", "Effusion")], []),
-        (["effusion", 5], [], ["effusion", "5"]),
+        (["effusion", 5], [], ["effusion", "5: a number has lost the zeros of its code"]),
+        ([{"icd_code": "E8859", "icd_version": 9.0}], [("9:E8859", "")], []),
+        ([{"icd_code": "J81", "icd_version": "x"}], [], ["J81 of version x"]),
+        ([250.0, "nan", None], [], ["250.0: a number has lost the zeros of its code"]),
     ],
 )
 def test_icd_of(value: Any, codes: list[tuple[str, str]], unknown: list[str]) -> None:
-    assert icd_of(value) == (codes, unknown)
+    found = icd_of(value)
+    assert (found.diagnoses, found.unknown) == (codes, unknown)
 
 
 def test_words_for_labels_stages_and_splits() -> None:
@@ -314,8 +318,8 @@ def test_words_for_labels_stages_and_splits() -> None:
     )
     assert labels_of({"Edema": 2}) == ({}, ["Edema: 2"])
     assert labels_of(5) == ({}, ["5"])
-    assert [stage_of(value) for value in ("A", "stage_b", "Stage 1", 2, "c")] == [
-        "stage_a", "stage_b", "stage_a", "stage_b", None,
+    assert [stage_meant(value) for value in ("A", "stage_b", "Stage 1", 2, "c")] == [
+        STAGE_A, STAGE_B, STAGE_A, STAGE_B, None,
     ]  # fmt: skip
     assert [split_of(value) for value in ("Train", "dev", "validate", "test", "x")] == [
         "train",

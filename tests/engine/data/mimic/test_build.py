@@ -330,6 +330,27 @@ def test_report_counts_everything(tree: Tree, tmp_path: Path) -> None:
     assert "edema" not in (out / "build.json").read_text()
 
 
+def test_how_reports_were_read_is_counted(tree: Tree, tmp_path: Path) -> None:
+    odd = " FINDINGS:  The patient\u2019s heart is normal.\n \n IMPRESSION:  As above.\n"
+    tree.split = "train"
+    tree.study(10000001, 50000050, "l", "\n" + odd, Edema="1.0")
+    source = tree.write()
+    file = next(source.rglob("s50000050.txt"))
+    file.write_bytes(file.read_text().encode("cp1252"))
+    for sections, text, reason in (
+        ("own", "The patient\u2019s heart is normal.", "impression that says nothing, passed over"),
+        ("official", "As above.", None),
+    ):
+        out = tmp_path / sections
+        build_curriculum(source, out, stage_a_fraction=1, sections=sections)
+        samples = {sample.id: sample for sample in read_curriculum(out / "curriculum.jsonl")}
+        assert samples["s50000050-a"].target.startswith(f"{text}\n")
+        written = json.loads((out / "build.json").read_text())
+        assert written["sections"] == sections
+        expected = {"report in Windows-1252 and not UTF-8: read as such": 1}
+        assert written["counts"] == expected | ({reason: 1} if reason else {})
+
+
 def test_same_tree_same_bytes_and_private(tree: Tree, tmp_path: Path) -> None:
     source = tree.write()
     build_curriculum(source, tmp_path / "one", seed=3)

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.data.answers import read_answer
 from engine.data.curriculum import read_curriculum
 from engine.data.images import open_image
 from engine.data.mimic.build import build_curriculum
-from engine.metrics.parse import parse_icd, parse_labels
 from engine.phantom.dataset import write_dataset
 
 
@@ -20,13 +20,13 @@ def test_phantoms_become_a_curriculum(tmp_path: Path) -> None:
     assert report.dropped == {}
     assert report.to_json()["patient_overlap"] == 0
     for sample in stage_a:
-        labels = parse_labels(sample.target).labels
+        labels = read_answer(sample.target, "labels").labels
         assert labels is not None
         if any(value == 1 for value in sample.labels.values()):
             assert {n for n, v in labels.items() if v} == {n for n, v in sample.labels.items() if v == 1}
     for sample in stage_b:
         assert sample.ehr is not None
-        assert tuple(parse_icd(sample.target, sample.icd).icd or ()) == sample.icd
+        assert tuple(read_answer(sample.target, "icd", sample.icd).icd or ()) == sample.icd
         assert not any(code.split(":")[1] in sample.prompt for code in sample.icd)
     assert open_image(report.roots.jpg, samples[0].image).mode == "L"
 

@@ -21,8 +21,8 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 from engine.config import BUNDLED_BASE, RunConfig, demo_config_path, freeze, load_config
 from engine.data.curriculum import Sample, write_curriculum
 from engine.data.labels import LABELS
-from engine.data.mimic.build import PROMPT_A
 from engine.errors import UserError
+from engine.model.companion_files import copy_files
 from engine.model.convert import convert
 from engine.model.exporting import export as exporting
 from engine.model.exporting.card import Checked, model_card
@@ -30,11 +30,12 @@ from engine.model.exporting.card_facts import read_facts
 from engine.model.exporting.export import export
 from engine.model.loading import load_base
 from engine.model.lora import add_adapter
-from engine.model.rest import copy_files
 from engine.model.trained import choose_checkpoint, load_trained
-from engine.runs.checkpoints import Standing, digest
+from engine.runs.checkpoints import CheckpointMeta, digest
 from engine.runs.layout import RunPaths, create_run
 from engine.runs.store.opening import open_writer
+from engine.runs.store.rows import GeneratedSample
+from engine.stages import STAGE_A
 from engine.training.checkpoint import write_checkpoint
 
 MakeRun = Callable[..., RunPaths]
@@ -65,8 +66,8 @@ def make_run(tmp_path: Path) -> MakeRun:
             for purpose in ("evaluation", "baseline:constant"):
                 writer.sample(row(purpose))
             optimizer = torch.optim.AdamW(one for one in model.parameters() if one.requires_grad)
-            standing = Standing("stage_b", 9, 9, "finished")
-            write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, standing)
+            meta = CheckpointMeta("stage_b", 9, 9, "finished")
+            write_checkpoint(paths.checkpoints, "stage_b-000009", model, optimizer, meta)
             writer.checkpoint("stage_b-000009", "stage_b", 9, 1, True)
             writer.state("finished")
         return paths
@@ -79,24 +80,24 @@ def demo(home: Path, settings: dict[str, Any]) -> RunConfig:
     return load_config(demo_config_path(), [f"{key}={json.dumps(value)}" for key, value in chosen.items()])
 
 
-def row(purpose: str) -> dict[str, Any]:
-    return {
-        "stage": "stage_b",
-        "step": 9,
-        "checkpoint": "stage_b-000009",
-        "split": "val",
-        "purpose": purpose,
-        "case": "case-1",
-        "image": "a.png",
-        "prompt": "Secret question about Mrs X",
-        "reference": "Secret reference.\nICD: J90 Pleural effusion",
-        "generated": "Secret answer.\nICD: J90 Pleural effusion" if purpose == "evaluation" else "None.",
-        "labels": None,
-        "labels_reference": None,
-        "icd": ["10:J90"] if purpose == "evaluation" else None,
-        "icd_reference": ["10:J90"],
-        "scores": {},
-    }
+def row(purpose: str) -> GeneratedSample:
+    return GeneratedSample(
+        stage="stage_b",
+        step=9,
+        checkpoint="stage_b-000009",
+        split="val",
+        purpose=purpose,
+        case="case-1",
+        image="a.png",
+        prompt="Secret question about Mrs X",
+        reference="Secret reference.\nICD: J90 Pleural effusion",
+        generated="Secret answer.\nICD: J90 Pleural effusion" if purpose == "evaluation" else "None.",
+        labels=None,
+        labels_reference=None,
+        icd=["10:J90"] if purpose == "evaluation" else None,
+        icd_reference=["10:J90"],
+        scores={},
+    )
 
 
 def answer(model: Any, directory: Path) -> tuple[torch.Tensor, list[int]]:
@@ -319,7 +320,7 @@ def test_the_card_of_a_run_on_patients_names_their_terms(make_run: MakeRun, tmp_
     assert card.index("Made from patients' data") < card.index("## Base and training")
 
 
-@pytest.mark.parametrize(("asked", "told"), [(PROMPT_A, True), (f"{PROMPT_A} Mrs X, 78", False)])
+@pytest.mark.parametrize(("asked", "told"), [(STAGE_A.prompt, True), (f"{STAGE_A.prompt} Mrs X, 78", False)])
 def test_the_card_tells_questions_only_in_the_projects_own_words(
     make_run: MakeRun, tmp_path: Path, asked: str, told: bool
 ) -> None:

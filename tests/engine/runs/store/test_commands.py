@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,14 +12,21 @@ from engine.runs.store.opening import NoEngine, RunReader, RunWriter, open_write
 
 
 @pytest.fixture
-def lock(paths: RunPaths):
+def lock(paths: RunPaths) -> Iterator[EngineLock]:
     with EngineLock.take(paths) as taken:
         taken.record(os.getpid(), "run", None)
         yield taken
 
 
+def state_of(reader: RunReader, request: int) -> str:
+    outcome = reader.outcome(request)
+    assert outcome is not None
+    return outcome.state
+
+
 def commands(writer: RunWriter) -> int:
-    return writer._database.connection.execute("SELECT count(*) FROM command").fetchone()[0]
+    (count,) = writer._database.connection.execute("SELECT count(*) FROM command").fetchone()
+    return int(count)
 
 
 def test_without_an_engine_nothing_is_written(writer: RunWriter, reader: RunReader) -> None:
@@ -61,7 +69,7 @@ def test_later_attempt_voids_what_was_not_done(
     untaken = reader.request("hold")
     writer.begin_attempt("stage_a", 0, {})
     assert writer.take_commands() == []
-    assert reader.outcome(untaken).state == "void"
+    assert state_of(reader, untaken) == "void"
 
 
 def test_taken_but_unfinished_by_a_dead_engine_is_void(
@@ -71,7 +79,7 @@ def test_taken_but_unfinished_by_a_dead_engine_is_void(
     taken = reader.request("save")
     writer.take_commands()
     writer.begin_attempt("stage_a", 0, {})
-    assert reader.outcome(taken).state == "void"
+    assert state_of(reader, taken) == "void"
 
 
 def test_end_of_the_engine_voids_untaken_ones_only(
@@ -82,7 +90,7 @@ def test_end_of_the_engine_voids_untaken_ones_only(
     writer.take_commands()
     late = reader.request("save")
     writer.state("parked")
-    assert reader.outcome(late).state == "void"
+    assert state_of(reader, late) == "void"
     writer.finish_command(park, "parked", ok=True)
     assert reader.outcome(park) == ("done", "parked")
 

@@ -4,10 +4,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store.opening import RunReader, RunWriter, open_reader
+
+Script = Callable[[str], Any]
 
 WRITE = """
 from engine.runs.lock import EngineLock
@@ -29,7 +33,7 @@ store.state("finished")
 """
 
 
-def test_readers_and_commands_beside_a_busy_writer(paths: RunPaths, script) -> None:
+def test_readers_and_commands_beside_a_busy_writer(paths: RunPaths, script: Script) -> None:
     engine = script(WRITE)
     assert engine.stdout.readline() == "ready\n"
     failures: list[BaseException] = []
@@ -62,7 +66,7 @@ def test_readers_and_commands_beside_a_busy_writer(paths: RunPaths, script) -> N
         assert second.extents("a") == [("stage_a", 1, 3000)]
 
 
-def test_killed_writer_leaves_whole_steps(paths: RunPaths, script) -> None:
+def test_killed_writer_leaves_whole_steps(paths: RunPaths, script: Script) -> None:
     engine = script(WRITE)
     engine.stdout.readline()
     with open_reader(paths) as reader:

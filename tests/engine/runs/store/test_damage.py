@@ -184,7 +184,7 @@ def test_a_disk_that_damages_again_and_again_is_not_filled_with_copies(
         for step in range(10):
             writer.scalars("stage_a", step, {"a": 1.0})
         assert writer.waiting == 10
-    assert len(list(paths.root.glob("run.db.damaged-?"))) == database.MENDS
+    assert len(list(paths.root.glob("run.db.damaged-?"))) == database.MOST_RECOVERIES
 
 
 def test_a_recovery_cut_off_between_its_renames_is_finished(paths: RunPaths, filled: bytes) -> None:

@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 
 from engine.errors import UserError
-from engine.runs import patient_log
+from engine.runs import retrying_stream
 from engine.runs.layout import RunPaths, create_run
-from engine.runs.patient_log import OneLine, PatientStream
-from engine.runs.store import database, waiting
+from engine.runs.retrying_stream import OneLine, RetryingStream
+from engine.runs.store import database, pending_writes
 from engine.runs.store.opening import RunWriter, open_reader, open_writer
+from engine.runs.store.rows import GeneratedSample
 
-SAMPLE = {
-    "stage": "stage_a", "step": 2, "checkpoint": None, "split": "val", "purpose": "case", "case": "s1",
-    "image": "a.jpg", "prompt": "Describe.", "reference": "Clear.", "generated": "Edema.", "labels": None,
-    "labels_reference": None, "icd": None, "icd_reference": None, "scores": {},
-}  # fmt: skip
+SAMPLE = GeneratedSample(
+    stage="stage_a", step=2, checkpoint=None, split="val", purpose="case", case="s1",
+    image="a.jpg", prompt="Describe.", reference="Clear.", generated="Edema.", labels=None,
+    labels_reference=None, icd=None, icd_reference=None, scores={},
+)  # fmt: skip
 
 
 class Disk:
@@ -124,9 +125,11 @@ def test_full_at_every_write_nothing_is_doubled_or_missing(tmp_path: Path, disk:
     assert expected["command"] == [(1, "save", "done", "did save")] and len(expected["scalar"]) == 8
     assert writes > 40
     for number in range(1, writes + 1):
-        paths, _ = run_story(
-            tmp_path / str(number), disk, lambda before, n=number: range(before + n, before + n + length)
-        )
+
+        def full(before: int, first: int = number) -> range:
+            return range(before + first, before + first + length)
+
+        paths, _ = run_story(tmp_path / str(number), disk, full)
         assert content(paths) == expected, f"full at write {number} for {length}"
         connection = sqlite3.connect(paths.db)
         (told,) = connection.execute("SELECT message FROM event WHERE kind = 'alert'").fetchone() or ("",)
@@ -137,7 +140,7 @@ def test_full_at_every_write_nothing_is_doubled_or_missing(tmp_path: Path, disk:
 def test_what_is_lost_beyond_the_bound_is_said(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "BOUND_BYTES", 10_000)
+    monkeypatch.setattr(pending_writes, "BOUND_BYTES", 10_000)
     paths = create_run(tmp_path, "night")
     with open_writer(paths) as writer:
         writer.open_attempt()
@@ -179,7 +182,7 @@ def test_a_mistake_is_no_full_disk(tmp_path: Path, disk: Disk) -> None:
 REAL = """
 import resource, sqlite3, sys
 from pathlib import Path
-from engine.runs import database
+from engine.runs.store import database
 from engine.runs.layout import create_run
 from engine.runs.store.opening import open_reader, open_writer
 database.RETRY_SECONDS = 0.0
@@ -250,15 +253,15 @@ def test_a_file_system_that_is_full(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[tuple[Path, PatientStream]]:
+def log(tmp_path: Path) -> Iterator[tuple[Path, RetryingStream]]:
     path = tmp_path / "training.log"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    yield path, PatientStream(descriptor)
+    yield path, RetryingStream(descriptor)
     os.close(descriptor)
 
 
 def test_the_log_waits_for_room_and_misses_nothing(
-    log: tuple[Path, PatientStream], monkeypatch: pytest.MonkeyPatch
+    log: tuple[Path, RetryingStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, stream = log
     lines = [f"line {number} ä\n" for number in range(200)]
@@ -275,10 +278,10 @@ def test_the_log_waits_for_room_and_misses_nothing(
 
 
 def test_a_log_that_waits_too_long_says_what_it_lost(
-    log: tuple[Path, PatientStream], monkeypatch: pytest.MonkeyPatch
+    log: tuple[Path, RetryingStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, stream = log
-    monkeypatch.setattr(patient_log, "BOUND", 100)
+    monkeypatch.setattr(retrying_stream, "BOUND", 100)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -292,13 +295,13 @@ def test_a_log_that_waits_too_long_says_what_it_lost(
     assert written[2:] == [f"line {number:02}" for number in range(38, 50)] + ["room"]
 
 
-def test_text_that_is_no_utf_8_is_logged(log: tuple[Path, PatientStream]) -> None:
+def test_text_that_is_no_utf_8_is_logged(log: tuple[Path, RetryingStream]) -> None:
     path, stream = log
     stream.write("half a pair \ud83d\n")
     assert path.read_text() == "half a pair \ufffd\n"
 
 
-def test_no_terminal_obeys_the_log(log: tuple[Path, PatientStream]) -> None:
+def test_no_terminal_obeys_the_log(log: tuple[Path, RetryingStream]) -> None:
     path, stream = log
     stream.write("\x1b[2J\rgone\x9b\n\tset in\n")
     assert path.read_text() == "\ufffd[2J\ufffdgone\ufffd\n        set in\n"

@@ -3,7 +3,10 @@
 import os
 import sqlite3
 import stat
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +14,14 @@ from engine.errors import UserError
 from engine.runs.layout import RunPaths
 from engine.runs.lock import EngineLock
 from engine.runs.store import schema
-from engine.runs.store.opening import NotReady, open_reader, open_writer, status_of
+from engine.runs.store.opening import NotReady, RunReader, RunWriter, open_reader, open_writer, status_of
+
+Opens = Callable[[RunPaths], RunReader | RunWriter]
 
 
 def version(paths: RunPaths) -> int:
     with sqlite3.connect(paths.db) as connection:
-        return connection.execute("PRAGMA user_version").fetchone()[0]
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def test_new_database_has_the_current_version(paths: RunPaths) -> None:
@@ -35,7 +40,7 @@ def test_newer_database_is_refused_by_both(paths: RunPaths) -> None:
 
 
 @pytest.mark.parametrize("opens", [open_writer, open_reader])
-def test_older_database_is_migrated(paths: RunPaths, monkeypatch: pytest.MonkeyPatch, opens) -> None:
+def test_older_database_is_migrated(paths: RunPaths, monkeypatch: pytest.MonkeyPatch, opens: Opens) -> None:
     with open_writer(paths) as writer:
         writer.scalars("stage_a", 1, {"a": 1.0})
     longer = (*schema.MIGRATIONS, ("ALTER TABLE attempt ADD COLUMN host TEXT",))
@@ -122,7 +127,9 @@ def test_existing_open_file_is_not_loosened(paths: RunPaths) -> None:
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 @pytest.mark.parametrize("opens", [open_writer, open_reader])
-def test_what_is_no_file_is_named_and_not_waited_for(paths: RunPaths, opens, make) -> None:
+def test_what_is_no_file_is_named_and_not_waited_for(
+    paths: RunPaths, opens: Opens, make: Callable[[Path], None]
+) -> None:
     make(paths.db)
     with pytest.raises(UserError, match=r"run\.db.*is a (directory|named pipe), not a plain file"):
         opens(paths)
@@ -131,7 +138,7 @@ def test_what_is_no_file_is_named_and_not_waited_for(paths: RunPaths, opens, mak
 class TakesBack(sqlite3.Connection):
     """What SQLite itself does where the disk has no room in the midst of a transaction."""
 
-    def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
         if statement.startswith("CREATE TABLE tag"):
             super().execute("ROLLBACK")
             raise sqlite3.OperationalError("database or disk is full")

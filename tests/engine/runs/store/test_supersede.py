@@ -3,6 +3,7 @@
 import math
 
 from engine.runs.store.opening import RunReader, RunWriter
+from engine.runs.store.rows import GeneratedSample
 
 ROUTE = [{"stage": "stage_a", "steps": 20}, {"stage": "stage_b", "steps": 20}]
 
@@ -61,10 +62,19 @@ def test_attempt_of_an_attempt(writer: RunWriter, reader: RunReader) -> None:
 
 def sample(
     step: int, checkpoint: str | None, stage: str = "stage_a", purpose: str = "case"
-) -> dict[str, object]:
-    row = dict.fromkeys(["split", "image", "prompt", "reference", "generated", "labels", "labels_reference"])
-    row |= dict.fromkeys(["icd", "icd_reference", "scores"])
-    return row | {"stage": stage, "step": step, "checkpoint": checkpoint, "purpose": purpose, "case": "s"}
+) -> GeneratedSample:
+    texts = dict.fromkeys(("image", "prompt", "reference", "generated"), "-")
+    nothing = dict.fromkeys(("labels", "labels_reference", "icd", "icd_reference", "scores"))
+    return GeneratedSample(
+        stage=stage,
+        step=step,
+        checkpoint=checkpoint,
+        split="val",
+        purpose=purpose,
+        case="s",
+        **texts,
+        **nothing,
+    )
 
 
 def test_samples_follow_the_weights_that_wrote_them(writer: RunWriter, reader: RunReader) -> None:
@@ -77,7 +87,7 @@ def test_samples_follow_the_weights_that_wrote_them(writer: RunWriter, reader: R
     writer.sample(sample(3, "stage_b-000003", purpose="evaluation"))
     writer.sample(sample(0, None, purpose="baseline:constant"))
     writer.begin_attempt("stage_a", 5, {})
-    left = [(row["stage"], row["step"], row["purpose"]) for row in reader.samples()]
+    left = [(row.stage, row.step, row.purpose) for row in reader.samples()]
     assert left == [("stage_a", 0, "baseline:constant"), ("stage_a", 5, "case")]
 
 

@@ -1,4 +1,4 @@
-"""pip's settings: what leads a mend astray is named and does not reach it, what it takes to reach packages does."""
+"""pip's settings: what leads a fix astray is named and does not reach it, what it takes to reach packages does."""
 
 import os
 import sys
@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from engine.setup_check.fix.apply import apply_plan
 from engine.setup_check.fix.installer import Impossible, find_installer
-from engine.setup_check.fix.mend import carry_out
 from engine.setup_check.fix.pip_settings import (
     PipSettings,
     Setting,
     astray_finding,
+    from_variables,
     read_settings,
     sorted_out,
 )
@@ -24,7 +25,8 @@ PIP = (sys.executable, "-I", "-m", "pip")
 
 
 def variables(**values: str) -> PipSettings:
-    return read_settings(PIP, {"PIP_CONFIG_FILE": os.devnull} | values)
+    """What variables alone come to; the files, for which pip is asked, have tests of their own."""
+    return sorted_out(from_variables(values))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_no_password_is_shown() -> None:
 
 @pytest.fixture
 def wheels(environment: Any, make_wheel: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An environment whose tokenizers is too old, and the wheel that mends it."""
+    """An environment whose tokenizers is too old, and the wheel that fixes it."""
     environment.install("tokenizers", "0.19.1")
     folder = environment.root.parent / "wheels"
     make_wheel(folder, "tokenizers", "0.22.2")
@@ -108,30 +110,32 @@ def wheels(environment: Any, make_wheel: Callable[..., Path], monkeypatch: pytes
     return environment
 
 
-@pytest.mark.parametrize(
-    "name", ["PIP_TARGET", "PIP_PREFIX", "PIP_DRY_RUN", "PIP_CONSTRAINT", "PIP_USER", "pip.conf"]
-)
-def test_a_mend_goes_where_it_belongs(
-    wheels: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["variables", "pip.conf"])
+def test_a_fix_goes_where_it_belongs(
+    wheels: Any, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each of the variables by itself would lead it elsewhere or keep it from being done."""
     elsewhere = tmp_path / "elsewhere"
     constraint = tmp_path / "constraint.txt"
     constraint.write_text("tokenizers==0.19.1\n")
-    if name == "pip.conf":
-        file = tmp_path / "pip.conf"
-        file.write_text(f"[install]\ntarget = {elsewhere}\n")
-        monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    if way == "pip.conf":
+        places = [str(tmp_path / "pip.conf")]
+        (tmp_path / "pip.conf").write_text(f"[install]\ntarget = {elsewhere}\n")
+        monkeypatch.setenv("PIP_CONFIG_FILE", places[0])
     else:
-        value = {"PIP_DRY_RUN": "1", "PIP_USER": "1", "PIP_CONSTRAINT": str(constraint)}.get(
-            name, str(elsewhere)
-        )
-        monkeypatch.setenv(name, value)
+        in_the_way = {
+            "PIP_TARGET": str(elsewhere), "PIP_PREFIX": str(elsewhere), "PIP_DRY_RUN": "1", "PIP_USER": "1",
+            "PIP_CONSTRAINT": str(constraint),
+        }  # fmt: skip
+        places = list(in_the_way)
+        for name, value in in_the_way.items():
+            monkeypatch.setenv(name, value)
     check = wheels.check()
     list(check.run())
     told = {one.id: one for one in check.findings}["pip-settings"]
-    assert told.status == "warn" and (name in told.title or str(tmp_path / "pip.conf") in told.found)
+    assert told.status == "warn" and all(place in told.found for place in places)
     assert check.plan is not None
-    well, kept = carry_out(check.plan, check.facts, lambda _: None)
+    well, kept = apply_plan(check.plan, check.facts, lambda _: None)
     again = wheels.check()
     list(again.run())
     assert well and again.ok and not elsewhere.exists()
@@ -163,11 +167,11 @@ def test_where_pip_refuses_its_own_words_are_told(wheels: Any) -> None:
     said: list[str] = []
     command = (*installer.command, "install", "tokenizers>=99")
     plan = Plan((command,), (Change("tokenizers", "0.19.1", "99"),), (), frozenset(), "nothing")
-    well, _ = carry_out(plan, wheels.facts(), said.append)
+    well, _ = apply_plan(plan, wheels.facts(), said.append)
     assert not well and said[-1] == "it ended with: ERROR: No matching distribution found for tokenizers>=99"
 
 
-def test_a_finding_that_pip_has_no_mend_for_says_why(wheels: Any) -> None:
+def test_a_finding_that_pip_has_no_fix_for_says_why(wheels: Any) -> None:
     wheels.install("tokenizers")
     wheels.install("transformers", requires=["regex>=9999", "tokenizers", "filelock"])
     with (wheels.site / "transformers" / "__init__.py").open("a") as file:

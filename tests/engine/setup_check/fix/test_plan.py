@@ -6,6 +6,7 @@ import pytest
 
 from engine.setup_check.finding import Finding, Repair
 from engine.setup_check.fix import installer as installer_module
+from engine.setup_check.fix.fixes import with_fixes
 from engine.setup_check.fix.installer import (
     Impossible,
     Installer,
@@ -15,14 +16,15 @@ from engine.setup_check.fix.installer import (
     Unreachable,
     find_installer,
 )
-from engine.setup_check.fix.plan import Change, Planner, with_fixes
+from engine.setup_check.fix.plan import Change
+from engine.setup_check.fix.planner import Planner
 from engine.setup_check.probe.facts import Distribution, Facts
 from engine.setup_check.rules.knowledge import knowledge
 
 PIP = Installer(("/env/bin/python", "-m", "pip"), "24.0")
 
 # A small index: name → version → requirements.
-INDEX = {
+INDEX: dict[str, dict[str, list[str]]] = {
     "transformers": {
         "4.44.2": ["tokenizers>=0.19,<0.20"],
         "4.57.6": ["tokenizers>=0.22,<=0.23"],
@@ -155,7 +157,7 @@ def test_repairs_of_several_findings_become_one_command() -> None:
     assert plan is not None
     ((*_, first, second, third),) = plan.commands
     assert [first, second, third] == ["huggingface-hub==0.36.2", "tokenizers==0.22.2", "transformers==4.57.6"]
-    assert plan.mends == {"peft-016-017-old-transformers", "hub"}
+    assert plan.fixes == {"peft-016-017-old-transformers", "hub"}
 
 
 def test_what_stays_is_not_broken() -> None:
@@ -168,7 +170,7 @@ def test_what_stays_is_not_broken() -> None:
     assert plan is not None and plan.changes == (Change("tokenizers", "0.19.1", "0.22.2"),)
 
 
-def test_what_the_metadata_does_not_say_is_mended_along() -> None:
+def test_what_the_metadata_does_not_say_is_fixed_along() -> None:
     """The newest peft would not import with this transformers, and declares nothing of it."""
     made = facts(torch="2.13.0", transformers="4.41.0", tokenizers="0.19.1", accelerate="1.10.1")
     plan = planner(made).plan([finding("missing-peft", install("peft"))])
@@ -262,23 +264,23 @@ def test_known_releases_respect_the_python() -> None:
     assert found.versions["transformers"] == "4.57.6"
 
 
-def test_merged_findings_show_the_same_command_and_warnings_it_mends_too() -> None:
+def test_merged_findings_show_the_same_command_and_warnings_it_fixes_too() -> None:
     made = facts(torch="2.13.0", transformers="4.41.0", tokenizers="0.19.1", peft="0.17.1")
     warning = finding("trainer-resume-weights-only", install("transformers>=4.47,<5"), status="warn")
-    mends = with_fixes([FOUNDING, warning], planner(made), made, knowledge())
-    assert mends.plan is not None
-    assert [one.fix for one in mends.findings] == [mends.plan.commands] * 2
+    fixes = with_fixes([FOUNDING, warning], planner(made), made, knowledge())
+    assert fixes.plan is not None
+    assert [one.fix for one in fixes.findings] == [fixes.plan.commands] * 2
 
 
 def test_a_system_python_gets_an_environment_of_its_own() -> None:
     made = facts(transformers="4.41.0", tokenizers="0.19.1", peft="0.17.1")
     made.start = {"managed": True}
     made.folder = {"path": "/home/me/work"}
-    mends = with_fixes([FOUNDING], planner(made), made, knowledge())
-    (one,) = mends.findings
+    fixes = with_fixes([FOUNDING], planner(made), made, knowledge())
+    (one,) = fixes.findings
     assert one.fix[0] == ("/env/bin/python", "-I", "-m", "venv", "/home/me/work/.venv-training")
     assert one.fix[1][:5] == ("/home/me/work/.venv-training/bin/python", "-I", "-m", "pip", "install")
-    assert mends.plan is not None and "the system owns this Python" in mends.plan.proof
+    assert fixes.plan is not None and "the system owns this Python" in fixes.plan.proof
 
 
 def test_an_environment_without_pip_is_reached_from_here() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.setup_check.probe import probe
-from engine.setup_check.probe.marked import MARK, answer
+from engine.setup_check.probe.framing import MARK, answer
 from engine.setup_check.probe.stack import STACK
 from engine.setup_check.probe.target import ask, find_target, prefix_of, statement
 

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,6 @@ from engine.setup_check.probe import stack
 SOURCE = Path(str(stack.__file__)).with_name("probe_import.py")  # it runs when it is imported
 
 
-def tried(scratch: Path, first_on_path: Path | None = None, trial: stack.Trial = TRIAL) -> dict[str, Any]:
-    """What the child wrote down of the trial."""
-    result = scratch / "training"
-    command = [sys.executable, "-P", "-c", SOURCE.read_text(), str(result), "240", trial.module, trial.action]
-    environment = os.environ | ({"PYTHONPATH": str(first_on_path)} if first_on_path else {})
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    (written,) = scratch.glob("training.*")
-    facts: dict[str, Any] = ast.literal_eval(written.read_text())
-    written.unlink()
-    return facts
-
-
 def beside(folder: Path, name: str, version: str, source: str = "") -> None:
     """A package as it would lie beside the stack."""
     info = folder / f"{name}-{version}.dist-info"
@@ -36,46 +25,60 @@ def beside(folder: Path, name: str, version: str, source: str = "") -> None:
     (folder / name / "__init__.py").write_text(source)
 
 
-def test_a_whole_stack_does_all_of_it_and_leaves_nothing(tmp_path: Path) -> None:
-    facts = tried(tmp_path)
-    assert facts["error"] is None and facts["step"] == "done" and facts["notes"]["doing"] == ""
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "source", "words", "doing"),
-    [
-        ("torchao", "0.3.1", "", "incompatible version of torchao", "to put a LoRA adapter on it"),
-        ("bitsandbytes", "0.41.1", "import scipi", "'scipi'", "to put a LoRA adapter on it"),
-    ],
-)
-def test_a_back_end_that_imports_do_not_load_is_found(
-    tmp_path: Path, name: str, version: str, source: str, words: str, doing: str
-) -> None:
-    beside(tmp_path / "site", name, version, source)
-    facts = tried(tmp_path, tmp_path / "site")
-    assert words in facts["error"][-1]["message"] and facts["notes"]["doing"] == doing
-
-
 HIDE_JINJA2 = """
 from importlib.machinery import PathFinder
 found = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *place: None if name == "jinja2" else found(name, *place)
 """
 
+#: What lies first on the path, the words of the failure (of jinja2 the name that is missed), what was under way.
+FAULTS = {
+    "torchao": ("incompatible version of torchao", "to put a LoRA adapter on it"),
+    "bitsandbytes": ("'scipi'", "to put a LoRA adapter on it"),
+    "jinja2": ("jinja2", "to save the adapter"),
+}
 
-def test_an_adapter_that_cannot_be_saved_is_found(tmp_path: Path) -> None:
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(HIDE_JINJA2)
-    facts = tried(tmp_path, tmp_path / "site")
-    assert facts["error"][-1]["name"] == "jinja2" and facts["notes"]["doing"] == "to save the adapter"
+
+@pytest.fixture(scope="module")
+def trials(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, tuple[Path, subprocess.Popen[bytes]]]]:
+    """The trial beside each of these, all under way at once: each takes half a minute of imports."""
+    places = {name: tmp_path_factory.mktemp(name) for name in FAULTS}
+    beside(places["torchao"] / "site", "torchao", "0.3.1")
+    beside(places["bitsandbytes"] / "site", "bitsandbytes", "0.41.1", "import scipi")
+    (places["jinja2"] / "site").mkdir()
+    (places["jinja2"] / "site" / "sitecustomize.py").write_text(HIDE_JINJA2)
+    started = {}
+    for name, place in places.items():
+        command = [sys.executable, "-P", "-c", SOURCE.read_text(), str(place / "training"), "240"]
+        environment = os.environ | {"PYTHONPATH": str(place / "site")}
+        process = subprocess.Popen(
+            [*command, TRIAL.module, TRIAL.action],
+            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        started[name] = place, process
+    yield started
+    for _, process in started.values():
+        process.kill()
+        process.wait()
 
 
-@pytest.mark.parametrize("trial", stack.COCKPIT, ids=lambda one: one.id)
-def test_what_the_cockpit_needs_is_used_and_not_only_imported(tmp_path: Path, trial: stack.Trial) -> None:
-    assert trial.action
-    assert tried(tmp_path, trial=trial)["error"] is None
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_imports_do_not_load_is_found_and_nothing_is_left(
+    trials: dict[str, tuple[Path, subprocess.Popen[bytes]]], name: str
+) -> None:
+    place, process = trials[name]
+    assert process.wait() == 0
+    (written,) = place.glob("training.*")
+    facts: dict[str, Any] = ast.literal_eval(written.read_text())
+    words, doing = FAULTS[name]
+    last = facts["error"][-1]
+    assert (
+        words in (last["name"] if name == "jinja2" else last["message"]) and facts["notes"]["doing"] == doing
+    )
+    assert {path.name for path in place.iterdir()} == {"site", written.name}
 
 
 def test_every_trial_uses_what_it_imports() -> None:
-    assert [one.id for one in stack.STACK if not one.action] == []
+    assert [one.id for one in (*stack.STACK, *stack.COCKPIT) if not one.action] == []

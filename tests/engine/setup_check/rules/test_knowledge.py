@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from engine.errors import UserError
+from engine.setup_check.finding import worst_first
 from engine.setup_check.probe.facts import Distribution, Facts
 from engine.setup_check.probe.stack import STACK
-from engine.setup_check.rules.diagnose import diagnose
+from engine.setup_check.rules.diagnose import package_findings
 from engine.setup_check.rules.knowledge import (
     FILE,
     World,
@@ -51,11 +52,11 @@ def test_symptoms_match_their_own_pattern() -> None:
             assert re.search(entry.match, entry.symptom), entry.id
 
 
-def test_a_mend_of_packages_leads_out_of_the_entry() -> None:
-    """The lower bound of what a mend installs is not itself what the entry warns of."""
+def test_a_fix_of_packages_leads_out_of_the_entry() -> None:
+    """The lower bound of what a fix installs is not itself what the entry warns of."""
     for entry in knowledge().entries:
-        for mend in entry.mend:
-            for text in mend.install:
+        for fix in entry.fix:
+            for text in fix.install:
                 name, _, bounds = text.partition(">=")
                 wanted = entry.when.packages.get(name)
                 if bounds and wanted and wanted not in ("any", "absent") and len(entry.when.packages) == 1:
@@ -154,7 +155,7 @@ def test_the_users_mac_from_its_table_of_versions_alone() -> None:
         torch="2.8.0", transformers="4.41.0", peft="0.17.1", accelerate="1.10.1", bitsandbytes="0.42.0",
         tokenizers="0.19.1", numpy="2.0.2",
     )  # fmt: skip
-    findings = diagnose(facts, knowledge(), ["transformers>=5.23,<5.24"])
+    findings = worst_first(package_findings(facts, knowledge(), ["transformers>=5.23,<5.24"]))
     (fail,) = [one for one in findings if one.status == "fail"]
     assert fail.id == "peft-016-017-old-transformers"
     assert "peft 0.17.1" in fail.title and "transformers 4.41.0" in fail.title
@@ -166,13 +167,13 @@ def test_the_users_mac_from_its_table_of_versions_alone() -> None:
 
 def test_a_table_without_torch_says_so() -> None:
     facts = mac(transformers="4.57.6", peft="0.17.1", accelerate="1.10.1")
-    assert "missing-torch" in {one.id for one in diagnose(facts, knowledge()) if one.status == "fail"}
+    assert "missing-torch" in {one.id for one in package_findings(facts, knowledge()) if one.status == "fail"}
 
 
 def entry(**changes: Any) -> dict[str, Any]:
     good = {
         "id": "one", "title": "One {peft}", "status": "warn", "when": {"packages": {"peft": ">=1"}},
-        "symptom": "it breaks", "cause": "because", "works": "peft <1", "mend": [{"install": ["peft<1"]}],
+        "symptom": "it breaks", "cause": "because", "works": "peft <1", "fix": [{"install": ["peft<1"]}],
         "basis": "cited", "source": ["somewhere"],
     }  # fmt: skip
     return good | changes
@@ -184,7 +185,7 @@ def entry(**changes: Any) -> dict[str, Any]:
         ({}, None),
         ({"when": {"packages": {"peft": "newer"}}}, "no range of versions"),
         ({"match": "(unclosed"}, "no regular expression"),
-        ({"mend": [{"install": ["peft >< 1"]}]}, "no requirement"),
+        ({"fix": [{"install": ["peft >< 1"]}]}, "no requirement"),
         ({"basis": "heard"}, "basis"),
         ({"colour": "red"}, "colour"),
         ({"id": "Not This"}, "id"),

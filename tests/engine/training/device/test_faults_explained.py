@@ -1,5 +1,7 @@
 """What is known of a device before a run: faults of its torch, and tensors beyond its limit. MPS is a stand-in."""
 
+import platform
+
 import pytest
 import torch
 
@@ -7,15 +9,14 @@ from engine.config import RunConfig
 from engine.data.curriculum import read_curriculum
 from engine.errors import UserError
 from engine.training.batches import Encoded
-from engine.training.device import faults as device_faults
 from engine.training.device.device import Cpu, Mps
 from engine.training.device.faults import known_faults, largest_tensors
 
 
 def on_a_mac(monkeypatch: pytest.MonkeyPatch, version: str, macos: str) -> None:
     monkeypatch.setattr(torch, "__version__", version)
-    monkeypatch.setattr(device_faults.platform, "machine", lambda: "arm64")
-    monkeypatch.setattr(device_faults.platform, "mac_ver", lambda: (macos, ("", "", ""), "arm64"))
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(platform, "mac_ver", lambda: (macos, ("", "", ""), "arm64"))
 
 
 def test_a_fault_is_told_where_it_applies(mps: Mps, monkeypatch: pytest.MonkeyPatch) -> None:

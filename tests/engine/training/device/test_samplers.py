@@ -5,6 +5,8 @@ No Mac runs these tests: the texts are as its commands print them.
 
 import json
 import math
+import platform
+import shutil
 import sys
 import threading
 from typing import Any
@@ -92,9 +94,9 @@ def test_pressure_of_linux() -> None:
 def test_macmon_answers_where_ioreg_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"ioreg": "", "macmon": '{"gpu_usage": [461, 0.25]}'}
     monkeypatch.setattr(samplers, "_said", lambda *command: said[command[0]])
-    monkeypatch.setattr(samplers.shutil, "which", lambda name, path: f"/opt/homebrew/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name, path: f"/opt/homebrew/bin/{name}")
     assert samplers.mac_gpu() == {"gpu/utilization": 0.25}
-    monkeypatch.setattr(samplers.shutil, "which", lambda name, path: None)
+    monkeypatch.setattr(shutil, "which", lambda name, path: None)
     with pytest.raises(Unknown, match="ioreg"):
         samplers.mac_gpu()
 
@@ -123,7 +125,7 @@ def tags_of(device: Device) -> set[str]:
 
 
 def test_each_device_has_its_figures(mps: Mps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samplers.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
     of_device = {"memory/device", "memory/device_reserved", "memory/device_limit", "gpu/utilization"}
     assert not tags_of(Cpu(torch.device("cpu"))) & of_device
     assert of_device <= tags_of(mps) and of_device <= tags_of(Cuda(torch.device("cuda")))

@@ -19,6 +19,8 @@ from engine.training.device.trial import rates, trial
 from engine.training.device.trial.model import TrialModel, reference_model, trial_model
 from engine.training.device.trial.rates import measure_rates
 
+pytestmark = pytest.mark.slow
+
 CPU = Cpu(torch.device("cpu"))
 
 
