@@ -99,6 +99,10 @@ class ExpectedCounts(Section):
     validation: int | None = Field(None, ge=0)
 
 
+#: How an epoch's samples become steps; see `DataSection.order`.
+Order = Literal["random", "by_length"]
+
+
 class DataSection(Section):
     curriculum: Path
     """The curriculum, one JSON line a sample."""
@@ -114,6 +118,9 @@ class DataSection(Section):
     """Batches are padded to a multiple of this, so that few shapes occur."""
     workers: int = Field(2, ge=1, le=64)
     """Threads that decode images ahead of need."""
+    order: Order = "random"
+    """random: every optimizer step is a random draw. by_length: samples of like length, out of twelve steps at a time,
+    as runs begun before this key existed go on: less padding, and a worse model."""
 
 
 class LoraSection(Section):
@@ -138,7 +145,10 @@ class StageSection(Section):
     batch_size: int = Field(4, ge=1, le=65_536)
     """Samples in a micro-batch."""
     accumulation: int = Field(1, ge=1, le=1_000_000)
-    """Micro-batches in an optimizer step."""
+    """Micro-batches in an optimizer step, which takes batch_size × accumulation samples."""
+    tokens_per_micro_batch: int | None = Field(None, ge=1, le=1_000_000_000)
+    """Cut a step's samples, sorted by length, by padded tokens instead of by batch_size: short ones many at a time,
+    long ones few; null: by batch_size. A longer sample is a micro-batch by itself."""
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     replay: Fraction = 0.0
@@ -147,6 +157,10 @@ class StageSection(Section):
         None, validation_alias=AliasChoices("target_val_loss", _FORMER_NAMES["target_val_loss"])
     )
     """Validation loss the team wants to get below; drawn as a line."""
+
+    @property
+    def samples_per_step(self) -> int:
+        return self.batch_size * self.accumulation
 
 
 class StagesSection(Section):

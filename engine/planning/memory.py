@@ -9,7 +9,6 @@ from engine.planning.miniature import Resident
 from engine.planning.skeleton import Shapes
 from engine.planning.step import Shape, Traced
 from engine.planning.workload import Workload
-from engine.stages import STAGE_NAMES
 from engine.training.device.heap import gives_back
 
 #: Bytes that come beside tensors once work begins: code loaded on use, threads, the run's database (measured on Linux).
@@ -44,7 +43,7 @@ class Beside:
     def parts(self, samples: int, moving: float) -> dict[str, int]:
         """Pictures decoded ahead of need for micro-batches of `samples`, the allocator's slack, the runtime."""
         picture = 3 * self.shapes.image_size**2 * 4
-        window = max(self.config.stage(name).accumulation for name in STAGE_NAMES)
+        window = max(stage.most for stage in self.workload.stages)
         ahead = (2 * self.config.data.workers + window) * samples
         return {
             "image cache": ahead * picture + self.config.data.workers * self.workload.film_bytes,

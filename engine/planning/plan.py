@@ -155,7 +155,7 @@ class _Draft:
             speed=speed,
             models=models,
             held=models.resident(),
-            step=models.step(workload.longest, _accumulated(config)),
+            step=models.step(workload.longest, workload.accumulates),
             validation=models.validation(workload.longest_validated),
             reading=reading,
             writing=writing,
@@ -191,7 +191,7 @@ class _Draft:
         traced = {longest.length: self.step}
         for length in {min(lengths), (min(lengths) + max(lengths)) // 2} - {longest.length}:
             shape = Shape(longest.samples, length, min(length, longest.answer))
-            traced[length] = self.models.step(shape, _accumulated(self.config))
+            traced[length] = self.models.step(shape, self.workload.accumulates)
         seconds = {length: self.speed.seconds(one.operators) for length, one in traced.items()}
         flops = {length: flops_of(one.operators) for length, one in traced.items()}
         validation = self.speed.seconds(self.validation.operators) / (validated.samples * validated.length)
@@ -212,23 +212,36 @@ class _Draft:
         """Every division of a step's samples, in both precisions, with and without activation checkpointing."""
         config, longest = self.config, self.workload.longest
         section, model = config.stage(self.workload.stages[-1].name), config.model
-        now = (section.batch_size, model.precision, model.activation_checkpointing)
+        now = (model.precision, model.activation_checkpointing)
         found = []
         for precision in PRECISIONS:
-            draft = self if precision == now[1] else self._in(precision)
+            draft = self if precision == now[0] else self._in(precision)
             others = max(phase.total for phase in draft.others())
             for checkpointed in (False, True):
                 step, held = draft.step, draft.held
                 if checkpointed != model.activation_checkpointing:
                     models = _models(config, self.shapes, self.device, precision, checkpointed)
-                    step, held = models.step(longest, _accumulated(config)), models.resident()
+                    step, held = models.step(longest, self.workload.accumulates), models.resident()
                 seconds = self.speed.seconds(step.operators) / longest.samples if self.speed else None
-                for micro, accumulation in divisions(section.batch_size, section.accumulation):
+                budget, most = section.tokens_per_micro_batch, self.workload.stages[-1].most
+                cuts = [(micro, pieces, None) for micro, pieces in divisions(section.samples_per_step)]
+                for micro, pieces, tokens in [(longest.samples, most, budget), *cuts] if budget else cuts:
                     shape = Shape(micro, longest.length, longest.answer)
                     full = memory.training_memory(self.beside, held, step, shape, micro / longest.samples)
-                    peak, chosen = max(full.total, others), (micro, precision, checkpointed) == now
+                    own = tokens == budget and (budget is not None or micro == section.batch_size)
                     found.append(
-                        Recipe(micro, accumulation, precision, checkpointed, peak, limit, seconds, chosen)
+                        Recipe(
+                            micro_batch=micro,
+                            accumulation=pieces,
+                            tokens=tokens,
+                            budgeted=budget is not None,
+                            precision=precision,
+                            activation_checkpointing=checkpointed,
+                            peak_bytes=max(full.total, others),
+                            limit=limit,
+                            seconds_per_sample=seconds,
+                            chosen=own and (precision, checkpointed) == now,
+                        )
                     )
         return found
 
@@ -247,11 +260,6 @@ def _models(config: RunConfig, shapes: Shapes, device: str, precision: str, chec
         device,
         checkpointed=checkpointed,
     )
-
-
-def _accumulated(config: RunConfig) -> bool:
-    """Whether a micro-batch finds gradients of the one before it."""
-    return any(config.stage(name).accumulation > 1 for name in STAGE_NAMES)
 
 
 def flops_of(operators: Mapping[Operator, int]) -> float:

@@ -7,16 +7,19 @@ from engine.stages import STAGE_NAMES
 from engine.words.sizes import in_memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One way to train with the same samples a step.
 
+    tokens: the budget that cuts a step's samples, None where micro_batch does. budgeted: the configuration has one.
     peak_bytes: at the run's fullest moment. limit: bytes the device offers, None where unknown. seconds_per_sample: at
     the longest length, None where the speed is unknown. chosen: it is the configuration's own.
     """
 
     micro_batch: int
     accumulation: int
+    tokens: int | None
+    budgeted: bool
     precision: str
     activation_checkpointing: bool
     peak_bytes: int
@@ -41,8 +44,11 @@ class Recipe:
         words = [f"model.precision={self.precision}"]
         words.append(f"model.activation_checkpointing={str(self.activation_checkpointing).lower()}")
         for stage in STAGE_NAMES:
-            words.append(f"stages.{stage}.batch_size={self.micro_batch}")
-            words.append(f"stages.{stage}.accumulation={self.accumulation}")
+            if self.tokens is None:
+                words.append(f"stages.{stage}.batch_size={self.micro_batch}")
+                words.append(f"stages.{stage}.accumulation={self.accumulation}")
+            if self.budgeted:
+                words.append(f"stages.{stage}.tokens_per_micro_batch={self.tokens or 'null'}")
         return words
 
 
@@ -57,9 +63,8 @@ def best(found: Sequence[Recipe]) -> Recipe | None:
     )
 
 
-def divisions(batch: int, accumulation: int) -> Iterator[tuple[int, int]]:
-    """Micro-batch and accumulation with the same product, the largest micro-batch first."""
-    samples = batch * accumulation
+def divisions(samples: int) -> Iterator[tuple[int, int]]:
+    """Micro-batch and accumulation whose product is `samples`, the largest micro-batch first."""
     for micro in range(samples, 0, -1):
         if samples % micro == 0:
             yield micro, samples // micro

@@ -41,7 +41,9 @@ class Length:
 
 @dataclass(frozen=True, kw_only=True)
 class StageWork:
-    """One stage. micro_batches: how often each padded shape occurs in all epochs. validation: batches of one pass.
+    """One stage. micro_batches: how often each padded shape occurs in all epochs; most: how many a step has at most.
+
+    validation: batches of one pass.
 
     prompts: batches of prompts that the stage's end generates answers to; cases: those of one sampling."""
 
@@ -50,6 +52,7 @@ class StageWork:
     samples: int
     tokens: int
     micro_batches: Counter[Shape]
+    most: int
     validation: Counter[Shape]
     prompts: Counter[Shape]
     cases: Counter[Shape]
@@ -79,6 +82,11 @@ class Workload:
         return max(
             (stage.longest for stage in self.stages), key=lambda one: (one.samples * one.length, one.answer)
         )
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether a micro-batch finds gradients of the one before it."""
+        return any(stage.most > 1 for stage in self.stages)
 
     @property
     def longest_answered(self) -> Shape:
@@ -196,13 +204,12 @@ def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
     section, pool, multiple = config.stage(name), own + earlier, config.data.length_multiple
     if not own:
         raise UserError(f"{config.data.curriculum}: no train sample of {name}")
-    schedule = StageSchedule(
-        seed=config.seed, stage=name, section=section, lengths=[one.tokens for one in pool], own=len(own)
-    )
+    schedule = StageSchedule.of(config, name, lengths=[one.tokens for one in pool], own=len(own))
     micro_batches: Counter[Shape] = Counter()
-    tokens = 0
-    for epoch in range(section.epochs):
-        for micro in (micro for step in schedule.epoch(epoch) for micro in step):
+    tokens = most = 0
+    for step in (step for epoch in range(section.epochs) for step in schedule.epoch(epoch)):
+        most = max(most, len(step))
+        for micro in step:
             micro_batches[_padded([pool[index] for index in micro], multiple)] += 1
             tokens += sum(pool[index].tokens for index in micro)
     settings = config.evaluation
@@ -216,6 +223,7 @@ def _stage(config: RunConfig, name: str, lengths: Lengths) -> StageWork:
         samples=schedule.samples_per_epoch * section.epochs,
         tokens=tokens,
         micro_batches=micro_batches,
+        most=most,
         validation=Counter(_padded(group, multiple) for group in _groups(judged, settings.batch_size)),
         prompts=Counter(
             _asked(group, multiple, settings.max_new_tokens) for group in _groups(judged, settings.batch_size)

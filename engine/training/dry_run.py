@@ -116,15 +116,15 @@ def _try_stage(name: str, config: RunConfig, loaded: Loaded, train: list[Encoded
     """Three optimizer steps, every micro-batch of them the stage's longest."""
     section = config.stage(name)
     own = [one for one in train if one.sample.stage == name]
-    whole = StageSchedule(
-        seed=config.seed, stage=name, section=section, lengths=[len(one.ids) for one in own], own=len(own)
-    )
+    whole = StageSchedule.of(config, name, lengths=[len(one.ids) for one in own], own=len(own))
     longest = longest_micro_batch(whole, own, config.data.length_multiple)
     check_images(
         config.data.image_root, [one.sample for one in longest], config.data.workers, _ignore, lambda: None
     )
     pool = longest * section.accumulation
-    repeated = section.model_copy(update={"epochs": STEPS, "batch_size": len(longest), "replay": 0.0})
+    repeated = section.model_copy(
+        update={"epochs": STEPS, "batch_size": len(longest), "tokens_per_micro_batch": None, "replay": 0.0}
+    )
     schedule = StageSchedule(
         seed=config.seed, stage=name, section=repeated, lengths=[len(one.ids) for one in pool], own=len(pool)
     )

@@ -31,9 +31,15 @@ class Loaded:
 def frozen_config(paths: RunPaths) -> RunConfig:
     """The run's configuration. Sets torch's threads to its count.
 
-    On the first start that count is settled and written into `config.yaml`, since sums depend on it.
+    On the first start that count is settled and written into `config.yaml`, since sums depend on it; so is the order of
+    a run that began before orders were written down.
     """
     config = load_config(paths.config)
+    if (
+        "order" not in config.data.model_fields_set
+    ):  # frozen before it was written down, when there was one order
+        config = config.model_copy(update={"data": config.data.model_copy(update={"order": "by_length"})})
+        freeze(config, paths.config)
     if config.model.threads is None:
         model = config.model.model_copy(update={"threads": torch.get_num_threads()})
         config = config.model_copy(update={"model": model})

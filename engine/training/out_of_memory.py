@@ -68,6 +68,8 @@ def _smaller(config: RunConfig, stage: str, evaluating: bool) -> list[str]:
     section = config.stage(stage)
     if evaluating and config.evaluation.batch_size > 1:
         return ["--set", f"evaluation.batch_size={config.evaluation.batch_size // 2}"]
+    if section.tokens_per_micro_batch:
+        return ["--set", f"stages.{stage}.tokens_per_micro_batch={section.tokens_per_micro_batch // 2 or 1}"]
     if section.batch_size > 1:
         batch = max(size for size in range(1, section.batch_size) if section.batch_size % size == 0)
         pieces = section.accumulation * (section.batch_size // batch)

@@ -83,7 +83,7 @@ class StageProgress:
         )
         for bucket in rates:
             if math.isfinite(bucket.mean) and bucket.mean > 0:
-                self.pace.step(self._samples_a_step() / bucket.mean)
+                self.pace.step(self.schedule.section.samples_per_step / bucket.mean)
         evaluations = read_or_mend(
             self.writer, lambda: reader.last_events(2 * DUTIES, ("validation", "sample"))
         )
@@ -98,7 +98,7 @@ class StageProgress:
         training = self.pace.left(steps, {})
         if training is None:
             return None
-        a_step, cases = self._samples_a_step(), max(1, self.cases)
+        a_step, cases = self.schedule.section.samples_per_step, max(1, self.cases)
 
         def times(name: str) -> float:
             return self.timetable.times_ahead(name, step, steps, training.seconds) + 1
@@ -111,7 +111,3 @@ class StageProgress:
                 "checkpoint": Ahead(times("checkpoint"), 1.0),
             },
         )
-
-    def _samples_a_step(self) -> int:
-        section = self.schedule.section
-        return section.batch_size * section.accumulation

@@ -18,7 +18,7 @@ Done = Callable[[int], None]
 
 
 def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tensor:
-    """Sum of the cross-entropy over the supervised tokens of a micro-batch, a float32 scalar on the device.
+    """Sum of the cross-entropy over the supervised tokens of a micro-batch, a scalar of at least float32 on the device.
 
     The language-model head runs only where a label is: the logits of 600 image and prompt tokens of a 32,000-word
     vocabulary would be most of the memory of a step. Rows behind the vocabulary were never trained and are left out.
@@ -30,8 +30,9 @@ def loss_of(model: torch.nn.Module, batch: Batch, vocabulary: int) -> torch.Tens
         logits_to_keep=batch.positions,
         use_cache=False,
     ).logits
+    exact = torch.promote_types(logits.dtype, torch.float32)
     return cross_entropy(
-        logits[..., :vocabulary].flatten(0, 1).float(), batch.targets.flatten(), reduction="sum"
+        logits[..., :vocabulary].flatten(0, 1).to(exact), batch.targets.flatten(), reduction="sum"
     )
 
 

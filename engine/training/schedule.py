@@ -5,10 +5,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.config import StageSection
+from engine.config import Order, RunConfig, StageSection
 from engine.seeds import seed_for
 
-#: Steps' worth of samples that are sorted by length together: enough to pad little, few enough to stay random.
+#: Steps' worth of samples that `data.order: by_length` sorts together.
 WINDOW_STEPS = 12
 
 MicroBatch = tuple[int, ...]  # indices into the stage's pool
@@ -19,8 +19,13 @@ Step = tuple[MicroBatch, ...]
 class StageSchedule:
     """The steps of one stage.
 
+    A step is a random draw of `batch_size` × `accumulation` samples. Padding is fought inside it only: its samples,
+    sorted by length, are cut into micro-batches, and since the loss is a sum over the step's tokens, the gradient is
+    the same whatever the cut. Sorting beyond a step would make steps of one kind: long reports are the abnormal ones.
+
     lengths: tokens of every sample of the pool: the stage's own samples first, then those of earlier stages that may
-    be replayed. own: how many of the pool are the stage's own.
+    be replayed. own: how many of the pool are the stage's own. length_multiple: what batches are padded to.
+    order: see `DataSection.order`.
     """
 
     seed: int
@@ -28,6 +33,22 @@ class StageSchedule:
     section: StageSection
     lengths: Sequence[int]
     own: int
+    length_multiple: int = 1
+    order: Order = "random"
+
+    @classmethod
+    def of(cls, config: RunConfig, stage: str, lengths: Sequence[int], own: int) -> "StageSchedule":
+        """The schedule of a stage as the run's configuration asks for it."""
+        data = config.data
+        return cls(
+            seed=config.seed,
+            stage=stage,
+            section=config.stage(stage),
+            lengths=lengths,
+            own=own,
+            length_multiple=data.length_multiple,
+            order=data.order,
+        )
 
     @property
     def replayed(self) -> int:
@@ -40,8 +61,7 @@ class StageSchedule:
 
     @property
     def steps_per_epoch(self) -> int:
-        micro_batches = math.ceil(self.samples_per_epoch / self.section.batch_size)
-        return math.ceil(micro_batches / self.section.accumulation)
+        return math.ceil(self.samples_per_epoch / self.section.samples_per_step)
 
     @property
     def steps(self) -> int:
@@ -67,15 +87,35 @@ class StageSchedule:
         draw.shuffle(pool)
         if self.replayed:
             pool = _interleave(pool, draw.sample(range(self.own, len(self.lengths)), self.replayed))
-        batch = self.section.batch_size
-        window = WINDOW_STEPS * batch * self.section.accumulation
+        if self.order == "by_length":
+            return self._sorted_beyond_steps(pool, draw)
+        each = self.section.samples_per_step
+        return [self._cut(pool[at : at + each]) for at in range(0, len(pool), each)]
+
+    def _cut(self, drawn: Sequence[int]) -> Step:
+        """A step's samples as micro-batches of like length, the longest first: what needs most memory comes first."""
+        by_length = sorted(drawn, key=lambda index: self.lengths[index], reverse=True)
+        budget = self.section.tokens_per_micro_batch
+        cut: list[MicroBatch] = []
+        while by_length:
+            fits = self.section.batch_size
+            if budget:
+                longest = math.ceil(self.lengths[by_length[0]] / self.length_multiple) * self.length_multiple
+                fits = max(1, budget // longest)
+            cut.append(tuple(by_length[:fits]))
+            by_length = by_length[fits:]
+        return tuple(cut)
+
+    def _sorted_beyond_steps(self, pool: list[int], draw: random.Random) -> list[Step]:
+        """The order of runs that began before `data.order` was written down."""
+        batch, accumulation = self.section.batch_size, self.section.accumulation
+        window = WINDOW_STEPS * self.section.samples_per_step
         micro_batches: list[MicroBatch] = []
         for start in range(0, len(pool), window):
             by_length = sorted(pool[start : start + window], key=lambda index: self.lengths[index])
             chunk = [tuple(by_length[at : at + batch]) for at in range(0, len(by_length), batch)]
             draw.shuffle(chunk)
             micro_batches += chunk
-        accumulation = self.section.accumulation
         return [
             tuple(micro_batches[at : at + accumulation]) for at in range(0, len(micro_batches), accumulation)
         ]

@@ -217,6 +217,10 @@ def begin_attempt(session: Session, asked: str | None, stages: list[str], same_s
         )
     if reached:
         writer.event("note", f"going on from checkpoint {reached}", stage=position.stage)
+    if session.config.data.order == "by_length":
+        session.tell(
+            "samples of like length are trained together, as when this run began (data.order: by_length)"
+        )
     session.tell(f"reads {session.config.reads()}")
     for fault in known_faults(device.device_of(session.place)):
         session.tell(fault, "warn")

@@ -130,13 +130,7 @@ def schedule_stage(
     earlier = STAGE_NAMES[: STAGE_NAMES.index(name)]
     own = [one for one in train if one.sample.stage == name]
     pool = own + [one for one in train if one.sample.stage in earlier]
-    return StageSchedule(
-        seed=config.seed,
-        stage=name,
-        section=config.stage(name),
-        lengths=[len(one.ids) for one in pool],
-        own=len(own),
-    ), pool
+    return StageSchedule.of(config, name, lengths=[len(one.ids) for one in pool], own=len(own)), pool
 
 
 def make_stage(

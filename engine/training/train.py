@@ -1,5 +1,6 @@
 """A stage is trained here, from its first step to its end; read it from top to bottom."""
 
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -120,15 +121,15 @@ def backward(loaded: Loaded, micro_batches: Sequence[Batch]) -> torch.Tensor:
     """Add the gradients of an optimizer step; returns its loss a supervised token, a scalar on the device."""
     model, accelerator = loaded.model, loaded.accelerator
     supervised = sum(batch.supervised for batch in micro_batches)
-    total = torch.zeros((), device=accelerator.device)
+    losses = []
     for number, batch in enumerate(micro_batches, 1):
         with nullcontext() if number == len(micro_batches) else accelerator.no_sync(model):
             # the sum over the step divided by the step's tokens: a mean of micro-batch means would weigh a token of
             # a short answer more than one of a long one
             loss = loss_of(model, batch.to(accelerator.device), loaded.base.vocabulary) / supervised
             accelerator.backward(loss)
-            total += loss.detach()
-    return total
+            losses.append(loss.detach())
+    return functools.reduce(torch.add, losses)
 
 
 def do_what_is_due(stage: Stage) -> None:

@@ -97,5 +97,5 @@ def test_the_users_run_has_their_numbers() -> None:
     assert config.data.expected.model_dump() == {"images": 10003, "train": 10142, "validation": 1125}
     assert (config.model.precision, config.model.device) == ("float32", "mps")
     for stage in (config.stages.stage_a, config.stages.stage_b):
-        assert stage.epochs == 3 and 4 <= stage.batch_size <= 8 and stage.accumulation > 1
+        assert stage.epochs == 3 and stage.samples_per_step == 8
     assert (config.stages.stage_a.target_val_loss, config.stages.stage_b.target_val_loss) == (2.0, 1.5)

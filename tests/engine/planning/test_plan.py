@@ -139,7 +139,18 @@ def test_the_precision_and_a_large_micro_batch_are_kept(precision: str) -> None:
     other = "bfloat16" if precision == "float32" else "float32"
 
     def recipe(micro: int, precision: str, again: bool, peak: int) -> Recipe:
-        return Recipe(micro, 8 // micro, precision, again, peak, 100, None, peak > 100)
+        return Recipe(
+            micro_batch=micro,
+            accumulation=8 // micro,
+            tokens=None,
+            budgeted=False,
+            precision=precision,
+            activation_checkpointing=again,
+            peak_bytes=peak,
+            limit=100,
+            seconds_per_sample=None,
+            chosen=peak > 100,
+        )
 
     fits = [recipe(1, precision, True, 90), recipe(8, other, False, 50), recipe(2, precision, True, 95)]
     assert best([*fits, recipe(8, precision, False, 101)]) == fits[2]
@@ -147,7 +158,7 @@ def test_the_precision_and_a_large_micro_batch_are_kept(precision: str) -> None:
 
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_divisions_keep_the_samples_of_a_step(batch: int, accumulation: int) -> None:
-    found = list(divisions(batch, accumulation))
+    found = list(divisions(batch * accumulation))
     assert all(micro * times == batch * accumulation for micro, times in found)
     assert len({micro for micro, _ in found}) == len(found) and (batch, accumulation) in found
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.config import RunConfig
+from engine.config import RunConfig, StageSection
 from engine.data.curriculum import read_curriculum
 from engine.errors import UserError
 from engine.model.lora import adapter_state, save_adapter_config, trainable
@@ -52,21 +53,59 @@ def gradients(
     parameters = trainable(loaded.model)
     for parameter in parameters.values():
         parameter.grad = None
-    loss = backward(loaded, [collator.training(samples) for samples in micro_batches])
+    dtype = next(iter(parameters.values())).dtype
+    batches = [collator.training(samples) for samples in micro_batches]
+    loss = backward(loaded, [replace(batch, pixels=batch.pixels.to(dtype)) for batch in batches])
     return loss.item(), {n: p.grad.clone() for n, p in parameters.items() if p.grad is not None}
 
 
-def test_accumulation_weighs_every_token_alike(
-    loaded: Loaded, encoded: list[Encoded], collator: Collator
+def cut_by_tokens(encoded: list[Encoded], budget: int) -> list[list[Encoded]]:
+    """The step of all samples as the schedule cuts it."""
+    section = StageSection(
+        epochs=1, learning_rate=1e-3, batch_size=len(encoded), tokens_per_micro_batch=budget
+    )
+    lengths = [len(one.ids) for one in encoded]
+    schedule = StageSchedule(
+        seed=0, stage="stage_a", section=section, lengths=lengths, own=len(encoded), length_multiple=32
+    )
+    return [[encoded[index] for index in micro] for micro in schedule.step(1)]
+
+
+@pytest.fixture
+def exact(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """In float64 throughout: the model's norms would go down to float32 for a moment."""
+
+    def norm(layer: Any, states: torch.Tensor) -> torch.Tensor:
+        mean = states.pow(2).mean(-1, keepdim=True)
+        return layer.weight * states * torch.rsqrt(mean + layer.variance_epsilon)
+
+    kinds = {
+        type(one) for name, one in loaded.model.named_modules() if type(one).__name__.endswith("RMSNorm")
+    }
+    assert kinds
+    for kind in kinds:
+        monkeypatch.setattr(kind, "forward", norm)
+    loaded.model.double()
+    return loaded
+
+
+@pytest.mark.parametrize("sizes", [[1, 7], [3, 5], [1] * 8, [2] * 4, "300 tokens", "700 tokens"], ids=str)
+def test_the_gradient_is_the_same_whatever_the_cut(
+    exact: Loaded, encoded: list[Encoded], collator: Collator, sizes: Any
 ) -> None:
-    whole_loss, whole = gradients(loaded, collator, [encoded])
-    pairs = [encoded[at : at + 2] for at in range(0, len(encoded), 2)]
-    assert len({sum(one.supervised for one in pair) for pair in pairs}) > 1
-    split_loss, split = gradients(loaded, collator, pairs)
-    assert split_loss == pytest.approx(whole_loss, rel=1e-5)
-    assert whole and set(whole) == set(split)
+    whole_loss, whole = gradients(exact, collator, [encoded])
+    if isinstance(sizes, str):
+        pieces = cut_by_tokens(encoded, int(sizes.split()[0]))
+    else:
+        starts = [sum(sizes[:at]) for at in range(len(sizes))]
+        pieces = [encoded[at : at + size] for at, size in zip(starts, sizes, strict=True)]
+    assert len(pieces) > 1 and sum(map(len, pieces)) == len(encoded)
+    assert len({sum(one.supervised for one in piece) for piece in pieces}) > 1
+    loss, cut = gradients(exact, collator, pieces)
+    assert loss == pytest.approx(whole_loss, rel=1e-10)
+    assert whole and set(whole) == set(cut)
     for name in whole:
-        torch.testing.assert_close(split[name], whole[name], rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(cut[name], whole[name], rtol=1e-10, atol=1e-10)
 
 
 def test_the_head_on_labels_only_gives_the_loss_of_all_logits(
