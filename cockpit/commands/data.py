@@ -89,8 +89,8 @@ def _configure_build(parser: argparse.ArgumentParser) -> None:
         "--uncertain",
         choices=("ignore", "zeros", "ones"),
         default="zeros",
-        help="what an uncertain label (-1) counts as in the label lines: left out (not scored), negative, positive; "
-        "score by the same (default: zeros)",
+        help="what an uncertain label (-1) counts as in the label lines: left out, negative, positive; scores "
+        "count it as negative so far (default: zeros)",
     )
     parser.add_argument(
         "--history-days",

@@ -72,13 +72,16 @@ class StageSchedule:
         return step / self.steps_per_epoch
 
     def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then a cosine to `final`. `step` counts from 1."""
+        """Linear warm-up, then a cosine that reaches `final` after the last step, so that it is a step, too.
+
+        `step` counts from 1.
+        """
         peak, warmup = self.section.learning_rate, round(self.section.warmup * self.steps)
         if step <= warmup:
             return peak * step / warmup
-        progress = (step - warmup) / max(1, self.steps - warmup)
+        progress = (step - 1 - warmup) / (self.steps - warmup)
         floor = self.section.final
-        return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+        return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     def epoch(self, epoch: int) -> list[Step]:
         """The steps of epoch `epoch` (counted from 0): every own sample once, replayed ones spread evenly."""

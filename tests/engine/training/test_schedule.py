@@ -135,8 +135,20 @@ def test_the_rate_rises_to_its_peak_and_falls_along_a_cosine() -> None:
     plan = schedule(own=800, others=0, epochs=1, warmup=0.1, final=0.1)
     rates = [plan.learning_rate(step) for step in range(1, plan.steps + 1)]
     assert rates[0] == pytest.approx(1e-4)
-    assert max(rates) == rates[9] == pytest.approx(1e-3)
-    assert rates[-1] == pytest.approx(1e-4)
-    middle = plan.learning_rate(10 + 45)
+    assert max(rates) == rates[9] == rates[10] == pytest.approx(1e-3)
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert plan.learning_rate(plan.steps + 1) == pytest.approx(1e-4)
+    middle = plan.learning_rate(11 + 45)
     assert middle == pytest.approx(1e-3 * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi / 2))))
-    assert all(rate > 0 for rate in rates)
+
+
+@pytest.mark.parametrize("final", [0.0, 0.1])
+@pytest.mark.parametrize("warmup", [0.0, 0.03, 0.5, 1.0])
+@pytest.mark.parametrize("own", [1, 8, 9, 24, 400])
+def test_every_step_is_a_step(own: int, warmup: float, final: float) -> None:
+    """The last one, too, and the only one: with a rate of 0 the weights would not follow."""
+    plan = schedule(own=own, others=0, epochs=1, warmup=warmup, final=final)
+    rates = [plan.learning_rate(step) for step in range(1, plan.steps + 1)]
+    assert all(0 < rate <= 1e-3 for rate in rates)
+    if plan.steps == 1:
+        assert rates == [1e-3]
