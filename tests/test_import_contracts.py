@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PLANTED = {
     "no screen knows another": ("cockpit/screens/data/facts.py", "cockpit.screens.log.state"),
     "the cockpit's layers": ("cockpit/toolkit/lines.py", "cockpit.screens.log.state"),
-    "the engine knows nothing of the cockpit": ("engine/words/sizes.py", "cockpit.toolkit.figures"),
+    "the engine knows nothing of the cockpit": ("engine/__main__.py", "cockpit.toolkit.figures"),
 }
 """Contract: a file, and what it must not import."""
 

@@ -269,5 +269,6 @@ _KINDS: dict[str, _Kind] = {
     "lint": ("the same as inspect; exit code 1 where something fails", _configure_inspect, _inspect),
     "import": ("turn processed files into a curriculum", data_import.configure, data_import.run),
     "download": ("fetch a subset of MIMIC from PhysioNet", data_download.configure, data_download.run),
+    "label": ("read the 14 CheXpert labels out of reports", _configure_label, _label),
     "film": ("write a film as the model sees it", data_film.configure, data_film.run),
 }

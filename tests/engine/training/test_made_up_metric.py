@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cockpit.screens.run_source import RunSource
-from cockpit.screens.runs_source import RunsSource
-from cockpit.screens.samples_choice import ORDERS, Choice, listed
-from cockpit.screens.samples_source import SamplesSource
 
 from cockpit.cli import main
 from cockpit.commands import evaluate
+from cockpit.screens.flight.source import RunSource
+from cockpit.screens.runs.source import RunsSource
+from cockpit.screens.samples.choice import ORDERS, Choice, listed
+from cockpit.screens.samples.source import SamplesSource
 from engine.config import RunConfig
 from engine.metrics import registry
 from engine.metrics.registry import METRICS, Metric, OwnScore
@@ -20,7 +20,7 @@ from engine.model.exporting.card import Checked, model_card
 from engine.model.exporting.card_facts import read_facts
 from engine.runs.layout import RunPaths
 from engine.runs.store.rows import GeneratedSample
-from engine.training.session import evaluate_run
+from engine.training.scoring import evaluate_run
 
 from .living import live, prepare
 
